@@ -1,0 +1,101 @@
+// Where everything is. Nothing else spells a path.
+//
+// A *host path* is what data files and the original tools say (`/home/vpopmail/domains/example.jp`); a *disk path* is where that lies when the
+// host tree is mounted below `--root`. Data files keep host paths; `disk()` turns one into a disk path. Names are Latin-1 strings, one character a byte:
+// a name with a byte above 127 goes to the system through `bytes()`.
+
+import path from 'node:path';
+
+/** The options that place a host tree. Each directory defaults to its customary place below `root`. */
+export interface LayoutOptions {
+  readonly root?: string | undefined;
+  readonly qmailDir?: string | undefined;
+  readonly vpopmailDir?: string | undefined;
+  readonly tcpDir?: string | undefined;
+}
+
+export class Layout {
+  readonly root: string;
+  readonly qmail: string;
+  readonly vpopmail: string;
+  readonly tcp: string;
+
+  constructor(options: LayoutOptions = {}) {
+    this.root = path.resolve(options.root ?? '/');
+    this.qmail = path.resolve(options.qmailDir ?? path.join(this.root, 'var/qmail'));
+    this.vpopmail = path.resolve(options.vpopmailDir ?? path.join(this.root, 'home/vpopmail'));
+    this.tcp = path.resolve(options.tcpDir ?? path.join(this.root, 'etc/tcp'));
+  }
+
+  /** The disk path of an absolute host path. `..` in it does not lead out of the root. */
+  disk(hostPath: string): string {
+    return path.join(this.root, path.posix.normalize(`/${hostPath}`));
+  }
+
+  /** The host path of a disk path: what is written into data files and shown to people. */
+  host(diskPath: string): string {
+    if (this.root === '/') return diskPath;
+    return diskPath.startsWith(`${this.root}/`) ? diskPath.slice(this.root.length) : diskPath;
+  }
+
+  /** The host's password and group files, below the root when they are there (a mounted host), else this machine's. */
+  get systemFiles(): { passwd: string; group: string } {
+    return { passwd: path.join(this.root, 'etc/passwd'), group: path.join(this.root, 'etc/group') };
+  }
+
+  get controlDirectory(): string {
+    return path.join(this.qmail, 'control');
+  }
+  control(name: string): string {
+    return path.join(this.qmail, 'control', name);
+  }
+  get assign(): string {
+    return path.join(this.qmail, 'users/assign');
+  }
+  get usersCdb(): string {
+    return path.join(this.qmail, 'users/cdb');
+  }
+  get alias(): string {
+    return path.join(this.qmail, 'alias');
+  }
+  get queue(): string {
+    return path.join(this.qmail, 'queue');
+  }
+  /** The lock file that vpopmail takes for a file it rewrites: the same name with `.lock`. */
+  lockOf(file: string): string {
+    return `${file}.lock`;
+  }
+
+  get domains(): string {
+    return path.join(this.vpopmail, 'domains');
+  }
+  etc(name: string): string {
+    return path.join(this.vpopmail, 'etc', name);
+  }
+
+  /** The access rules of tcpserver: the text and what tcprules made of it. */
+  get smtpRules(): string {
+    return path.join(this.tcp, 'smtp');
+  }
+  get smtpRulesCdb(): string {
+    return path.join(this.tcp, 'smtp.cdb');
+  }
+}
+
+/** Files of one domain's directory (a disk path). */
+export const domainFiles = {
+  vpasswd: (directory: string): string => path.join(directory, 'vpasswd'),
+  vpasswdCdb: (directory: string): string => path.join(directory, 'vpasswd.cdb'),
+  vpasswdLock: (directory: string): string => path.join(directory, '.vpasswd.lock'),
+  limits: (directory: string): string => path.join(directory, '.qmailadmin-limits'),
+  dotQmail: (directory: string, suffix: string): string => path.join(directory, `.qmail${suffix}`),
+  message: (directory: string, name: '.no-user.msg' | '.over-quota.msg' | '.quotawarn.msg'): string =>
+    path.join(directory, name),
+};
+
+/** Files of one account's directory (a disk path). */
+export const accountFiles = {
+  maildir: (directory: string): string => path.join(directory, 'Maildir'),
+  lastauth: (directory: string): string => path.join(directory, 'lastauth'),
+  dotQmail: (directory: string, suffix: string): string => path.join(directory, `.qmail${suffix}`),
+};
