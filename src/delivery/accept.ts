@@ -1,0 +1,47 @@
+// A message from the moment DATA is answered until its acknowledgement.
+
+import type { Resolution } from './resolution.js';
+
+export type { Outcome, Owner, Refusal, Resolution } from './resolution.js';
+
+/** What is known about the message when its recipients are asked for. */
+export interface ResolveOptions {
+  /** The SIZE parameter of MAIL, in bytes: lets a mailbox that this message would fill up be refused at RCPT. */
+  readonly declaredSizeBytes?: number;
+}
+
+export interface Envelope {
+  /** Envelope sender as Latin-1 text without brackets; empty for the null sender. */
+  readonly sender: string;
+  /** Resolutions of kind `deliver` and `discard` only. */
+  readonly recipients: readonly Resolution[];
+  /** What goes between Delivered-To and the message: qmail-queue's and qmail-smtpd's Received lines, each ended by LF. */
+  readonly receivedLines: string;
+}
+
+/** Where a server hands messages in. */
+export interface Delivery {
+  /**
+   * Answers what would become of a message for this recipient. Never throws for trouble with the host's files: that is an outcome `defer`.
+   * @param recipient the address as it came in RCPT (Latin-1), after qmail-smtpd's own parsing
+   */
+  resolve(recipient: string, options?: ResolveOptions): Resolution | Promise<Resolution>;
+  accept(envelope: Envelope): IncomingMessage;
+}
+
+/** One message that is coming in. Exactly one of `commit` and `abort` ends it. */
+export interface IncomingMessage {
+  /**
+   * Takes the next bytes as they are to be stored: LF line ends, dots removed. The chunk belongs to the message from here on.
+   * When a promise is returned, wait for it before the next chunk. An error of an earlier write is thrown by `commit`.
+   */
+  write(chunk: Buffer): void | Promise<void>;
+  /**
+   * Resolves when the message is durable in every Maildir.
+   * @throws PermanentError or TemporaryError: then it is in none of them (after a failure in the middle of the moves to new/ a copy may remain;
+   *   the error is temporary then, so that the worst is a duplicate)
+   */
+  commit(): Promise<void>;
+  /** Forgets the message and removes what was written so far. */
+  abort(): Promise<void>;
+}

@@ -1,0 +1,64 @@
+// What will become of one recipient: the answer of delivery/resolve, used at RCPT (the reply), at DATA (delivery/accept) and by `vqmail route`.
+//
+// A resolution is plain data: it can be sent to another process, which then delivers as the mailbox owner's uid. It holds for the moment in which it
+// was made; delivery looks again at what may have changed since (the quota, whether the Maildir is there).
+
+/** An owner as numbers, from users/assign or the host's accounts. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** One Maildir that gets the message, with what is written above it and the conditions under which it is. */
+export interface MaildirTarget {
+  /** Disk path of the Maildir, without a final slash. */
+  readonly maildir: string;
+  /** Whose delivery this is: vdelivermail's (size in the name, maildirsize) or qmail-local's own Maildir line (neither). */
+  readonly style: 'vdelivermail' | 'qmail-local';
+  /** The address in the Delivered-To line that is written. */
+  readonly deliveredTo: string;
+  readonly owner: Owner;
+  /** The account directory (disk path), when it is missing and has to be made, Maildir and all. */
+  readonly missingHome?: string;
+  /** The limit as vpasswd stores it; `maildirsize` when it is the first line of the Maildir's own file; undefined when no quota is kept. */
+  readonly quota?: string | { readonly from: 'maildirsize' };
+  /** The domain's directory (disk path), where the texts for over-quota and warning messages lie. */
+  readonly domainDirectory?: string;
+}
+
+/** Delivered-To lines that, when the message has one already, mean that it loops. */
+export interface LoopLines {
+  /** Compared byte for byte, as qmail-local does. */
+  readonly exact: readonly string[];
+  /** Compared with ASCII case ignored, as vdelivermail does. */
+  readonly anyCase: readonly string[];
+}
+
+/** A reply to RCPT in the making: three-digit code, RFC 3463 status, and text fit for strangers without either. */
+export interface Refusal {
+  readonly code: number;
+  readonly status: string;
+  readonly text: string;
+}
+
+export type QueueReason = 'forward' | 'program' | 'mbox' | 'list' | 'remote' | 'system-user';
+
+export type Outcome =
+  /** Written into every one of these Maildirs before the message is acknowledged. */
+  | { readonly kind: 'deliver'; readonly maildirs: readonly MaildirTarget[]; readonly loopLines: LoopLines }
+  /** Accepted and thrown away, because a file of the host says so. */
+  | { readonly kind: 'discard'; readonly reason: string; readonly loopLines: LoopLines }
+  /** The original would bounce: 5xx. */
+  | ({ readonly kind: 'refuse' } & Refusal)
+  /** Our trouble, or a state that passes: 4xx. `cause` is for the log. */
+  | ({ readonly kind: 'defer'; readonly cause?: string } & Refusal)
+  /** Can only be delivered through the queue, which does not exist yet: 451 with a text that says so. */
+  | ({ readonly kind: 'queue'; readonly reason: QueueReason } & Refusal);
+
+export interface Resolution {
+  /** The recipient as it was asked for. */
+  readonly recipient: string;
+  /** Who owns what the message would be written into or by whom the files were read; undefined when nobody of this host does. */
+  readonly owner?: Owner;
+  readonly outcome: Outcome;
+}
