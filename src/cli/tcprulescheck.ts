@@ -1,0 +1,5 @@
+import type { ToolIo } from './tool-io.js';
+
+export async function tcprulesCheck(_args: string[], _io: ToolIo): Promise<number> {
+  return 111;
+}

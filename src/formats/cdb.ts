@@ -1,0 +1,261 @@
+// The constant database of D. J. Bernstein: a file of records with a hash index behind them, written once and then only read. qmail keeps
+// users/cdb and control/morercpthosts.cdb in it, ucspi-tcp its compiled rules, vpopmail every vpasswd.cdb.
+//
+//   offset 0      256 pairs (position of a table, number of its slots)
+//   offset 2048   records in the order they were added: key length, data length, key, data
+//   then          256 tables of slots (hash, position of a record); a slot with position 0 is unused
+//
+// All numbers are unsigned, 32 bits, little-endian. There is no magic number and no checksum, so everything read is checked against the size
+// of the file before it is used: a length or position that leaves it is a CorruptFileError, never a wrong answer of "not found".
+// Keys may repeat; a reader that takes one answer takes the record that was added first.
+// The maker's bytes are those of qmail-newu, qmail-newmrh, tcprules, cdbmake and tinycdb for the same records in the same order.
+// Files of 4 GiB and more cannot be expressed and are refused. See formats/cdb-tcprules.md 1.
+
+import { CorruptFileError, PermanentError } from '../errors.js';
+
+/** The bytes of a database: `read` gives `length` bytes from `offset` on, fewer only where the file ends. The reader keeps none of them. */
+export interface CdbSource {
+  readonly size: number;
+  read(offset: number, length: number): Buffer;
+}
+
+/** One record; key and data are arbitrary bytes, either may be empty. */
+export interface CdbRecord {
+  readonly key: Buffer;
+  readonly data: Buffer;
+}
+
+const headerBytes = 2048;
+const largestFile = 0xffff_ffff;
+/** Slots read at once: the load of a table is one half, so nearly every search ends within its first slots. */
+const slotsAtOnce = 8;
+/** Data bytes read together with a record's key, so that a small record costs one read. */
+const dataAtOnce = 192;
+
+/** A whole database in memory as a source. */
+export function bufferSource(bytes: Buffer): CdbSource {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
+/** The 32-bit hash of a key. A string stands for its Latin-1 bytes. */
+export function cdbHash(key: Buffer | string): number {
+  let hash = 5381;
+  if (typeof key === 'string') {
+    for (let i = 0; i < key.length; i++) hash = Math.imul(hash, 33) ^ (key.charCodeAt(i) & 0xff);
+  } else {
+    for (let i = 0; i < key.length; i++) hash = Math.imul(hash, 33) ^ (key[i] as number);
+  }
+  return hash >>> 0;
+}
+
+/**
+ * The data of the first record with this key; undefined when there is none.
+ * @param path names the file in messages
+ * @throws CorruptFileError where a table or record leaves the file
+ */
+export function cdbFind(source: CdbSource, key: Buffer | string, path: string): Buffer | undefined {
+  for (const data of cdbFindAll(source, key, path)) return data;
+  return undefined;
+}
+
+/** The data of every record with this key, in the order they were added. Otherwise as `cdbFind`. */
+export function* cdbFindAll(source: CdbSource, key: Buffer | string, path: string): Generator<Buffer> {
+  const hash = cdbHash(key);
+  const table = hash & 0xff;
+  const header = take(source, table * 8, 8, path, 'the header');
+  const position = header.readUInt32LE(0);
+  const slots = header.readUInt32LE(4);
+  if (slots === 0) return;
+  if (position < headerBytes || position + slots * 8 > source.size) {
+    throw new CorruptFileError(path, table * 8, `table ${table} points past the end`);
+  }
+  const first = (hash >>> 8) % slots;
+  let chunk = header;
+  for (let tried = 0, inChunk = 0, at = 0; tried < slots; tried++, at++) {
+    if (at === inChunk) {
+      const slot = (first + tried) % slots;
+      inChunk = Math.min(slotsAtOnce, slots - slot, slots - tried);
+      chunk = take(source, position + slot * 8, inChunk * 8, path, `table ${table}`);
+      at = 0;
+    }
+    const record = chunk.readUInt32LE(at * 8 + 4);
+    if (record === 0) return;
+    if (chunk.readUInt32LE(at * 8) !== hash) continue;
+    const data = dataIfKey(source, record, key, path);
+    if (data !== undefined) yield data;
+  }
+}
+
+/**
+ * Every record in the order they were added. Records are read one by one.
+ * @throws CorruptFileError where a record leaves the part of the file before the tables
+ */
+export function* cdbRecords(source: CdbSource, path: string): Generator<CdbRecord> {
+  const end = endOfRecords(source, path);
+  let position = headerBytes;
+  while (position < end) {
+    if (end - position < 8) throw new CorruptFileError(path, position, 'a record is cut short');
+    const lengths = take(source, position, 8, path, 'a record');
+    const keyLength = lengths.readUInt32LE(0);
+    const dataLength = lengths.readUInt32LE(4);
+    if (position + 8 + keyLength + dataLength > end) throw new CorruptFileError(path, position, 'a record is too long');
+    const bytes = take(source, position + 8, keyLength + dataLength, path, 'a record');
+    yield { key: bytes.subarray(0, keyLength), data: bytes.subarray(keyLength) };
+    position += 8 + keyLength + dataLength;
+  }
+}
+
+/** The lowest position of a table: there the records end. */
+function endOfRecords(source: CdbSource, path: string): number {
+  const header = take(source, 0, headerBytes, path, 'the header');
+  let end = source.size;
+  for (let table = 0; table < 256; table++) {
+    const position = header.readUInt32LE(table * 8);
+    const slots = header.readUInt32LE(table * 8 + 4);
+    if (position < headerBytes || position + slots * 8 > source.size) {
+      throw new CorruptFileError(path, table * 8, `table ${table} points past the end`);
+    }
+    end = Math.min(end, position);
+  }
+  return end;
+}
+
+/** The data of the record at a position if its key is the one looked for. */
+function dataIfKey(source: CdbSource, position: number, key: Buffer | string, path: string): Buffer | undefined {
+  if (position < headerBytes || position + 8 > source.size) {
+    throw new CorruptFileError(path, position, 'a slot points past the end');
+  }
+  const length = Math.min(8 + key.length + dataAtOnce, source.size - position);
+  const bytes = take(source, position, length, path, 'a record');
+  const keyLength = bytes.readUInt32LE(0);
+  const dataLength = bytes.readUInt32LE(4);
+  if (position + 8 + keyLength + dataLength > source.size) {
+    throw new CorruptFileError(path, position, 'a record is longer than the file');
+  }
+  if (keyLength !== key.length || !hasKey(bytes, key)) return undefined;
+  const dataAt = 8 + keyLength;
+  if (dataAt + dataLength <= bytes.length) return bytes.subarray(dataAt, dataAt + dataLength);
+  return take(source, position + dataAt, dataLength, path, 'a record');
+}
+
+function hasKey(record: Buffer, key: Buffer | string): boolean {
+  if (typeof key !== 'string') return key.compare(record, 8, 8 + key.length) === 0;
+  for (let i = 0; i < key.length; i++) if (record[8 + i] !== (key.charCodeAt(i) & 0xff)) return false;
+  return true;
+}
+
+function take(source: CdbSource, offset: number, length: number, path: string, what: string): Buffer {
+  if (offset + length > source.size) throw new CorruptFileError(path, offset, `the file ends within ${what}`);
+  const bytes = source.read(offset, length);
+  if (bytes.length < length) throw new CorruptFileError(path, offset, `the file ends within ${what}`);
+  return bytes;
+}
+
+/**
+ * Collects records and makes the file of them.
+ *
+ *     const maker = new CdbMaker();
+ *     maker.add('example.jp', '');
+ *     const bytes = maker.finish();
+ */
+export class CdbMaker {
+  private readonly chunks: Buffer[] = [];
+  private chunk = Buffer.alloc(0);
+  private used = 0;
+  private hashes = new Uint32Array(64);
+  private positions = new Uint32Array(64);
+  private position = headerBytes;
+  private readonly limitBytes: number;
+  /** Number of records added. */
+  count = 0;
+
+  /** @param limitBytes the size from which on the file is refused; by default what the format can express */
+  constructor(limitBytes: number = largestFile) {
+    this.limitBytes = limitBytes;
+  }
+
+  /**
+   * Adds a record. Strings stand for their Latin-1 bytes. Keys may repeat.
+   * @throws PermanentError when the file would be larger than the limit; the record is not added
+   */
+  add(key: Buffer | string, data: Buffer | string): void {
+    const length = 8 + key.length + data.length;
+    if (this.position + length + (this.count + 1) * 16 > this.limitBytes) {
+      throw new PermanentError('5.3.4', 'too many records for a cdb file (4 GiB)');
+    }
+    if (this.count === this.hashes.length) this.grow();
+    this.hashes[this.count] = cdbHash(key);
+    this.positions[this.count] = this.position;
+    this.count++;
+    this.position += length;
+    if (this.used + length > this.chunk.length) this.startChunk(length);
+    const at = this.chunk.writeUInt32LE(data.length, this.chunk.writeUInt32LE(key.length, this.used));
+    put(this.chunk, at, key);
+    put(this.chunk, at + key.length, data);
+    this.used += length;
+  }
+
+  /** The bytes of the whole file. */
+  finish(): Buffer {
+    const { header, tables } = this.index();
+    return Buffer.concat([header, ...this.chunks, this.chunk.subarray(0, this.used), tables]);
+  }
+
+  private index(): { header: Buffer; tables: Buffer } {
+    const counts = new Uint32Array(256);
+    for (let i = 0; i < this.count; i++)
+      counts[(this.hashes[i] as number) & 0xff] = at(counts, at(this.hashes, i) & 0xff) + 1;
+    const header = Buffer.alloc(headerBytes);
+    const starts = new Uint32Array(256);
+    for (let table = 0, start = 0; table < 256; table++) {
+      starts[table] = start;
+      header.writeUInt32LE(this.position + start, table * 8);
+      header.writeUInt32LE(at(counts, table) * 2, table * 8 + 4);
+      start += at(counts, table) * 16;
+    }
+    const tables = Buffer.alloc(this.count * 16);
+    for (let i = 0; i < this.count; i++) {
+      const hash = at(this.hashes, i);
+      const slots = at(counts, hash & 0xff) * 2;
+      const start = at(starts, hash & 0xff);
+      let slot = (hash >>> 8) % slots;
+      while (tables.readUInt32LE(start + slot * 8 + 4) !== 0) slot = slot + 1 === slots ? 0 : slot + 1;
+      tables.writeUInt32LE(hash, start + slot * 8);
+      tables.writeUInt32LE(at(this.positions, i), start + slot * 8 + 4);
+    }
+    return { header, tables };
+  }
+
+  private grow(): void {
+    this.hashes = enlarged(this.hashes);
+    this.positions = enlarged(this.positions);
+  }
+
+  private startChunk(atLeast: number): void {
+    if (this.used > 0) this.chunks.push(this.chunk.subarray(0, this.used));
+    this.chunk = Buffer.alloc(Math.max(atLeast, Math.min(1 << 20, Math.max(4096, this.position - headerBytes))));
+    this.used = 0;
+  }
+}
+
+/** The file of these records. */
+export function makeCdb(records: Iterable<{ readonly key: Buffer | string; readonly data: Buffer | string }>): Buffer {
+  const maker = new CdbMaker();
+  for (const { key, data } of records) maker.add(key, data);
+  return maker.finish();
+}
+
+function at(numbers: Uint32Array, index: number): number {
+  return numbers[index] as number;
+}
+
+function enlarged(numbers: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
+}
+
+function put(target: Buffer, offset: number, bytes: Buffer | string): void {
+  if (typeof bytes === 'string') target.write(bytes, offset, 'latin1');
+  else target.set(bytes, offset);
+}
