@@ -96,7 +96,7 @@ function secondsOf(
   minute: Digits,
   second: Digits,
 ): number | undefined {
-  const monthIndex = months.findIndex((name) => name === month);
+  const monthIndex = (months as readonly string[]).indexOf(month ?? '');
   const [y, d, h, m, s] = [Number(year), Number(day), Number(hour), Number(minute), Number(second)];
   // A leap second (60) is read as the first second of the next minute.
   if (monthIndex < 0 || h > 23 || m > 59 || s > 60) return undefined;
