@@ -6,7 +6,7 @@
 //   -133 -1              mail went away
 //
 // The usage is the sum of all lines after the first. Courier pads the numbers with blanks; vpopmail writes a negative one modulo 2^64, so a number of
-// 2^63 and more is read as negative. A line that is not two numbers makes the file worthless: count again. So do a size of 5120 bytes, an age of more
+// 2^63 and more is read as negative. A line that is not two numbers makes the file unsound: count again. So do a size of 5120 bytes, an age of more
 // than 15 minutes, and (before refusing mail) sums over the quota. Recounting replaces the file: tmp/, then rename.
 // Kept: every byte.
 
@@ -45,16 +45,23 @@ export function maildirsizeQuota(document: MaildirsizeDocument): Quota {
   return parseQuota(document.quota?.text ?? '');
 }
 
-/** The sum of all changes; undefined when there is none, a line is broken or a sum is negative: then count again. */
-export function maildirsizeUsage(document: MaildirsizeDocument): Usage | undefined {
+/** The sum of all changes. Lines that are not two numbers add nothing, as in vpopmail; a sum may be negative. Ask `isSound` before trusting it. */
+export function maildirsizeUsage(document: MaildirsizeDocument): Usage {
   let bytes = 0;
   let count = 0;
   for (const line of document.lines) {
-    if (line.kind === 'broken') return undefined;
+    if (line.kind === 'broken') continue;
     bytes += line.change.bytes;
     count += line.change.count;
   }
-  return document.lines.length === 0 || bytes < 0 || count < 0 ? undefined : { bytes, count };
+  return { bytes, count };
+}
+
+/** Whether the file says how full the Maildir is: a count, every line two numbers and ended by LF, no negative sum. If not, count again. */
+export function isSound(document: MaildirsizeDocument): boolean {
+  if (document.lines.length === 0) return false;
+  const { bytes, count } = maildirsizeUsage(document);
+  return bytes >= 0 && count >= 0 && document.lines.every((line) => line.kind === 'change' && line.end === '\n');
 }
 
 /** A whole new file after a count. @param quota as it is stored in vpasswd */
@@ -69,8 +76,7 @@ export function changeText(change: Usage): string {
 
 function changeLine(line: TextLine): MaildirsizeLine {
   const found = /^[ \t]*([+-]?[0-9]{1,20})[ \t]+([+-]?[0-9]{1,20})[ \t\r]*$/.exec(line.text);
-  // A line without LF may be half written.
-  if (found === null || line.end === '') return { ...line, kind: 'broken' };
+  if (found === null) return { ...line, kind: 'broken' };
   return { ...line, kind: 'change', change: { bytes: signed(found[1]), count: signed(found[2]) } };
 }
 
