@@ -31,10 +31,25 @@ const largestFile = 0xffff_ffff;
 const slotsAtOnce = 8;
 /** Data bytes read together with a record's key, so that a small record costs one read. */
 const dataAtOnce = 192;
+const pieceBytes = 65536;
 
 /** A whole database in memory as a source. */
 export function bufferSource(bytes: Buffer): CdbSource {
   return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
+/** The same source read in large pieces, for walking through a file from front to back. */
+export function readAhead(source: CdbSource): CdbSource {
+  let start = 0;
+  let piece = source.read(0, pieceBytes);
+  const read = (offset: number, length: number): Buffer => {
+    if (offset < start || offset + length > start + piece.length) {
+      start = offset;
+      piece = source.read(offset, Math.max(length, Math.min(pieceBytes, source.size - offset)));
+    }
+    return piece.subarray(offset - start, offset - start + length);
+  };
+  return { size: source.size, read };
 }
 
 /** The 32-bit hash of a key. A string stands for its Latin-1 bytes. */
@@ -49,57 +64,104 @@ export function cdbHash(key: Buffer | string): number {
 }
 
 /**
- * The data of the first record with this key; undefined when there is none.
+ * The data of the first record with this key; undefined when there is none. Costs three short reads, whatever the size of the file.
  * @param path names the file in messages
- * @throws CorruptFileError where a table or record leaves the file
+ * @throws CorruptFileError where a table or record leaves the file, and where a table that should hold records is blank
  */
 export function cdbFind(source: CdbSource, key: Buffer | string, path: string): Buffer | undefined {
-  for (const data of cdbFindAll(source, key, path)) return data;
-  return undefined;
+  return search(source, key, path, undefined);
 }
 
 /** The data of every record with this key, in the order they were added. Otherwise as `cdbFind`. */
-export function* cdbFindAll(source: CdbSource, key: Buffer | string, path: string): Generator<Buffer> {
+export function cdbFindAll(source: CdbSource, key: Buffer | string, path: string): Buffer[] {
+  const all: Buffer[] = [];
+  search(source, key, path, all);
+  return all;
+}
+
+/** Goes through the slots of the key's table, each at most once. With `all` every match is put there, else the first is returned. */
+function search(source: CdbSource, key: Buffer | string, path: string, all: Buffer[] | undefined): Buffer | undefined {
   const hash = cdbHash(key);
-  const table = hash & 0xff;
-  const header = take(source, table * 8, 8, path, 'the header');
-  const position = header.readUInt32LE(0);
-  const slots = header.readUInt32LE(4);
-  if (slots === 0) return;
-  if (position < headerBytes || position + slots * 8 > source.size) {
-    throw new CorruptFileError(path, table * 8, `table ${table} points past the end`);
-  }
-  const first = (hash >>> 8) % slots;
-  let chunk = header;
-  for (let tried = 0, inChunk = 0, at = 0; tried < slots; tried++, at++) {
-    if (at === inChunk) {
-      const slot = (first + tried) % slots;
-      inChunk = Math.min(slotsAtOnce, slots - slot, slots - tried);
-      chunk = take(source, position + slot * 8, inChunk * 8, path, `table ${table}`);
-      at = 0;
+  const table = cdbTable(source, hash & 0xff, path);
+  const first = table.slots === 0 ? 0 : (hash >>> 8) % table.slots;
+  for (let tried = 0; tried < table.slots; ) {
+    const slot = (first + tried) % table.slots;
+    const count = Math.min(slotsAtOnce, table.slots - slot, table.slots - tried);
+    const chunk = take(source, table.position + slot * 8, count * 8, path, 'a table');
+    for (let at = 0; at < count; at++, tried++) {
+      const record = chunk.readUInt32LE(at * 8 + 4);
+      if (record === 0) return notBlank(source, table, chunk, path);
+      if (chunk.readUInt32LE(at * 8) !== hash) continue;
+      const data = dataIfKey(source, record, key, path);
+      if (data === undefined) continue;
+      if (all === undefined) return data;
+      all.push(data);
     }
-    const record = chunk.readUInt32LE(at * 8 + 4);
-    if (record === 0) return;
-    if (chunk.readUInt32LE(at * 8) !== hash) continue;
-    const data = dataIfKey(source, record, key, path);
-    if (data !== undefined) yield data;
   }
+  return undefined;
 }
 
 /**
- * Every record in the order they were added. Records are read one by one.
+ * "Not found" is believed only of a table that holds something. A file whose blocks never reached the disk before a crash reads as zeros, and must not
+ * look like one without this key. The slots just read nearly always hold a record, so this costs nothing.
+ */
+function notBlank(source: CdbSource, table: CdbTable, read: Buffer, path: string): undefined {
+  if (usedSlots(read) > 0) return undefined;
+  for (const chunk of tableChunks(source, table, path)) if (usedSlots(chunk) > 0) return undefined;
+  throw new CorruptFileError(path, table.position, `table ${table.number} has ${table.slots} slots and no record`);
+}
+
+/** One of the 256 tables, as the header has it; checked to lie within the file. */
+export interface CdbTable {
+  readonly number: number;
+  readonly position: number;
+  readonly slots: number;
+}
+
+/**
+ * Reads a table's place from the header.
+ * @param number 0 to 255
+ * @throws CorruptFileError when it leaves the file. No maker gives an empty table another position than where it would stand, so a header of zeros is a
+ * file that lost its bytes, not one without records.
+ */
+export function cdbTable(source: CdbSource, number: number, path: string): CdbTable {
+  const pair = take(source, number * 8, 8, path, 'the header');
+  const position = pair.readUInt32LE(0);
+  const slots = pair.readUInt32LE(4);
+  if (position >= headerBytes && position + slots * 8 <= source.size) return { number, position, slots };
+  const what = position < headerBytes ? 'lies within the header' : 'points past the end';
+  throw new CorruptFileError(path, number * 8, `table ${number} ${what}`);
+}
+
+/** The bytes of a table from its first slot to its last, in pieces. */
+export function* tableChunks(source: CdbSource, table: CdbTable, path: string): Generator<Buffer> {
+  for (let slot = 0; slot < table.slots; slot += 512) {
+    yield take(source, table.position + slot * 8, Math.min(512, table.slots - slot) * 8, path, 'a table');
+  }
+}
+
+/** How many of these slots name a record. */
+export function usedSlots(slots: Buffer): number {
+  let used = 0;
+  for (let at = 4; at < slots.length; at += 8) if (slots.readUInt32LE(at) !== 0) used++;
+  return used;
+}
+
+/**
+ * Every record in the order they were added. The file is read as far as the records are asked for.
  * @throws CorruptFileError where a record leaves the part of the file before the tables
  */
 export function* cdbRecords(source: CdbSource, path: string): Generator<CdbRecord> {
-  const end = endOfRecords(source, path);
+  const ahead = readAhead(source);
+  const end = endOfRecords(ahead, path);
   let position = headerBytes;
   while (position < end) {
     if (end - position < 8) throw new CorruptFileError(path, position, 'a record is cut short');
-    const lengths = take(source, position, 8, path, 'a record');
+    const lengths = take(ahead, position, 8, path, 'a record');
     const keyLength = lengths.readUInt32LE(0);
     const dataLength = lengths.readUInt32LE(4);
     if (position + 8 + keyLength + dataLength > end) throw new CorruptFileError(path, position, 'a record is too long');
-    const bytes = take(source, position + 8, keyLength + dataLength, path, 'a record');
+    const bytes = take(ahead, position + 8, keyLength + dataLength, path, 'a record');
     yield { key: bytes.subarray(0, keyLength), data: bytes.subarray(keyLength) };
     position += 8 + keyLength + dataLength;
   }
@@ -107,16 +169,8 @@ export function* cdbRecords(source: CdbSource, path: string): Generator<CdbRecor
 
 /** The lowest position of a table: there the records end. */
 function endOfRecords(source: CdbSource, path: string): number {
-  const header = take(source, 0, headerBytes, path, 'the header');
   let end = source.size;
-  for (let table = 0; table < 256; table++) {
-    const position = header.readUInt32LE(table * 8);
-    const slots = header.readUInt32LE(table * 8 + 4);
-    if (position < headerBytes || position + slots * 8 > source.size) {
-      throw new CorruptFileError(path, table * 8, `table ${table} points past the end`);
-    }
-    end = Math.min(end, position);
-  }
+  for (let number = 0; number < 256; number++) end = Math.min(end, cdbTable(source, number, path).position);
   return end;
 }
 
@@ -159,19 +213,19 @@ function take(source: CdbSource, offset: number, length: number, path: string, w
  *     const bytes = maker.finish();
  */
 export class CdbMaker {
-  private readonly chunks: Buffer[] = [];
-  private chunk = Buffer.alloc(0);
-  private used = 0;
-  private hashes = new Uint32Array(64);
-  private positions = new Uint32Array(64);
-  private position = headerBytes;
-  private readonly limitBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #chunk = Buffer.alloc(0);
+  #used = 0;
+  #hashes = new Uint32Array(64);
+  #positions = new Uint32Array(64);
+  #position = headerBytes;
+  readonly #limitBytes: number;
   /** Number of records added. */
   count = 0;
 
-  /** @param limitBytes the size from which on the file is refused; by default what the format can express */
+  /** @param limitBytes the largest size of the file; by default what the format can express */
   constructor(limitBytes: number = largestFile) {
-    this.limitBytes = limitBytes;
+    this.#limitBytes = limitBytes;
   }
 
   /**
@@ -180,61 +234,63 @@ export class CdbMaker {
    */
   add(key: Buffer | string, data: Buffer | string): void {
     const length = 8 + key.length + data.length;
-    if (this.position + length + (this.count + 1) * 16 > this.limitBytes) {
+    if (this.#position + length + (this.count + 1) * 16 > this.#limitBytes) {
       throw new PermanentError('5.3.4', 'too many records for a cdb file (4 GiB)');
     }
-    if (this.count === this.hashes.length) this.grow();
-    this.hashes[this.count] = cdbHash(key);
-    this.positions[this.count] = this.position;
+    if (this.count === this.#hashes.length) this.#grow();
+    this.#hashes[this.count] = cdbHash(key);
+    this.#positions[this.count] = this.#position;
     this.count++;
-    this.position += length;
-    if (this.used + length > this.chunk.length) this.startChunk(length);
-    const at = this.chunk.writeUInt32LE(data.length, this.chunk.writeUInt32LE(key.length, this.used));
-    put(this.chunk, at, key);
-    put(this.chunk, at + key.length, data);
-    this.used += length;
+    this.#position += length;
+    if (this.#used + length > this.#chunk.length) this.#startChunk(length);
+    const at = this.#chunk.writeUInt32LE(data.length, this.#chunk.writeUInt32LE(key.length, this.#used));
+    put(this.#chunk, at, key);
+    put(this.#chunk, at + key.length, data);
+    this.#used += length;
   }
 
   /** The bytes of the whole file. */
   finish(): Buffer {
-    const { header, tables } = this.index();
-    return Buffer.concat([header, ...this.chunks, this.chunk.subarray(0, this.used), tables]);
+    const { header, tables } = this.#index();
+    return Buffer.concat([header, ...this.#chunks, this.#chunk.subarray(0, this.#used), tables]);
   }
 
-  private index(): { header: Buffer; tables: Buffer } {
+  #index(): { header: Buffer; tables: Buffer } {
     const counts = new Uint32Array(256);
-    for (let i = 0; i < this.count; i++)
-      counts[(this.hashes[i] as number) & 0xff] = at(counts, at(this.hashes, i) & 0xff) + 1;
+    for (let i = 0; i < this.count; i++) {
+      const table = element(this.#hashes, i) & 0xff;
+      counts[table] = element(counts, table) + 1;
+    }
     const header = Buffer.alloc(headerBytes);
     const starts = new Uint32Array(256);
     for (let table = 0, start = 0; table < 256; table++) {
       starts[table] = start;
-      header.writeUInt32LE(this.position + start, table * 8);
-      header.writeUInt32LE(at(counts, table) * 2, table * 8 + 4);
-      start += at(counts, table) * 16;
+      header.writeUInt32LE(this.#position + start, table * 8);
+      header.writeUInt32LE(element(counts, table) * 2, table * 8 + 4);
+      start += element(counts, table) * 16;
     }
     const tables = Buffer.alloc(this.count * 16);
     for (let i = 0; i < this.count; i++) {
-      const hash = at(this.hashes, i);
-      const slots = at(counts, hash & 0xff) * 2;
-      const start = at(starts, hash & 0xff);
+      const hash = element(this.#hashes, i);
+      const slots = element(counts, hash & 0xff) * 2;
+      const start = element(starts, hash & 0xff);
       let slot = (hash >>> 8) % slots;
       while (tables.readUInt32LE(start + slot * 8 + 4) !== 0) slot = slot + 1 === slots ? 0 : slot + 1;
       tables.writeUInt32LE(hash, start + slot * 8);
-      tables.writeUInt32LE(at(this.positions, i), start + slot * 8 + 4);
+      tables.writeUInt32LE(element(this.#positions, i), start + slot * 8 + 4);
     }
     return { header, tables };
   }
 
-  private grow(): void {
-    this.hashes = enlarged(this.hashes);
-    this.positions = enlarged(this.positions);
+  #grow(): void {
+    this.#hashes = enlarged(this.#hashes);
+    this.#positions = enlarged(this.#positions);
   }
 
-  private startChunk(atLeast: number): void {
-    if (this.used > 0) this.chunks.push(this.chunk.subarray(0, this.used));
-    this.chunk = Buffer.alloc(Math.max(atLeast, Math.min(1 << 20, Math.max(4096, this.position - headerBytes))));
-    this.used = 0;
+  #startChunk(atLeast: number): void {
+    if (this.#used > 0) this.#chunks.push(this.#chunk.subarray(0, this.#used));
+    this.#chunk = Buffer.alloc(Math.max(atLeast, Math.min(1 << 20, Math.max(4096, this.#position - headerBytes))));
+    this.#used = 0;
   }
 }
 
@@ -245,7 +301,7 @@ export function makeCdb(records: Iterable<{ readonly key: Buffer | string; reado
   return maker.finish();
 }
 
-function at(numbers: Uint32Array, index: number): number {
+function element(numbers: Uint32Array, index: number): number {
   return numbers[index] as number;
 }
 
