@@ -1,0 +1,121 @@
+// Calls into the C library that node does not offer, through koffi: locks and the account database. Loaded at the first use, since most commands need none of
+// it, and a machine without the prebuilt library must still be able to run those.
+//
+// Struct layouts are those of 64-bit Linux. Elsewhere `cLibrary()` is undefined, and who calls it falls back or says so.
+
+import { createRequire } from 'node:module';
+
+/** A `struct passwd` or `struct group` as numbers and bytes (names are Latin-1). */
+export interface NativeUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+export interface NativeGroup {
+  readonly name: string;
+  readonly gid: number;
+}
+
+/** The result of a call that sets errno: 0 for success, else the errno. */
+export interface CLibrary {
+  readonly errno: { readonly EAGAIN: number; readonly EACCES: number; readonly ENOLCK: number };
+  /** An exclusive open file description lock on the whole file, without waiting. */
+  lockRecord(fd: number): number;
+  /** An exclusive flock, without waiting. */
+  lockWhole(fd: number): number;
+  /** @throws Error when the database could not be asked */
+  userByName(name: string): NativeUser | undefined;
+  userById(uid: number): NativeUser | undefined;
+  groupByName(name: string): NativeGroup | undefined;
+  groupById(gid: number): NativeGroup | undefined;
+  /** The group and all supplementary groups of an account. */
+  groupsOf(name: string, gid: number): number[];
+}
+
+const require = createRequire(import.meta.url);
+type Koffi = typeof import('koffi');
+
+let loaded: CLibrary | null | undefined;
+
+/** The C library; undefined where it cannot be called. Bound once a process: binding costs milliseconds and cannot change. */
+export function cLibrary(): CLibrary | undefined {
+  if (loaded === undefined) loaded = load();
+  return loaded ?? undefined;
+}
+
+function load(): CLibrary | null {
+  if (process.platform !== 'linux' || !['x64', 'arm64', 'riscv64', 'loong64', 'ppc64'].includes(process.arch))
+    return null;
+  try {
+    return bind(require('koffi') as Koffi);
+  } catch {
+    return null;
+  }
+}
+
+// <fcntl.h> and <sys/file.h> of Linux.
+const setOpenFileDescriptionLock = 37;
+const writeLock = 1;
+const lockExclusiveNonBlocking = 2 | 4;
+/** errno values that the account functions set for "no such entry" (getpwnam(3)). */
+const noEntry: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EBADF', 'EPERM']);
+
+function bind(koffi: Koffi): CLibrary {
+  const library = koffi.load(null);
+  const flockStruct = koffi.struct({ type: 'int16', whence: 'int16', start: 'int64', len: 'int64', pid: 'int32' });
+  const passwd = koffi.struct({
+    name: 'char *',
+    passwd: 'char *',
+    uid: 'uint32',
+    gid: 'uint32',
+    gecos: 'char *',
+    home: 'char *',
+    shell: 'char *',
+  });
+  const group = koffi.struct({ name: 'char *', passwd: 'char *', gid: 'uint32', members: 'void *' });
+  const fcntl: (fd: number, command: number, type: unknown, lock: object) => number = library.func('fcntl', 'int', [
+    'int',
+    'int',
+    '...',
+  ]);
+  const flock: (fd: number, operation: number) => number = library.func('flock', 'int', ['int', 'int']);
+  const getGroupList: (name: string, gid: number, groups: Uint32Array, count: [number]) => number = library.func(
+    'getgrouplist',
+    'int',
+    ['str', 'uint32', koffi.pointer('uint32'), koffi.inout(koffi.pointer('int'))],
+  );
+
+  const codes = koffi.os.errno as Record<string, number>;
+  const nameOf = (code: number): string => Object.keys(codes).find((name) => codes[name] === code) ?? String(code);
+  const status = (result: number): number => (result === 0 ? 0 : koffi.errno());
+
+  function entry<Argument, Entry>(name: string, argument: string, type: ReturnType<Koffi['struct']>) {
+    const call: (value: Argument) => unknown = library.func(name, koffi.pointer(type), [argument]);
+    return (value: Argument): Entry | undefined => {
+      koffi.errno(0);
+      const pointer = call(value);
+      if (pointer !== null) return koffi.decode(pointer, type) as Entry;
+      const code = koffi.errno();
+      if (code === 0 || noEntry.has(nameOf(code))) return undefined;
+      throw Object.assign(new Error(`${nameOf(code)}: ${name} ${String(value)}`), { code: nameOf(code) });
+    };
+  }
+  const lock = { type: writeLock, whence: 0, start: 0, len: 0, pid: 0 };
+  return {
+    errno: { EAGAIN: codes.EAGAIN ?? 11, EACCES: codes.EACCES ?? 13, ENOLCK: codes.ENOLCK ?? 37 },
+    lockRecord: (fd) => status(fcntl(fd, setOpenFileDescriptionLock, koffi.pointer(flockStruct), lock)),
+    lockWhole: (fd) => status(flock(fd, lockExclusiveNonBlocking)),
+    userByName: entry<string, NativeUser>('getpwnam', 'str', passwd),
+    userById: entry<number, NativeUser>('getpwuid', 'uint32', passwd),
+    groupByName: entry<string, NativeGroup>('getgrnam', 'str', group),
+    groupById: entry<number, NativeGroup>('getgrgid', 'uint32', group),
+    groupsOf: (name, gid) => {
+      for (let size = 64; ; size *= 4) {
+        const groups = new Uint32Array(size);
+        const count: [number] = [size];
+        if (getGroupList(name, gid, groups, count) >= 0 || size > 100_000) return [...groups.subarray(0, count[0])];
+      }
+    },
+  };
+}

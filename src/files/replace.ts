@@ -1,0 +1,80 @@
+// Replacing a file so that a reader sees the old or the new one, whole, and a crash leaves one of them: write beside it, set mode and owner on
+// the temporary file (the originals set them on the final name, and a reader in between gets EACCES), fsync, rename, fsync of the directory.
+//
+//   crash                       leaves
+//   before the rename           the old file, and a temporary file with the original tool's own temporary name, which the next writer truncates
+//   after the rename            the new file
+//
+// A failure (full disk) removes the temporary file and leaves the old one. Whoever changes several files together prepares all of them before it
+// commits the first. Locks are the caller's.
+
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import nodePath from 'node:path';
+import { giveTo } from './owner.js';
+import { bytesPath, fileTrouble } from './read.js';
+import { syncDirectory } from './sync.js';
+
+/** How the new file is to look. `temporaryName` is a name in the same directory: that of the original tool. */
+export interface ReplaceOptions {
+  readonly mode: number;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly temporaryName: string;
+}
+
+/** A new version that lies beside the file, written and synced. Exactly one of the two is to be called. */
+export interface Replacement {
+  /** Renames it over the file. The directory is not synced yet. @throws TemporaryError, and the old file stays */
+  commit(): Promise<void>;
+  /** Removes it. Does not throw. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Writes the new version of the file at `path` beside it and makes it durable.
+ * @throws TemporaryError, and nothing is left beside the old file
+ */
+export async function prepareReplacement(
+  path: string,
+  bytes: Uint8Array,
+  options: ReplaceOptions,
+): Promise<Replacement> {
+  const temporary = bytesPath(nodePath.join(nodePath.dirname(path), options.temporaryName));
+  const abandon = (): Promise<void> => unlink(temporary).catch(() => {});
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    const file = await open(temporary, flags, options.mode);
+    try {
+      await fill(file, bytes, options);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await abandon();
+    throw fileTrouble(error);
+  }
+  const commit = async (): Promise<void> => {
+    try {
+      await rename(temporary, bytesPath(path));
+    } catch (error) {
+      await abandon();
+      throw fileTrouble(error);
+    }
+  };
+  return { commit, abandon };
+}
+
+async function fill(file: FileHandle, bytes: Uint8Array, options: ReplaceOptions): Promise<void> {
+  if (options.uid !== undefined && options.gid !== undefined) giveTo(file.fd, options.uid, options.gid);
+  await file.chmod(options.mode);
+  await file.writeFile(bytes);
+  await file.sync();
+}
+
+/** Replaces the file at `path`, durably. @throws TemporaryError, and the old file stays */
+export async function replaceFile(path: string, bytes: Uint8Array, options: ReplaceOptions): Promise<void> {
+  const replacement = await prepareReplacement(path, bytes, options);
+  await replacement.commit();
+  await syncDirectory(nodePath.dirname(path));
+}

@@ -1,0 +1,89 @@
+// Making vpasswd.cdb anew from vpasswd, as vpopmail does within a look-up when the cdb is missing (formats/vpopmail.md 2.6): under FL(.vpasswd.lock), through
+// cdb.tmp, mode 0600, given to the domain's owner. Here the look-up itself answers from the text and only asks for the repair.
+//
+//   vpasswd                                   the new cdb
+//   absent                                    is not made
+//   lines without a colon                     are left out (vpopmail crashes there)
+//   a last line without its newline           is not made: vpopmail would leave that account out, and its mail would bounce
+//
+// Only root and the domain's own user repair. A directory whose repair failed is left alone for a minute.
+
+import { CorruptFileError, describe } from '../errors.js';
+import { statusOf } from '../files/identity.js';
+import { withLock } from '../files/lock.js';
+import { bytesPath, readIfPresent } from '../files/read.js';
+import { replaceFile } from '../files/replace.js';
+import { CdbMaker } from '../formats/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../formats/vpasswd.js';
+import { domainFiles } from '../layout.js';
+import type { Log } from '../log.js';
+import type { DomainPlace } from './account-index.js';
+
+const pauseAfterFailureMs = 60_000;
+
+/**
+ * Makes a domain's vpasswd.cdb from its vpasswd.
+ * @param options.onlyIfMissing leaves a cdb alone that another program made while the lock was waited for
+ * @throws TemporaryError when the lock stays taken or a file cannot be read or written, CorruptFileError for a vpasswd that is cut off
+ */
+export async function rebuildIndex(place: DomainPlace, options: { onlyIfMissing?: boolean } = {}): Promise<void> {
+  const { directory, uid, gid } = place;
+  await withLock(domainFiles.vpasswdLock(directory), { kind: 'fcntl', uid, gid }, async () => {
+    const cdb = domainFiles.vpasswdCdb(directory);
+    if (options.onlyIfMissing && statusOf(bytesPath(cdb)) !== undefined) return;
+    const vpasswd = domainFiles.vpasswd(directory);
+    const text = readIfPresent(vpasswd);
+    if (text === undefined) return;
+    await replaceFile(cdb, indexOf(text, vpasswd), { mode: 0o600, uid, gid, temporaryName: 'cdb.tmp' });
+  });
+}
+
+function indexOf(text: Buffer, path: string): Buffer {
+  if (text.length > 0 && text.at(-1) !== 0x0a) {
+    throw new CorruptFileError(path, text.length, 'the last line does not end in a newline');
+  }
+  const maker = new CdbMaker();
+  for (const { key, data } of vpasswdCdbRecords(parseVpasswd(text))) maker.add(key, data);
+  return maker.finish();
+}
+
+/** Repairs that look-ups asked for, one at a time for each domain. */
+export class IndexRepairs {
+  readonly #log: Log;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #failedAtMs = new Map<string, number>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Begins the repair of a domain unless it is under way, has just failed or is not ours to do. Never throws. */
+  request(place: DomainPlace): void {
+    const { directory } = place;
+    const failedAt = this.#failedAtMs.get(directory);
+    if (this.#running.has(directory) || (failedAt !== undefined && performance.now() < failedAt + pauseAfterFailureMs))
+      return;
+    const done = this.#repair(place).finally(() => this.#running.delete(directory));
+    this.#running.set(directory, done);
+  }
+
+  /** Resolves when no repair is under way. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  async #repair(place: DomainPlace): Promise<void> {
+    const cdb = domainFiles.vpasswdCdb(place.directory);
+    try {
+      const me = process.geteuid?.();
+      if (me !== 0 && me !== place.uid) throw new Error(`only root and uid ${place.uid} may make it`);
+      await rebuildIndex(place, { onlyIfMissing: true });
+      this.#failedAtMs.delete(place.directory);
+      this.#log.info(`${cdb}: was missing, made from vpasswd`);
+    } catch (error) {
+      if (this.#failedAtMs.size > 1000) this.#failedAtMs.clear();
+      this.#failedAtMs.set(place.directory, performance.now());
+      this.#log.warning(`${cdb}: is missing and cannot be made from vpasswd: ${describe(error)}`);
+    }
+  }
+}
