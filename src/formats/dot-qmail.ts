@@ -10,7 +10,7 @@
 // Kept: every byte. Nobody locks these files; writers of ours replace them whole.
 
 import { lower } from '../mail/address.js';
-import { joinLines, splitLines, type TextLine } from './text-lines.js';
+import { joinLines, splitLines, type TextLine, withoutTrailingBlanks } from './text-lines.js';
 
 export { parseVdelivermail, type VdelivermailCommand } from './vdelivermail-command.js';
 
@@ -108,10 +108,4 @@ function instructionOf(text: string, isFirst: boolean): DotQmailInstruction {
     default:
       return { kind: 'forward', address: content };
   }
-}
-
-function withoutTrailingBlanks(text: string): string {
-  let end = text.length;
-  while (end > 0 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
-  return text.slice(0, end);
 }

@@ -8,9 +8,11 @@
 //
 // The base is a message's identity (and POP3's UIDL) and never changes; it ends at the first colon. Flags stand after the last colon. Only `2,` has flags;
 // letters may come in any order and repeated. Names that begin with a dot are no messages.
-// Names made here: TIME.PIDMmicroseconds.HOST,S=SIZE. Time and microseconds rise with every name of a process; where a clock was set back a count (Q) follows,
-// so no two names of a host are equal however many processes deliver. Dovecot orders messages of a second by the number after M. With a host name
-// of up to 32 bytes they have 70 characters at most, which is the limit of RFC 1939 for a UIDL.
+//
+// Names made here: TIME.PIDMmicroseconds.HOST,S=SIZE. Time and microseconds rise with every name of a process, and where the clock was set back a count (Q)
+// follows, so no two processes of a host make the same name. (Hosts that share a name, a pid and a microsecond could: the writer's O_EXCL and link are the
+// last guard.) Dovecot orders the messages of a second by the number after M. With a host name of up to 32 bytes a base has at most 70 characters, RFC 1939's
+// limit for a UIDL.
 
 export interface MaildirName {
   /** What stands before the first colon. */
@@ -67,14 +69,15 @@ export function flagsOf(name: string): string {
 }
 
 /**
- * The file name with exactly these flags: each letter once, in ASCII order. The base stays, and so do further comma groups of the info; an info that is not
- * `2,` is replaced.
+ * The file name with exactly these flags: each letter once, in ASCII order. What stands before the flags stays, and so do further comma groups behind
+ * them; an info that is not `2,` is replaced.
  */
 export function withFlags(name: string, flags: string): string {
-  const { base, info } = parseMaildirName(name);
-  const more = info?.startsWith('2,') ? info.slice(2).split(',').slice(1) : [];
   const letters = [...new Set(flags)].sort().join('');
-  return `${base}:${['2', letters, ...more].join(',')}`;
+  const info = name.slice(name.lastIndexOf(':') + 1);
+  if (!name.includes(':') || !info.startsWith('2,')) return `${parseMaildirName(name).base}:2,${letters}`;
+  const more = info.slice(2).split(',').slice(1);
+  return `${name.slice(0, name.lastIndexOf(':'))}:${['2', letters, ...more].join(',')}`;
 }
 
 /** The base that a unique name gets once the size of the file is known. */
