@@ -9,115 +9,97 @@
 // Lines that do not have these fields are skipped. Nothing is remembered beyond the version of the files.
 
 import type { Layout } from '../layout.js';
-import { type CLibrary, cLibrary } from './native.js';
+import { statusOf } from './identity.js';
+import { type CLibrary, cLibrary, type NativeGroup, type NativeUser } from './native.js';
 import { fileTrouble } from './read.js';
 import { Snapshot } from './snapshot.js';
 
-export interface SystemUser {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  /** Host path. */
-  readonly home: string;
-}
+/** `home` is a host path. */
+export type SystemUser = NativeUser;
+export type SystemGroup = NativeGroup;
 
-export interface SystemGroup {
-  readonly name: string;
-  readonly gid: number;
-}
+type Database = Pick<CLibrary, 'userByName' | 'userById' | 'groupByName' | 'groupById' | 'groupsOf'>;
 
-interface GroupLine extends SystemGroup {
-  readonly members: readonly string[];
-}
-
-/** The account database of a host. */
+/** The account database of a host. Every method throws TemporaryError when it cannot be asked. */
 export class SystemAccounts {
-  readonly #users: Snapshot<SystemUser[]>;
-  readonly #groups: Snapshot<GroupLine[]>;
-  readonly #fallbackUsers = new Snapshot('/etc/passwd', parsePasswd);
-  readonly #fallbackGroups = new Snapshot('/etc/group', parseGroup);
-  readonly #isMounted: boolean;
+  readonly #tree: TextDatabase;
+  readonly #machine = new TextDatabase('/etc/passwd', '/etc/group');
+  readonly #treePasswd: string | undefined;
   readonly #library: () => CLibrary | undefined;
 
-  /** @param library how this machine's own database is asked; for tests */
+  /** @param library how this machine's own database is asked; another one in tests */
   constructor(layout: Layout, library: () => CLibrary | undefined = cLibrary) {
-    this.#users = new Snapshot(layout.systemFiles.passwd, parsePasswd);
-    this.#groups = new Snapshot(layout.systemFiles.group, parseGroup);
-    this.#isMounted = layout.root !== '/';
+    const { passwd, group } = layout.systemFiles;
+    this.#tree = new TextDatabase(passwd, group);
+    this.#treePasswd = layout.root === '/' ? undefined : passwd;
     this.#library = library;
   }
 
-  /** @throws TemporaryError when the database cannot be asked, here and below */
   user(name: string): SystemUser | undefined {
-    return this.#find(
-      this.#users,
-      this.#fallbackUsers,
-      (user) => user.name === name,
-      (library) => library.userByName(name),
-    );
+    return this.#ask((database) => database.userByName(name));
   }
 
   userById(uid: number): SystemUser | undefined {
-    return this.#find(
-      this.#users,
-      this.#fallbackUsers,
-      (user) => user.uid === uid,
-      (library) => library.userById(uid),
-    );
+    return this.#ask((database) => database.userById(uid));
   }
 
   group(name: string): SystemGroup | undefined {
-    return this.#find(
-      this.#groups,
-      this.#fallbackGroups,
-      (group) => group.name === name,
-      (library) => library.groupByName(name),
-    );
+    return this.#ask((database) => database.groupByName(name));
   }
 
   groupById(gid: number): SystemGroup | undefined {
-    return this.#find(
-      this.#groups,
-      this.#fallbackGroups,
-      (group) => group.gid === gid,
-      (library) => library.groupById(gid),
-    );
+    return this.#ask((database) => database.groupById(gid));
   }
 
-  /** The numbers of all groups of a user: its own first, then the supplementary ones. */
+  /** The numbers of all groups of a user: its own and the supplementary ones. */
   groupsOf(user: SystemUser): number[] {
-    const gids = this.#mounted(this.#groups) ?? this.#ask((library) => library.groupsOf(user.name, user.gid));
-    if (gids !== undefined && typeof gids[0] === 'number') return gids as number[];
-    const groups = (gids as GroupLine[] | undefined) ?? this.#fallbackGroups.get() ?? [];
-    const supplementary = groups.filter((group) => group.members.includes(user.name)).map((group) => group.gid);
-    return [...new Set([user.gid, ...supplementary])];
+    return this.#ask((database) => database.groupsOf(user.name, user.gid));
   }
 
-  #find<T>(
-    mounted: Snapshot<T[]>,
-    fallback: Snapshot<T[]>,
-    isIt: (entry: T) => boolean,
-    ask: (library: CLibrary) => unknown,
-  ): T | undefined {
-    const below = this.#mounted(mounted);
-    if (below !== undefined) return below.find(isIt);
-    if (this.#library() !== undefined) return this.#ask(ask) as T | undefined;
-    return fallback.get()?.find(isIt);
-  }
-
-  /** The host tree's own file; undefined when this machine's database counts. */
-  #mounted<T>(file: Snapshot<T>): T | undefined {
-    return this.#isMounted ? file.get() : undefined;
-  }
-
-  #ask<T>(question: (library: CLibrary) => T): T | undefined {
-    const library = this.#library();
-    if (library === undefined) return undefined;
+  #ask<T>(question: (database: Database) => T): T {
     try {
-      return question(library);
+      if (this.#treePasswd !== undefined && statusOf(this.#treePasswd) !== undefined) return question(this.#tree);
+      return question(this.#library() ?? this.#machine);
     } catch (error) {
       throw fileTrouble(error);
     }
+  }
+}
+
+interface GroupLine {
+  readonly group: SystemGroup;
+  readonly members: readonly string[];
+}
+
+/** A passwd and a group file. */
+class TextDatabase implements Database {
+  readonly #users: Snapshot<SystemUser[]>;
+  readonly #groups: Snapshot<GroupLine[]>;
+
+  constructor(passwdPath: string, groupPath: string) {
+    this.#users = new Snapshot(passwdPath, parsePasswd);
+    this.#groups = new Snapshot(groupPath, parseGroup);
+  }
+
+  userByName(name: string): SystemUser | undefined {
+    return this.#users.get()?.find((user) => user.name === name);
+  }
+
+  userById(uid: number): SystemUser | undefined {
+    return this.#users.get()?.find((user) => user.uid === uid);
+  }
+
+  groupByName(name: string): SystemGroup | undefined {
+    return this.#groups.get()?.find(({ group }) => group.name === name)?.group;
+  }
+
+  groupById(gid: number): SystemGroup | undefined {
+    return this.#groups.get()?.find(({ group }) => group.gid === gid)?.group;
+  }
+
+  groupsOf(name: string, gid: number): number[] {
+    const memberOf = (this.#groups.get() ?? []).filter(({ members }) => members.includes(name));
+    return [...new Set([gid, ...memberOf.map(({ group }) => group.gid)])];
   }
 }
 
@@ -131,7 +113,9 @@ function parsePasswd(bytes: Buffer): SystemUser[] {
 
 function parseGroup(bytes: Buffer): GroupLine[] {
   return fieldsOfLines(bytes).flatMap(([name, , gid, members]) =>
-    name && isNumber(gid) ? [{ name, gid: Number(gid), members: (members ?? '').split(',').filter(Boolean) }] : [],
+    name && isNumber(gid)
+      ? [{ group: { name, gid: Number(gid) }, members: (members ?? '').split(',').filter(Boolean) }]
+      : [],
   );
 }
 

@@ -5,7 +5,7 @@
 
 import { createRequire } from 'node:module';
 
-/** A `struct passwd` or `struct group` as numbers and bytes (names are Latin-1). */
+/** What is used of a `struct passwd` and a `struct group`. */
 export interface NativeUser {
   readonly name: string;
   readonly uid: number;
@@ -90,26 +90,33 @@ function bind(koffi: Koffi): CLibrary {
   const nameOf = (code: number): string => Object.keys(codes).find((name) => codes[name] === code) ?? String(code);
   const status = (result: number): number => (result === 0 ? 0 : koffi.errno());
 
-  function entry<Argument, Entry>(name: string, argument: string, type: ReturnType<Koffi['struct']>) {
+  function entry<Argument, Entry>(
+    name: string,
+    argument: string,
+    type: ReturnType<Koffi['struct']>,
+    pick: (decoded: Entry) => Entry,
+  ): (value: Argument) => Entry | undefined {
     const call: (value: Argument) => unknown = library.func(name, koffi.pointer(type), [argument]);
-    return (value: Argument): Entry | undefined => {
+    return (value) => {
       koffi.errno(0);
       const pointer = call(value);
-      if (pointer !== null) return koffi.decode(pointer, type) as Entry;
+      if (pointer !== null) return pick(koffi.decode(pointer, type) as Entry);
       const code = koffi.errno();
       if (code === 0 || noEntry.has(nameOf(code))) return undefined;
       throw Object.assign(new Error(`${nameOf(code)}: ${name} ${String(value)}`), { code: nameOf(code) });
     };
   }
+  const user = ({ name, uid, gid, home }: NativeUser): NativeUser => ({ name, uid, gid, home });
+  const groupOf = ({ name, gid }: NativeGroup): NativeGroup => ({ name, gid });
   const lock = { type: writeLock, whence: 0, start: 0, len: 0, pid: 0 };
   return {
     errno: { EAGAIN: codes.EAGAIN ?? 11, EACCES: codes.EACCES ?? 13, ENOLCK: codes.ENOLCK ?? 37 },
     lockRecord: (fd) => status(fcntl(fd, setOpenFileDescriptionLock, koffi.pointer(flockStruct), lock)),
     lockWhole: (fd) => status(flock(fd, lockExclusiveNonBlocking)),
-    userByName: entry<string, NativeUser>('getpwnam', 'str', passwd),
-    userById: entry<number, NativeUser>('getpwuid', 'uint32', passwd),
-    groupByName: entry<string, NativeGroup>('getgrnam', 'str', group),
-    groupById: entry<number, NativeGroup>('getgrgid', 'uint32', group),
+    userByName: entry<string, NativeUser>('getpwnam', 'str', passwd, user),
+    userById: entry<number, NativeUser>('getpwuid', 'uint32', passwd, user),
+    groupByName: entry<string, NativeGroup>('getgrnam', 'str', group, groupOf),
+    groupById: entry<number, NativeGroup>('getgrgid', 'uint32', group, groupOf),
     groupsOf: (name, gid) => {
       for (let size = 64; ; size *= 4) {
         const groups = new Uint32Array(size);

@@ -16,6 +16,12 @@ interface Rounds {
 /** The directories that are being synced. */
 export class DirectorySync {
   readonly #rounds = new Map<string, Rounds>();
+  readonly #fsync: (path: string) => Promise<void>;
+
+  /** @param fsync syncs one directory; another one in tests */
+  constructor(fsync: (path: string) => Promise<void> = fsyncDirectory) {
+    this.#fsync = fsync;
+  }
 
   /** Resolves when every entry that was in the directory at the time of the call is durable. @throws TemporaryError */
   sync(path: string): Promise<void> {
@@ -29,7 +35,7 @@ export class DirectorySync {
   }
 
   #start(path: string): Promise<void> {
-    const running = fsyncDirectory(path);
+    const running = this.#fsync(path);
     const rounds: Rounds = { running, next: undefined };
     this.#rounds.set(path, rounds);
     const done = (): void => {

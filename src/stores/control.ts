@@ -99,6 +99,11 @@ export class Control {
     return new Set([lower(me)]);
   }
 
+  /** Whether a domain stands in the file `locals`; `me` does not count. */
+  isListedLocal(domain: string): boolean {
+    return this.#sets('locals').get()?.has(lower(domain)) ?? false;
+  }
+
   /** Lower-case keys of virtualdomains with their prefixes. */
   virtualDomains(): ReadonlyMap<string, string> {
     return this.#virtualDomains.get() ?? noMap;

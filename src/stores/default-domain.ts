@@ -7,9 +7,8 @@
 
 import { Snapshot } from '../files/snapshot.js';
 import { parseLine } from '../formats/control-file.js';
-import { domainOfIp, type IpAliasMap, parseIpAliasMap } from '../formats/ip-alias-map.js';
+import { domainOfIp, type IpAliasDocument, parseIpAliasMap } from '../formats/ip-alias-map.js';
 import type { Layout } from '../layout.js';
-import { lower } from '../mail/address.js';
 import type { Control } from './control.js';
 
 /** Where a login without a domain comes from. */
@@ -22,7 +21,7 @@ export interface LoginPlace {
 
 export class DefaultDomain {
   readonly #control: Control;
-  readonly #ipAliases: Snapshot<IpAliasMap>;
+  readonly #ipAliases: Snapshot<IpAliasDocument>;
   readonly #defaultDomain: Snapshot<string>;
 
   constructor(layout: Layout, control: Control) {
@@ -41,6 +40,6 @@ export class DefaultDomain {
     if (localIp === undefined) return undefined;
     const map = this.#ipAliases.get();
     const domain = map === undefined ? undefined : domainOfIp(map, localIp.replace(/^::ffff:/, ''));
-    return domain === undefined || this.#control.locals().has(lower(domain)) ? undefined : domain;
+    return domain === undefined || this.#control.isListedLocal(domain) ? undefined : domain;
   }
 }

@@ -9,7 +9,7 @@
 
 import path from 'node:path';
 import type { Snapshot, Snapshots } from '../files/snapshot.js';
-import { type DomainLimits, limitFlags } from '../formats/domain-limits.js';
+import { type DomainLimits, effectiveFlags } from '../formats/domain-limits.js';
 import { accountNumber, type VpasswdRecord } from '../formats/vpasswd.js';
 import { hasFlag } from '../formats/vpasswd-flags.js';
 import { domainFiles, type Layout } from '../layout.js';
@@ -83,9 +83,8 @@ export class Domain {
 
   /** The flag word in force: the account's own with the services that the limits switch off, unless the account overrides them. */
   flagsOf(account: Account): number {
-    if (hasFlag(account.gid, 'V_OVERRIDE')) return account.gid;
-    const limits = this.limits();
-    return limits === undefined ? account.gid : (account.gid | limitFlags(limits)) >>> 0;
+    // An account that overrides the limits does not depend on whether they can be read.
+    return hasFlag(account.gid, 'V_OVERRIDE') ? account.gid : effectiveFlags(account.gid, this.limits());
   }
 
   /** The file `.qmail` + suffix in the domain's directory, such as suffix `-default`; undefined when qmail-local would try the next name. */

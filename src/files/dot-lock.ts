@@ -1,0 +1,134 @@
+// A lock that is the existence of a file, as Dovecot takes it on dovecot-uidlist (formats/dovecot.md 2.2).
+//
+//   dovecot-uidlist.lock    30976:vm        pid and host name of the holder, no LF; made with O_EXCL
+//
+// A lock left behind is removed: at once when it names a process of this host that is gone (and is two seconds old), else when neither it nor the file it
+// guards has changed for two minutes. A live process of this host is never overridden. After a removal some time passes before the next try, so that two waiters
+// do not remove each other's. Held briefly: nobody else may touch the file for that time. Who releases looks whether the lock is still its own.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { errnoOf } from '../errors.js';
+import { giveTo } from './owner.js';
+import { bytesPath, fileTrouble, isMissing } from './read.js';
+
+export interface DotLockOptions {
+  readonly timeoutMs: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface HeldDotLock {
+  /** Removes the lock if it is still ours. Does not throw. */
+  release(): void;
+}
+
+const goneHolderMs = 2_000;
+const silentHolderMs = 120_000;
+
+/**
+ * Takes the lock on the file at `path`.
+ * @returns undefined when somebody else held it all the time
+ * @throws TemporaryError when a lock cannot be made there
+ */
+export async function takeDotLock(path: string, options: DotLockOptions): Promise<HeldDotLock | undefined> {
+  const lockPath = bytesPath(`${path}.lock`);
+  const deadline = performance.now() + options.timeoutMs;
+  const watched = new StaleWatch(lockPath, bytesPath(path));
+  try {
+    for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 200)) {
+      const held = createLock(lockPath, options);
+      if (held !== undefined) return held;
+      if (performance.now() + waitMs > deadline) return undefined;
+      if (watched.isStale()) {
+        fs.rmSync(lockPath, { force: true });
+        await pause(100 + 100 * Math.random());
+      } else {
+        await pause(waitMs);
+      }
+    }
+  } catch (error) {
+    throw fileTrouble(error);
+  }
+}
+
+function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDotLock | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(lockPath, 'wx', options.mode);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+  const { ino, dev } = fs.fstatSync(fd);
+  const release = (): void => {
+    try {
+      const now = fs.lstatSync(lockPath, { throwIfNoEntry: false });
+      if (now?.ino === ino && now.dev === dev) fs.unlinkSync(lockPath);
+    } catch {
+      // It cannot be looked at or removed; it will be found to be stale.
+    }
+  };
+  try {
+    giveTo(fd, options.uid, options.gid);
+    fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
+  } catch (error) {
+    release();
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+  return { release };
+}
+
+/** Watches somebody's lock for signs that its holder is gone. */
+class StaleWatch {
+  readonly #lockPath: string | Buffer;
+  readonly #guarded: string | Buffer;
+  #seen = '';
+  #sinceMs = 0;
+
+  constructor(lockPath: string | Buffer, guarded: string | Buffer) {
+    this.#lockPath = lockPath;
+    this.#guarded = guarded;
+  }
+
+  isStale(): boolean {
+    const lock = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
+    if (lock === undefined) return false;
+    const holder = holderOf(this.#lockPath);
+    if (holder !== 'elsewhere') return holder === 'gone' && Date.now() - lock.mtimeMs > goneHolderMs;
+    const file = fs.statSync(this.#guarded, { throwIfNoEntry: false });
+    const now = [lock, file].map((status) => `${status?.ino} ${status?.ctimeMs} ${status?.size}`).join();
+    if (now !== this.#seen) {
+      this.#seen = now;
+      this.#sinceMs = performance.now();
+    }
+    return performance.now() - this.#sinceMs > silentHolderMs || Date.now() - newest(lock, file) > silentHolderMs;
+  }
+}
+
+function newest(lock: fs.Stats, file: fs.Stats | undefined): number {
+  return Math.max(lock.ctimeMs, lock.mtimeMs, file?.ctimeMs ?? 0);
+}
+
+/** What is known of the holder: a process of this host that runs or does not, or nothing. */
+function holderOf(lockPath: string | Buffer): 'alive' | 'gone' | 'elsewhere' {
+  let text: string;
+  try {
+    text = fs.readFileSync(lockPath, 'latin1');
+  } catch (error) {
+    if (isMissing(error)) return 'elsewhere';
+    throw error;
+  }
+  const [, pid, host] = /^([0-9]{1,9}):(.*)$/.exec(text) ?? [];
+  if (pid === undefined || host !== os.hostname()) return 'elsewhere';
+  try {
+    process.kill(Number(pid), 0);
+    return 'alive';
+  } catch (error) {
+    return errnoOf(error) === 'ESRCH' ? 'gone' : 'alive';
+  }
+}
