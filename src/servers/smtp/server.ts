@@ -1,0 +1,186 @@
+// The SMTP server: what stands on port 25 in the place of tcpserver and qmail-smtpd. It is handed accepted sockets; who listens is another's business.
+//
+//   a client comes     its name is looked up, when that is wanted; then /etc/tcp/smtp.cdb decides (stores/access-rules)
+//   rules: deny        the connection is dropped without a byte, as tcpserver does
+//   rules unreadable   421 (tcpserver drops the client), logged
+//   controls unreadable 421, as qmail-smtpd does, logged
+//   otherwise          the greeting, at once
+//
+// `drain` takes no new sessions, lets those with an open transaction end it, tells the others 421, and after limits.drainMs ends the rest. A message that is being
+// put on disk is always answered.
+
+import type net from 'node:net';
+import { SMTPServer } from 'smtp-server';
+import type { Delivery } from '../../delivery/accept.js';
+import { describe } from '../../errors.js';
+import { ucspiAddress } from '../../formats/ucspi-address.js';
+import type { Log } from '../../log.js';
+import { lookUpClientName, type NameResolver, systemResolver } from '../../net/client-name.js';
+import { isOwnAddress } from '../../net/own-addresses.js';
+import type { Host } from '../../stores/host.js';
+import { type Client, describeClient } from './client.js';
+import { SmtpConnection } from './connection.js';
+import { type DialogContext, openDialog, SessionEnd } from './dialog.js';
+import { defaultLimits, type SmtpLimits } from './limits.js';
+import { newReplies, replies } from './replies.js';
+
+export interface SmtpSettings {
+  /** This host's name in Received lines (tcpserver -l); control/me unless given. */
+  readonly localName?: string | undefined;
+  /** Whether clients' host names are looked up, for rules by name and Received lines. Off unless set: it takes time, and tcpserver -H is customary. */
+  readonly resolveClientNames?: boolean;
+}
+
+export interface SmtpContext {
+  readonly host: Host;
+  readonly delivery: Delivery;
+  readonly log: Log;
+  readonly settings?: SmtpSettings;
+  readonly limits?: Partial<SmtpLimits>;
+  readonly resolver?: NameResolver;
+}
+
+export interface SmtpServer {
+  /** Takes over an accepted socket, paused or not, of which nothing has been read. */
+  handle(socket: net.Socket): void;
+  /** Takes no more sessions and settles when the last one is over. */
+  drain(): Promise<void>;
+  /** Sessions at this moment. */
+  readonly sessions: number;
+}
+
+const paceCheckMs = 5000;
+const lingerMs = 5000;
+
+/** Says a last word to a client whose session does not begin. */
+function turnAway(socket: net.Socket, reply: string): void {
+  socket.end(`${reply}\r\n`, 'latin1');
+  // What the client has sent is read, or the kernel would reset the connection and the reply be lost.
+  socket.resume();
+  setTimeout(() => socket.destroy(), lingerMs).unref();
+}
+
+export function createSmtpServer(context: SmtpContext): SmtpServer {
+  return new MailServer(context);
+}
+
+class MailServer extends SMTPServer implements SmtpServer {
+  readonly #context: SmtpContext;
+  readonly #dialogContext: DialogContext;
+  readonly #resolver: NameResolver | undefined;
+  readonly #live = new Set<SmtpConnection>();
+  readonly #paceTimer: NodeJS.Timeout;
+  #isDraining = false;
+  #whenEmpty: () => void = () => {};
+
+  constructor(context: SmtpContext) {
+    super({ logger: false, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true });
+    const { host, delivery, log, settings, limits } = context;
+    this.#context = context;
+    this.#resolver = settings?.resolveClientNames ? (context.resolver ?? systemResolver()) : undefined;
+    this.#dialogContext = {
+      control: host.control,
+      delivery,
+      log,
+      limits: { ...defaultLimits, ...limits },
+      nextMessageNumber: messageNumbers(process.pid),
+      isOwnAddress,
+    };
+    this.#paceTimer = setInterval(() => this.#checkPace(), paceCheckMs).unref();
+  }
+
+  get sessions(): number {
+    return this.#live.size;
+  }
+
+  handle(socket: net.Socket): void {
+    // A client that has sent everything may close its side at once and still be answered.
+    socket.allowHalfOpen = true;
+    socket.on('error', () => {});
+    this.#begin(socket).catch((error: unknown) => {
+      this.#context.log.alert(`smtp: ${error instanceof Error ? error.stack : String(error)}`);
+      turnAway(socket, replies.noControls);
+    });
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve;
+    });
+    for (const connection of this.#live) connection.drain();
+    this.#tellWhenEmpty();
+    const deadline = setTimeout(() => {
+      for (const connection of this.#live) connection.shutDown();
+    }, this.#dialogContext.limits.drainMs);
+    await empty;
+    clearTimeout(deadline);
+    clearInterval(this.#paceTimer);
+  }
+
+  async #begin(socket: net.Socket): Promise<void> {
+    const { remoteAddress } = socket;
+    // Gone already: a port scan.
+    if (remoteAddress === undefined) return void socket.destroy();
+    const address = ucspiAddress(remoteAddress);
+    const name = this.#resolver === undefined ? undefined : await lookUpClientName(address, this.#resolver);
+    const client = this.#admit(socket, address, name);
+    if (client === undefined || socket.destroyed) return;
+    if (this.#isDraining) return turnAway(socket, newReplies.shuttingDown);
+    try {
+      this.#converse(socket, client);
+    } catch (error) {
+      if (!(error instanceof SessionEnd)) throw error;
+      turnAway(socket, error.reply);
+    }
+  }
+
+  /** Asks the access rules. Gives nothing when the client has been dropped or turned away. */
+  #admit(socket: net.Socket, address: string, name: string | undefined): Client | undefined {
+    const { host, log, settings } = this.#context;
+    try {
+      const { allow, environment, rule } = host.accessRules.decide({ ip: address, host: name });
+      if (allow)
+        return describeClient(address, name, environment, settings?.localName ?? host.control.me() ?? 'unknown');
+      log.info(`smtp: deny ${address} by rule ${rule ?? ''}`);
+      socket.destroy();
+    } catch (error) {
+      log.alert(`smtp: turned away ${address}: ${describe(error)}`);
+      turnAway(socket, replies.noControls);
+    }
+    return undefined;
+  }
+
+  #converse(socket: net.Socket, client: Client): void {
+    const dialog = openDialog(this.#dialogContext, client);
+    this.#context.log.info(
+      `smtp: connection from ${client.address}${client.remoteHost === undefined ? '' : ` ${client.remoteHost}`}`,
+    );
+    const connection = new SmtpConnection(this, socket, dialog, client.address);
+    this.#live.add(connection);
+    this.connections.add(connection);
+    connection.onClosed = () => {
+      this.#live.delete(connection);
+      this.#tellWhenEmpty();
+    };
+    connection.init();
+  }
+
+  #checkPace(): void {
+    const now = Date.now();
+    for (const connection of this.#live) connection.checkPace(now);
+  }
+
+  #tellWhenEmpty(): void {
+    if (this.#isDraining && this.#live.size === 0) this.#whenEmpty();
+  }
+}
+
+/**
+ * Numbers for messages: the first is the process id, as a qmail-queue's would be, the following ones have it in their last seven digits, so no two processes of
+ * a host give the same one.
+ */
+function messageNumbers(pid: number): () => number {
+  let taken = 0;
+  return () => taken++ * 10_000_000 + pid;
+}

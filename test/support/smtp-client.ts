@@ -1,0 +1,96 @@
+// A client for tests that sends exactly the bytes it is told and hands out replies one by one, multi-line replies as a whole. Text is Latin-1.
+
+import net from 'node:net';
+
+/** How long a reply may take before the test fails: far longer than any takes. */
+const patienceMs = 20_000;
+
+export class SmtpClient {
+  readonly #socket: net.Socket;
+  #received = '';
+  #isClosed = false;
+  #wake: () => void = () => {};
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#received += chunk.toString('latin1');
+      this.#wake();
+    });
+    const ended = (): void => {
+      this.#isClosed = true;
+      this.#wake();
+    };
+    socket.on('end', ended);
+    socket.on('close', ended);
+    socket.on('error', ended);
+  }
+
+  /** @param from the client's own address, one of 127.0.0.0/8 */
+  static connect(port: number, from = '127.0.0.1', host = '127.0.0.1'): Promise<SmtpClient> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect({ port, host, localAddress: from, allowHalfOpen: true, noDelay: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new SmtpClient(socket));
+      });
+    });
+  }
+
+  send(bytes: string | Buffer): void {
+    this.#socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  }
+
+  /** The next reply without its last CRLF; undefined when the server has closed instead. */
+  async reply(): Promise<string | undefined> {
+    for (;;) {
+      const reply = /^(?:\d{3}-[^\n]*\n)*(?:\d{3}(?: [^\n]*)?\r\n)/.exec(this.#received)?.[0];
+      if (reply !== undefined) {
+        this.#received = this.#received.slice(reply.length);
+        return reply.slice(0, -2);
+      }
+      if (this.#isClosed) return undefined;
+      await this.#news();
+    }
+  }
+
+  /** Sends a line and gives its reply. */
+  async command(line: string): Promise<string | undefined> {
+    this.send(`${line}\r\n`);
+    return this.reply();
+  }
+
+  /** Settles when the server has closed its side; gives what it said before that and nobody has asked for. */
+  async closed(): Promise<string> {
+    while (!this.#isClosed) await this.#news();
+    return this.#received;
+  }
+
+  /** Sends nothing more, but still reads. */
+  halfClose(): void {
+    this.#socket.end();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`no reply; so far: ${JSON.stringify(this.#received)}`)),
+        patienceMs,
+      );
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = () => {};
+        resolve();
+      };
+    });
+  }
+}
