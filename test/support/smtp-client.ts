@@ -21,6 +21,8 @@ export class SmtpClient {
       this.#isClosed = true;
       this.#wake();
     };
+    // As real clients do, it closes when the server has.
+    socket.on('end', () => socket.end());
     socket.on('end', ended);
     socket.on('close', ended);
     socket.on('error', ended);
@@ -70,6 +72,11 @@ export class SmtpClient {
   /** Sends nothing more, but still reads. */
   halfClose(): void {
     this.#socket.end();
+  }
+
+  /** Leaves what the server says in the kernel. */
+  stopReading(): void {
+    this.#socket.pause();
   }
 
   reset(): void {

@@ -15,9 +15,6 @@ import type { Dialog } from './dialog.js';
 import { type InputReceiver, SmtpInput } from './input.js';
 import { SmtpSession } from './session.js';
 
-/** A minute, over which the rate of message data is measured. */
-const windowMs = 60_000;
-
 export class SmtpConnection extends SMTPConnection implements InputReceiver {
   readonly #dialog: Dialog;
   readonly #conversation: SmtpSession;
@@ -104,11 +101,11 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
   /** Looks whether the client takes too long over its message or its session. Called every few seconds. */
   checkPace(nowMs: number): void {
     const { limits } = this.#dialog.context;
+    const sinceMs = nowMs - this.#windowStartMs;
     if (this.#conversation.isBusy || this.state !== 'data') this.#startWindow(0);
     else if (this.#windowStartMs === 0) this.#startWindow(nowMs);
-    else if (nowMs - this.#windowStartMs >= windowMs) {
-      const minutes = (nowMs - this.#windowStartMs) / windowMs;
-      if (this.#input.dataBytesSeen < limits.dataBytesPerMinute * minutes) this.#expire('tooSlow');
+    else if (sinceMs >= limits.dataWindowMs) {
+      if (this.#input.dataBytesSeen * limits.dataWindowMs < limits.dataWindowBytes * sinceMs) this.#expire('tooSlow');
       this.#startWindow(nowMs);
     }
     if (nowMs - this.#startedMs > limits.sessionMs && !this.#conversation.isBusy) this.#expire('sessionTooLong');

@@ -8,8 +8,9 @@ export interface SmtpLimits {
   /** Commands since the last accepted message that brought none nearer: everything but an accepted RCPT. */
   readonly idleCommands: number;
   readonly commandLineBytes: number;
-  /** The least that a client must send of a message in any minute. */
-  readonly dataBytesPerMinute: number;
+  /** The least that a client must send of a message in each stretch of dataWindowMs. */
+  readonly dataWindowBytes: number;
+  readonly dataWindowMs: number;
   readonly sessionMs: number;
   /** How long running transactions may go on after `drain`. */
   readonly drainMs: number;
@@ -20,7 +21,8 @@ export const defaultLimits: SmtpLimits = {
   refusedCommands: 100,
   idleCommands: 1000,
   commandLineBytes: 64 * 1024,
-  dataBytesPerMinute: 1000,
+  dataWindowBytes: 1000,
+  dataWindowMs: 60 * 1000,
   sessionMs: 4 * 60 * 60 * 1000,
   drainMs: 30 * 1000,
 };

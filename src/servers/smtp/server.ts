@@ -70,7 +70,7 @@ class MailServer extends SMTPServer implements SmtpServer {
   readonly #resolver: NameResolver | undefined;
   readonly #live = new Set<SmtpConnection>();
   readonly #paceTimer: NodeJS.Timeout;
-  #isDraining = false;
+  #drained: Promise<void> | undefined;
   #whenEmpty: () => void = () => {};
 
   constructor(context: SmtpContext) {
@@ -86,7 +86,8 @@ class MailServer extends SMTPServer implements SmtpServer {
       nextMessageNumber: messageNumbers(process.pid),
       isOwnAddress,
     };
-    this.#paceTimer = setInterval(() => this.#checkPace(), paceCheckMs).unref();
+    const checkMs = Math.min(paceCheckMs, this.#dialogContext.limits.dataWindowMs / 4);
+    this.#paceTimer = setInterval(() => this.#checkPace(), checkMs).unref();
   }
 
   get sessions(): number {
@@ -103,8 +104,12 @@ class MailServer extends SMTPServer implements SmtpServer {
     });
   }
 
-  async drain(): Promise<void> {
-    this.#isDraining = true;
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async #drain(): Promise<void> {
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
@@ -126,7 +131,7 @@ class MailServer extends SMTPServer implements SmtpServer {
     const name = this.#resolver === undefined ? undefined : await lookUpClientName(address, this.#resolver);
     const client = this.#admit(socket, address, name);
     if (client === undefined || socket.destroyed) return;
-    if (this.#isDraining) return turnAway(socket, newReplies.shuttingDown);
+    if (this.#drained !== undefined) return turnAway(socket, newReplies.shuttingDown);
     try {
       this.#converse(socket, client);
     } catch (error) {
@@ -172,7 +177,7 @@ class MailServer extends SMTPServer implements SmtpServer {
   }
 
   #tellWhenEmpty(): void {
-    if (this.#isDraining && this.#live.size === 0) this.#whenEmpty();
+    if (this.#live.size === 0) this.#whenEmpty();
   }
 }
 

@@ -81,10 +81,12 @@ function recordedTexts(step: Step): string[] {
     .filter(([hostPath]) => hostPath.includes('/new/'))
     .map(([, entry]) => (entry === null ? '' : contentOf(entry).toString('latin1')))
     .map((text) => text.replace(/^Return-Path: .*\nDelivered-To: .*\n/, ''));
-  const received = [...queued, ...delivered].filter((text) =>
-    /^Received: \(qmail \d+ invoked from network\)/.test(text),
-  );
-  return [...new Set(received.map(maskVolatile))].sort();
+  // A bounce has the message behind its own text.
+  const received = [...queued, ...delivered].map((text) => {
+    const start = text.search(/Received: \(qmail \d+ invoked from network\)/);
+    return start < 0 ? '' : text.slice(start);
+  });
+  return [...new Set(received.filter((text) => text !== '').map(maskVolatile))].sort();
 }
 
 /** Sender and recipients of what was queued, where the recording has the whole envelope. */
