@@ -62,39 +62,48 @@ export class SmtpDataDecoder {
     return (this.#state === 'cr' || this.#state === 'dot-cr') && chunk[start] !== lf;
   }
 
-  /** Returns where in `output` the decoded bytes end. One long loop, because it is passed for every byte of every message. */
+  /** Returns where in `output` the decoded bytes end. */
   #run(input: Buffer, start: number, output: Buffer, first: number): number {
-    let state = this.#state;
     let out = first;
-    for (let i = start; i < input.length; i++) {
-      const byte = input[i] as number;
-      if (state === 'data' && byte !== cr && byte !== lf) {
-        output[out++] = byte;
-        continue;
-      }
-      if (byte === lf) {
-        if (state === 'cr') {
-          output[out++] = lf;
-          state = 'start';
-          continue;
-        }
-        this.#status = state === 'dot-cr' ? 'end' : 'stray-lf';
-        this.#end = i + 1;
-        return out;
-      }
-      if (state === 'dot-cr') {
+    let at = start;
+    while (at < input.length) {
+      const byte = input[at];
+      if (this.#state === 'data') {
+        // Up to the LF that ends the line: what stands before it, bare CRs too, is moved in one go.
+        const lineFeed = input.indexOf(lf, at);
+        const end = lineFeed < 0 ? input.length : lineFeed;
+        const endsInCr = end > at && input[end - 1] === cr;
+        const length = (endsInCr ? end - 1 : end) - at;
+        if (output === input) input.copyWithin(out, at, at + length);
+        else input.copy(output, out, at, at + length);
+        out += length;
+        at = end;
+        if (endsInCr) this.#state = 'cr';
+        else if (lineFeed >= 0) return this.#stop('stray-lf', at + 1, out);
+      } else if (this.#state === 'cr') {
+        output[out++] = byte === lf ? lf : cr;
+        this.#state = byte === lf ? 'start' : 'data';
+        if (byte === lf) at++;
+      } else if (this.#state === 'start') {
+        this.#state = byte === dot ? 'dot' : 'data';
+        if (byte === dot) at++;
+      } else if (this.#state === 'dot') {
+        this.#state = byte === cr ? 'dot-cr' : 'data';
+        if (byte === cr) at++;
+      } else {
+        if (byte === lf) return this.#stop('end', at + 1, out);
         output[out++] = dot;
         output[out++] = cr;
-      } else if (state === 'cr') output[out++] = cr;
-      if (byte === cr) state = state === 'dot' ? 'dot-cr' : 'cr';
-      else if (byte === dot && state === 'start') state = 'dot';
-      else {
-        output[out++] = byte;
-        state = 'data';
+        this.#state = 'data';
       }
     }
-    this.#state = state;
     this.#end = input.length;
+    return out;
+  }
+
+  #stop(status: DataStatus, end: number, out: number): number {
+    this.#status = status;
+    this.#end = end;
     return out;
   }
 }
