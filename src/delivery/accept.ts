@@ -29,13 +29,19 @@ export interface Delivery {
   accept(envelope: Envelope): IncomingMessage;
 }
 
-/** One message that is coming in. Exactly one of `commit` and `abort` ends it. */
+/** One message that is coming in. `commit` or `abort` ends it. */
 export interface IncomingMessage {
   /**
    * Takes the next bytes as they are to be stored: LF line ends, dots removed. The chunk belongs to the message from here on.
    * When a promise is returned, wait for it before the next chunk. An error of an earlier write is thrown by `commit`.
    */
   write(chunk: Buffer): void | Promise<void>;
+  /**
+   * Does everything that can fail and shows nothing yet: loops and quotas are checked, the message lies written and synced in the tmp/ of every Maildir.
+   * Optional: `commit` does it otherwise. For who commits one message in several processes.
+   * @throws as `commit`; the message is over then, and nothing is left of it
+   */
+  prepare(): Promise<void>;
   /**
    * Resolves when the message is durable in every Maildir.
    * @throws PermanentError or TemporaryError: then it is in none of them (after a failure in the middle of the moves to new/ a copy may remain;

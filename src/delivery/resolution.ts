@@ -24,6 +24,14 @@ export interface MaildirTarget {
   readonly quota?: string | { readonly from: 'maildirsize' };
   /** The domain's directory (disk path), where the texts for over-quota and warning messages lie. */
   readonly domainDirectory?: string;
+  /** The forwards by catch-all addresses that led here, the last one first; each leaves its trace lines above the message. */
+  readonly forwards?: readonly ForwardTrace[];
+}
+
+/** What one forward adds: qmail-queue's line (`invoked by uid 6020`) and a Delivered-To line. */
+export interface ForwardTrace {
+  readonly uid: number;
+  readonly deliveredTo: string;
 }
 
 /** Delivered-To lines that, when the message has one already, mean that it loops. */
@@ -34,7 +42,10 @@ export interface LoopLines {
   readonly anyCase: readonly string[];
 }
 
-/** A reply to RCPT in the making: three-digit code, RFC 3463 status, and text fit for strangers without either. */
+/**
+ * A reply to RCPT in the making: three-digit code, RFC 3463 status, and the words as the original would print them, fit for strangers. Where those
+ * end in `(#5.1.1)`, so does `text`.
+ */
 export interface Refusal {
   readonly code: number;
   readonly status: string;
