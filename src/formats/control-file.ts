@@ -8,10 +8,11 @@
 // LF, space and TAB are dropped from the end of a line; CR, leading blanks and a `#` further right are part of the entry. Keys are compared without regard
 // to ASCII case; when a key of a map occurs twice the last line wins. A present but empty file is not an absent one: that is for the store to tell.
 //
-// Everything is Latin-1, one character a byte. The document form keeps every byte, so a file is written back as it was read; its findings name the
-// lines that do something else than the administrator meant.
+// Everything is Latin-1, one character a byte. The document form keeps every byte, so a file is written back as it was read. What in a file does
+// something else than the administrator meant is told by control-findings.ts.
 
-import type { LineFinding } from './line-finding.js';
+import { lower } from '../mail/address.js';
+import { joinLines, type LineEnd, splitLines, type TextLine } from './text-lines.js';
 
 /** The value of a line file. An empty file has the value ''. */
 export function parseLine(bytes: Buffer): string {
@@ -55,61 +56,45 @@ export function parseMap(bytes: Buffer): Map<string, string> {
   return map;
 }
 
-export type ControlKind = 'line' | 'number' | 'list' | 'map';
-
-/** One line of a document. `raw` is the line without its LF, `entry` what qmail takes from it. */
-export interface ControlLine {
-  readonly raw: string;
+/** One line of a document. `entry` is what qmail takes from it, '' for a comment or blank line. */
+export interface ControlLine extends TextLine {
   readonly kind: 'entry' | 'comment' | 'blank';
   readonly entry: string;
 }
 
-/** A list or map file with everything in it. `finalNewline` says whether the last line ends in LF. */
+/** A list or map file with everything in it. */
 export interface ControlDocument {
   readonly lines: readonly ControlLine[];
-  readonly finalNewline: boolean;
 }
 
 /** Reads a list or map file so that it can be written back unchanged. Every input has a document. */
 export function parseControlDocument(bytes: Buffer): ControlDocument {
-  const text = bytes.toString('latin1');
-  if (text === '') return { lines: [], finalNewline: true };
-  const finalNewline = text.endsWith('\n');
-  return { lines: (finalNewline ? text.slice(0, -1) : text).split('\n').map(controlLine), finalNewline };
+  return { lines: splitLines(bytes).map(({ text, end }) => controlLine(text, end)) };
 }
 
 /** The bytes of a document; the mirror of `parseControlDocument`. */
 export function serializeControlDocument(document: ControlDocument): Buffer {
-  const text = document.lines.map((line) => line.raw).join('\n');
-  return Buffer.from(document.finalNewline && document.lines.length > 0 ? `${text}\n` : text, 'latin1');
+  return joinLines(document.lines);
 }
 
-/** One line of a document made from its text. */
-export function controlLine(raw: string): ControlLine {
-  const entry = withoutTrailingBlanks(raw);
-  if (entry.startsWith('#')) return { raw, kind: 'comment', entry: '' };
-  return isSkipped(entry) ? { raw, kind: 'blank', entry: '' } : { raw, kind: 'entry', entry };
+/** One line of a document from its text (without LF). */
+export function controlLine(text: string, end: LineEnd = '\n'): ControlLine {
+  const entry = withoutTrailingBlanks(text);
+  if (!isSkipped(entry)) return { text, end, kind: 'entry', entry };
+  return { text, end, kind: entry.startsWith('#') ? 'comment' : 'blank', entry: '' };
 }
 
-/** What in a control file does something else than it seems to say. */
-export function controlFindings(bytes: Buffer, kind: ControlKind): LineFinding[] {
-  return [...bytes].length === 0 ? [] : kind === 'list' ? [] : [];
-}
-
-function isSkipped(line: string): boolean {
-  return line === '' || line.startsWith('#') || line.startsWith('\0');
-}
-
-function withoutTrailingBlanks(line: string): string {
+/** A line without the spaces and tabs at its end, which qmail drops everywhere. */
+export function withoutTrailingBlanks(line: string): string {
   let end = line.length;
   while (end > 0 && isBlank(line.charCodeAt(end - 1))) end--;
   return line.slice(0, end);
 }
 
 function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09 || code === 0x0a;
+  return code === 0x20 || code === 0x09;
 }
 
-function lower(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+function isSkipped(line: string): boolean {
+  return line === '' || line.startsWith('#') || line.startsWith('\0');
 }

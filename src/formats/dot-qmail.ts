@@ -10,7 +10,8 @@
 // Kept: every byte. Nobody locks these files; writers of ours replace them whole.
 
 import { lower } from '../mail/address.js';
-import { joinLines, splitLines, type TextLine, withoutTrailingBlanks } from './text-lines.js';
+import { withoutTrailingBlanks } from './control-file.js';
+import { joinLines, splitLines, type TextLine } from './text-lines.js';
 
 export { parseVdelivermail, type VdelivermailCommand } from './vdelivermail-command.js';
 

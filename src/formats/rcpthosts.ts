@@ -7,6 +7,7 @@
 // of `user@` is looked up by nothing and so never matches. An address without `@` and an absent file allow everything: the caller's decisions.
 
 import { lower } from '../mail/address.js';
+import { withoutTrailingBlanks } from './control-file.js';
 
 /**
  * Whether a domain is listed.
@@ -22,4 +23,13 @@ export function hostKeys(domain: string): string[] {
   const keys = name === '' ? [] : [name];
   for (let dot = name.indexOf('.', 1); dot >= 0; dot = name.indexOf('.', dot + 1)) keys.push(name.slice(dot));
   return keys;
+}
+
+/**
+ * The keys of control/morercpthosts.cdb, which qmail-newmrh makes of the text control/morercpthosts: its lines in lower case and file order, without trailing
+ * blanks, without empty ones and those that begin with `#`. The records have no data.
+ */
+export function moreRcptHostsKeys(bytes: Buffer): string[] {
+  const lines = bytes.toString('latin1').split('\n');
+  return lines.map((line) => lower(withoutTrailingBlanks(line))).filter((line) => line !== '' && !line.startsWith('#'));
 }

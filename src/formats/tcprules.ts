@@ -13,6 +13,9 @@
 // All text is Latin-1. See formats/cdb-tcprules.md 2.
 
 import { ConfigurationError } from '../errors.js';
+import { withoutTrailingBlanks } from './control-file.js';
+
+export { ucspiAddress } from './ucspi-address.js';
 
 /** A line that cannot be compiled. Its `text` is what tcprules prints of it. */
 export class RuleSyntaxError extends ConfigurationError {
@@ -59,9 +62,8 @@ export function compileRules(text: Buffer, path: string): RuleRecord[] {
 
 /** A line without what is dropped from its end; undefined for an empty line or a comment. */
 export function ruleText(raw: string): string | undefined {
-  let end = raw.length;
-  while (end > 0 && (raw[end - 1] === ' ' || raw[end - 1] === '\t')) end--;
-  return end === 0 || raw[0] === '#' ? undefined : raw.slice(0, end);
+  const line = withoutTrailingBlanks(raw);
+  return line === '' || line.startsWith('#') ? undefined : line;
 }
 
 /** Takes a line of `ruleText` apart; undefined when it is no rule. A range that cannot be expanded is not noticed here. */

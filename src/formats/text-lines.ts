@@ -24,10 +24,3 @@ export function joinLines(lines: Iterable<TextLine>): Buffer {
   for (const line of lines) text += line.text + line.end;
   return Buffer.from(text, 'latin1');
 }
-
-/** A line without the spaces, TABs and LFs at its end: what qmail drops from a line before it looks at it. */
-export function withoutTrailingBlanks(text: string): string {
-  let end = text.length;
-  while (end > 0 && ' \t\n'.includes(text.charAt(end - 1))) end--;
-  return text.slice(0, end);
-}

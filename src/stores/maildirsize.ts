@@ -74,6 +74,15 @@ export async function countUsage(root: string, quota: string, owner: FileOwner):
 
 /** Adds a delivered message to a Maildir's maildirsize, where accounts are kept. @throws the system error */
 export function addMessage(root: string, sizeBytes: number): void {
+  appendChange(root, { bytes: sizeBytes, count: 1 });
+}
+
+/** Takes removed messages off a Maildir's maildirsize, where accounts are kept. @throws the system error */
+export function subtractMessages(root: string, { bytes, count }: Usage): void {
+  appendChange(root, { bytes: -bytes, count: -count });
+}
+
+function appendChange(root: string, change: Usage): void {
   let fd: number;
   try {
     fd = fs.openSync(pathOf(root), fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_NONBLOCK);
@@ -86,7 +95,7 @@ export function addMessage(root: string, sizeBytes: number): void {
     if (size === 0) return;
     const isCut = lastByte(fd, size) !== 0x0a;
     // One write, so that lines of several writers do not mix.
-    fs.writeSync(fd, `${isCut ? '\n' : ''}${changeText({ bytes: sizeBytes, count: 1 })}`);
+    fs.writeSync(fd, `${isCut ? '\n' : ''}${changeText(change)}`);
   } finally {
     fs.closeSync(fd);
   }

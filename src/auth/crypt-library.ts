@@ -1,0 +1,80 @@
+// The host's own crypt(3). It verifies every kind of hash that the host's tools can make ($1$, $5$, $6$, $2a$/$2b$/$2y$, $y$, DES and what the system adds
+// later), several times faster than JavaScript could.
+//
+// crypt_r is called through koffi on node's thread pool, so that a slow hash (bcrypt and yescrypt take 50 ms and more) holds up no other session. The pool
+// has few threads and also reads the mail: no more calls run at once than leave one thread free, the others wait in order.
+//
+//   libcrypt.so.1    glibc's, and libxcrypt with the old interface (Debian, Ubuntu)
+//   libcrypt.so.2    libxcrypt without it (Fedora, Arch)
+//   the C library    musl (Alpine), the BSDs
+//
+// struct crypt_data is 32768 bytes in libxcrypt, 131232 in glibc's own libcrypt before it, 256 in musl: the largest is allocated, once for each call that may run at the same
+// time. It holds key material and is wiped after use.
+
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+
+/**
+ * crypt(3): the hash of a password under the scheme, salt and cost of `setting`, which may be a whole stored hash. undefined: the setting is none
+ * that this implementation knows (crypt gives NULL, or a text beginning with `*`).
+ * @param password bytes without NUL
+ */
+export type Crypt = (password: Buffer, setting: string) => Promise<string | undefined>;
+
+/** @returns the host's crypt, or undefined where it cannot be called */
+export function loadHostCrypt(): Crypt | undefined {
+  const names = process.platform === 'linux' ? ['libcrypt.so.1', 'libcrypt.so.2', null] : [null];
+  for (const name of names) {
+    try {
+      return bind(name);
+    } catch {
+      // The next one; without any of them the caller has its own.
+    }
+  }
+  return undefined;
+}
+
+type Callback = (error: Error | null, result: string | null) => void;
+interface AsyncCrypt {
+  async(password: Buffer, setting: Buffer, data: Buffer, done: Callback): void;
+}
+
+const cryptDataBytes = 131_232;
+
+function bind(libraryName: string | null): Crypt {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const call = koffi.load(libraryName).func('crypt_r', 'str', ['void *', 'void *', 'void *']) as unknown as AsyncCrypt;
+  const scratch = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(cryptDataBytes));
+  const waiting: Array<(data: Buffer) => void> = [];
+
+  const take = (): Promise<Buffer> | Buffer => scratch.pop() ?? new Promise<Buffer>((resolve) => waiting.push(resolve));
+  const giveBack = (data: Buffer): void => {
+    data.fill(0);
+    const next = waiting.shift();
+    if (next === undefined) scratch.push(data);
+    else next(data);
+  };
+
+  return async (password, setting) => {
+    const data = await take();
+    const key = Buffer.concat([password, Buffer.alloc(1)]);
+    try {
+      const result = await new Promise<string | null>((resolve, reject) => {
+        call.async(key, Buffer.from(`${setting}\0`, 'latin1'), data, (error, hash) => {
+          if (error === null) resolve(hash);
+          else reject(error);
+        });
+      });
+      return result === null || result.startsWith('*') ? undefined : result;
+    } finally {
+      key.fill(0);
+      giveBack(data);
+    }
+  };
+}
+
+/** As many as there are cores, and one less than the pool has threads. */
+function concurrentCalls(): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+  return Math.max(1, Math.min(availableParallelism(), threads - 1));
+}

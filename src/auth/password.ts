@@ -1,0 +1,83 @@
+// Whether a password belongs to the hash in the second field of vpasswd (formats/vpopmail.md 2.8): crypt(password, stored) equals stored. Any kind of hash
+// that the host's crypt(3) knows will do.
+//
+//   stored                     matches
+//   a hash                     its password
+//   {MD5-CRYPT}$1$salt$hash    the same: vpopmail 5.6 takes the word in braces off, 5.4 never lets such an account in
+//   empty                      nothing (the caller tells it apart: "user has no password")
+//   *, !hash, clear text       nothing; crypt(3) answers these with NULL or a failure text, which must never equal what is stored
+//
+// A password with a NUL byte never matches: the C library would compare only what stands before it.
+//
+// Whether an account exists must not show in the time of the answer. So a login for an unknown name does the work of a wrong password: one crypt call with the hash of
+// somebody else, of the same domain if one is known (its accounts mostly share a scheme), else of the host, else of vpopmail's own default.
+
+import { timingSafeEqual } from 'node:crypto';
+import { type Crypt, loadHostCrypt } from './crypt-library.js';
+import { scriptCryptInThread } from './crypt-worker.js';
+
+/** vpopmail 5.4's kind of hash. */
+const usualHash = '$1$abcdefgh$dJ8c39.UhXMhoPAflV/Py0';
+const rememberedDomains = 1000;
+
+/** Verifies passwords, and remembers for each domain one of its hashes for the names that do not exist. */
+export class PasswordChecker {
+  readonly #crypt: Crypt;
+  readonly #hashOfDomain = new Map<string, string>();
+  #lastHash = usualHash;
+
+  /** @param crypt the host's crypt(3) unless given, else the one in JavaScript */
+  constructor(crypt: Crypt = loadHostCrypt() ?? scriptCryptInThread()) {
+    this.#crypt = crypt;
+  }
+
+  /**
+   * @param password as the client sent it, Latin-1
+   * @param stored the hash as vpasswd has it
+   * @throws Error when this kind of hash cannot be computed here
+   */
+  async verify(password: string, stored: string, domain: string): Promise<boolean> {
+    const hash = withoutScheme(stored);
+    if (hash === '') return this.pretend(password, domain);
+    this.#remember(domain, hash);
+    const computed = await this.#crypt(bytesOf(password), hash);
+    return computed !== undefined && equal(computed, hash) && !password.includes('\0');
+  }
+
+  /**
+   * Takes the time of a wrong password and answers false.
+   * @param neighbour gives the hash of any account of the domain, asked only when none is known yet
+   */
+  async pretend(password: string, domain: string, neighbour?: () => string | undefined): Promise<false> {
+    const hash = this.#hashOfDomain.get(domain) ?? (withoutScheme(neighbour?.() ?? '') || this.#lastHash);
+    await this.#crypt(bytesOf(password), hash).catch(() => undefined);
+    return false;
+  }
+
+  #remember(domain: string, hash: string): void {
+    if (!hash.startsWith('$') && hash.length !== 13) return;
+    this.#lastHash = hash;
+    this.#hashOfDomain.delete(domain);
+    this.#hashOfDomain.set(domain, hash);
+    if (this.#hashOfDomain.size <= rememberedDomains) return;
+    for (const oldest of this.#hashOfDomain.keys()) {
+      this.#hashOfDomain.delete(oldest);
+      return;
+    }
+  }
+}
+
+function withoutScheme(stored: string): string {
+  return stored.replace(/^\{[A-Za-z0-9._-]+\}/, '');
+}
+
+/** What crypt(3) would see of it. */
+function bytesOf(password: string): Buffer {
+  const nul = password.indexOf('\0');
+  return Buffer.from(nul < 0 ? password : password.slice(0, nul), 'latin1');
+}
+
+function equal(computed: string, stored: string): boolean {
+  const [a, b] = [Buffer.from(computed, 'latin1'), Buffer.from(stored, 'latin1')];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

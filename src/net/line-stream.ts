@@ -1,0 +1,131 @@
+// The lines that come in on a connection, for the text protocols that this project speaks itself (POP3).
+//
+// A line ends at LF; one CR before it is dropped; bare CRs belong to the line. Lines are Latin-1 text. What stands behind the last LF when the other side closes is no
+// line and is dropped. Lines may arrive many in a packet or one byte at a time; a command that was sent ahead is kept until it is asked for, across
+// whatever happens in between, and while nobody asks the sender is held back after `maxWaitingBytes`.
+//
+// The stream ends when the other side closes or resets, when nothing moved in either direction for `idleMs`, when a line grows longer than
+// `maxLineBytes`, or when `stop` is called; `ended` says which.
+
+import type { Socket } from 'node:net';
+
+export type StreamEnd = 'closed' | 'idle' | 'line-too-long' | 'stopped';
+
+export interface LineStreamOptions {
+  readonly maxLineBytes: number;
+  readonly idleMs: number;
+  /** Bytes that came before, when another owner has read from the socket already. */
+  readonly initial?: Buffer;
+}
+
+const LF = 10;
+const CR = 13;
+const maxWaitingBytes = 64 * 1024;
+
+export class LineStream implements AsyncIterable<string> {
+  readonly #socket: Socket;
+  readonly #maxLineBytes: number;
+  #buffer: Buffer;
+  /** Where the LF of the next line is; -1: not there yet. */
+  #lineFeed: number;
+  #ended: StreamEnd | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket, options: LineStreamOptions) {
+    this.#socket = socket;
+    this.#maxLineBytes = options.maxLineBytes;
+    this.#buffer = options.initial ?? Buffer.alloc(0);
+    this.#lineFeed = this.#buffer.indexOf(LF);
+    socket.on('data', this.#onData).on('end', this.#onClose).on('close', this.#onClose).on('timeout', this.#onIdle);
+    socket.setTimeout(options.idleMs);
+    socket.resume();
+  }
+
+  get ended(): StreamEnd | undefined {
+    return this.#ended;
+  }
+
+  /** Whether the next line is here already, so that replies may wait for those to the lines behind it. */
+  get hasLine(): boolean {
+    return this.#lineFeed >= 0;
+  }
+
+  /** Changes how long nothing may move. */
+  setIdle(idleMs: number): void {
+    this.#socket.setTimeout(idleMs);
+  }
+
+  /** The next line, without its end; undefined when the stream has ended. */
+  async next(): Promise<string | undefined> {
+    while (this.#lineFeed < 0 && this.#ended === undefined) {
+      if (this.#buffer.length > this.#maxLineBytes) this.#end('line-too-long');
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+    return this.#lineFeed < 0 || this.#ended === 'stopped' ? undefined : this.#takeLine();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    for (let line = await this.next(); line !== undefined; line = await this.next()) yield line;
+  }
+
+  /** Ends the stream for a reason of ours: who waits for a line gets none. Lines that are here are not given out any more. */
+  stop(): void {
+    this.#end('stopped');
+  }
+
+  /** Leaves the socket to another owner, paused. Gives the bytes that nobody has asked for. */
+  detach(): Buffer {
+    const socket = this.#socket;
+    socket.pause();
+    socket.off('data', this.#onData).off('end', this.#onClose).off('close', this.#onClose).off('timeout', this.#onIdle);
+    socket.setTimeout(0);
+    const rest = this.#buffer;
+    this.#buffer = Buffer.alloc(0);
+    this.#lineFeed = -1;
+    this.#end('stopped');
+    return rest;
+  }
+
+  #takeLine(): string | undefined {
+    const lineFeed = this.#lineFeed;
+    if (lineFeed > this.#maxLineBytes) {
+      this.#end('line-too-long');
+      return undefined;
+    }
+    const end = lineFeed > 0 && this.#buffer[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+    const line = this.#buffer.toString('latin1', 0, end);
+    this.#buffer = this.#buffer.subarray(lineFeed + 1);
+    this.#lineFeed = this.#buffer.indexOf(LF);
+    if (this.#socket.isPaused() && this.#buffer.length < maxWaitingBytes) this.#socket.resume();
+    return line;
+  }
+
+  #onData = (chunk: Buffer): void => {
+    const waiting = this.#buffer.length;
+    this.#buffer = waiting === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    if (this.#lineFeed < 0) {
+      const found = chunk.indexOf(LF);
+      if (found >= 0) this.#lineFeed = waiting + found;
+    }
+    if (this.#buffer.length >= maxWaitingBytes) this.#socket.pause();
+    this.#awake();
+  };
+
+  #onClose = (): void => this.#end('closed');
+
+  #onIdle = (): void => this.#end('idle');
+
+  #end(why: StreamEnd): void {
+    this.#ended ??= why;
+    this.#awake();
+  }
+
+  #awake(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

@@ -1,0 +1,105 @@
+// Where the server listens: `PROTO=ADDRESS:PORT`, one for each --listen, and the sockets that come of it.
+//
+//   smtp=0.0.0.0:25   pop3=127.0.0.1:10110   smtp=[::1]:10025   pop3=*:110   smtp=127.0.0.1:0   lmtp=unix:/run/lmtp
+//
+// Port 0 picks a free port, which the ready line reports. `*` is 0.0.0.0. `[::]` takes IPv4 clients too (mapped addresses), unless another listener has the
+// same port in IPv4. A socket is handed on unread: whoever takes it resumes it.
+
+import net from 'node:net';
+import { ConfigurationError, errnoOf, PermanentError } from '../errors.js';
+
+/** One place to listen at. */
+export interface ListenAddress {
+  readonly protocol: string;
+  readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
+}
+
+/** @throws PermanentError with a text for the command line */
+export function parseListenAddress(text: string): ListenAddress {
+  const refuse = (why: string): PermanentError =>
+    new PermanentError('5.5.4', `--listen ${text}: ${why}; write it as smtp=127.0.0.1:25 or pop3=[::1]:110`);
+  const [, protocol, place] = /^([a-z0-9]+)=(.+)$/.exec(text) ?? [];
+  if (protocol === undefined || place === undefined) throw refuse('PROTO=ADDRESS:PORT is needed');
+  if (place.startsWith('unix:')) {
+    if (place.length === 5) throw refuse('a path is needed after unix:');
+    return { protocol, at: { path: place.slice(5) } };
+  }
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(place) ?? [];
+  if (port === undefined) throw refuse('ADDRESS:PORT is needed, an IPv6 address in [ ]');
+  const host = bracketed ?? (plain === '*' ? '0.0.0.0' : (plain ?? ''));
+  if (bracketed === undefined ? !net.isIPv4(host) : !net.isIPv6(host)) throw refuse(`${host} is not an IP address`);
+  if (Number(port) > 65535) throw refuse('a port is at most 65535');
+  return { protocol, at: { host, port: Number(port) } };
+}
+
+/** The form of the ready line. */
+export function formatListenAddress({ protocol, at }: ListenAddress): string {
+  if ('path' in at) return `${protocol}=unix:${at.path}`;
+  return `${protocol}=${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+}
+
+/** An open listener. `address` has the port that was picked. */
+export interface Listener {
+  readonly address: ListenAddress;
+  /** Accepts nothing more. Connections that were accepted go on. */
+  close(): void;
+}
+
+/** What becomes of a listener's connections. */
+export interface Receiver {
+  /** Gets every connection, paused. */
+  take(socket: net.Socket, listener: ListenAddress): void;
+  /** A connection could not be accepted, for want of file descriptors most of the time. The listener goes on. */
+  trouble(error: Error, listener: ListenAddress): void;
+}
+
+/**
+ * Opens a listener.
+ * @param ipv6Only whether an IPv6 wildcard leaves IPv4 clients to another listener
+ * @throws ConfigurationError when the address cannot be had
+ */
+export function openListener(wanted: ListenAddress, receiver: Receiver, ipv6Only = false): Promise<Listener> {
+  const { protocol, at } = wanted;
+  const server = net.createServer({ pauseOnConnect: true, noDelay: true });
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => reject(cannotListen(wanted, error));
+    server.once('error', refuse);
+    // The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn).
+    server.listen({ ...at, backlog: 4096, ipv6Only }, () => {
+      const bound = server.address();
+      const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+      const address = 'path' in at ? wanted : { protocol, at: { host: at.host, port } };
+      server.on('connection', (socket) => receiver.take(socket, address));
+      server.removeListener('error', refuse).on('error', (error) => receiver.trouble(error, address));
+      resolve({ address, close: () => server.close() });
+    });
+  });
+}
+
+/** Opens all, in order, or none. */
+export async function openListeners(wanted: readonly ListenAddress[], receiver: Receiver): Promise<Listener[]> {
+  const open: Listener[] = [];
+  try {
+    for (const address of wanted) open.push(await openListener(address, receiver, sharesPortWithIpv4(address, wanted)));
+    return open;
+  } catch (error) {
+    for (const listener of open) listener.close();
+    throw error;
+  }
+}
+
+function sharesPortWithIpv4({ at }: ListenAddress, all: readonly ListenAddress[]): boolean {
+  return all.some(
+    (other) => 'host' in at && 'host' in other.at && at.port === other.at.port && net.isIPv4(other.at.host),
+  );
+}
+
+function cannotListen(address: ListenAddress, error: Error): ConfigurationError {
+  const hints: Record<string, string> = {
+    EADDRINUSE: 'another program listens there already; stop it or choose another port',
+    EACCES: 'ports below 1024 need root; start as root or choose a higher port',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+  };
+  const why = hints[errnoOf(error) ?? ''] ?? error.message;
+  return new ConfigurationError(`--listen ${formatListenAddress(address)}`, undefined, `cannot listen: ${why}`, error);
+}

@@ -1,0 +1,176 @@
+// Delivery and POP3 sessions through the agent of the mailbox owner's uid. The session worker's end is here, the agent's in processes/agent.ts.
+//
+//   kind  worker -> agent                         kind  agent -> worker
+//   R     resolve {recipient, options}            r     Resolution
+//   M     message: Envelope                       k     done (answers P, C and A)
+//   W     bytes of the message                    e     failed {permanent, status, text}
+//   P C A prepare, commit, abort
+//   S     POP3 session {login, bytes already read}; the connection is that session from here on
+//
+// A message for mailboxes of several owners is prepared everywhere before it is committed anywhere, so that a full or looping mailbox refuses the whole. When a later
+// commit fails although all were prepared, the answer is temporary and the owners before have the message: a copy too many, never a loss.
+
+import type { Socket } from 'node:net';
+import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
+import { PermanentError, TemporaryError } from '../errors.js';
+import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
+import type { Agents } from './agents.js';
+import { FrameReader, sendFrame } from './frames.js';
+
+/** What an agent answers when something failed. */
+export interface Failure {
+  readonly permanent: boolean;
+  readonly status: string;
+  readonly text: string;
+}
+
+/** Delivery that leaves to agents what belongs to other uids. */
+export function deliveryByOwner(local: Delivery, agents: Agents): Delivery {
+  return {
+    async resolve(recipient: string, options?: ResolveOptions) {
+      const resolution = await local.resolve(recipient, options);
+      const { owner, outcome } = resolution;
+      if (owner === undefined || owner.uid === agents.ownUid || outcome.kind === 'queue') return resolution;
+      return resolveThere(agents, owner, recipient, options);
+    },
+    accept(envelope) {
+      const owners = new Map<number, Resolution[]>();
+      for (const recipient of envelope.recipients) {
+        const uid = recipient.owner?.uid ?? agents.ownUid;
+        owners.set(uid, [...(owners.get(uid) ?? []), recipient]);
+      }
+      const parts = [...owners].map(([uid, recipients]) => {
+        const owner = recipients[0]?.owner;
+        const part = { ...envelope, recipients };
+        return uid === agents.ownUid || owner === undefined
+          ? local.accept(part)
+          : new MessageThere(agents, owner, part);
+      });
+      return parts.length === 1 && parts[0] !== undefined ? parts[0] : new MessageForSeveral(parts);
+    },
+  };
+}
+
+/** POP3 sessions of accounts that belong to other uids. */
+export function pop3ByOwner(agents: Agents): OpenElsewhere {
+  return async (owner: Owner, session: ElsewhereSession) => {
+    if (owner.uid === agents.ownUid) return undefined;
+    const socket = await agents.connect(owner);
+    void sendFrame(socket, 'S', session);
+    return socket;
+  };
+}
+
+async function resolveThere(
+  agents: Agents,
+  owner: Owner,
+  recipient: string,
+  options?: ResolveOptions,
+): Promise<Resolution> {
+  const text = 'temporary trouble with this mailbox. (#4.3.0)';
+  try {
+    const socket = await agents.connect(owner);
+    const frames = new FrameReader(socket);
+    void sendFrame(socket, 'R', { recipient, options });
+    const answer = await frames.next();
+    socket.end();
+    if (answer?.kind === 'r') return JSON.parse(answer.bytes.toString()) as Resolution;
+    return {
+      recipient,
+      owner,
+      outcome: { kind: 'defer', code: 451, status: '4.3.0', text, cause: 'the agent is gone' },
+    };
+  } catch (error) {
+    const cause = `agent of uid ${owner.uid}: ${error instanceof Error ? error.message : error}`;
+    return { recipient, owner, outcome: { kind: 'defer', code: 451, status: '4.3.0', text, cause } };
+  }
+}
+
+/** A message that an agent writes. */
+class MessageThere implements IncomingMessage {
+  readonly #socket: Promise<Socket>;
+  #frames: FrameReader | undefined;
+
+  constructor(agents: Agents, owner: Owner, envelope: Envelope) {
+    this.#socket = agents.connect(owner).then((socket) => {
+      this.#frames = new FrameReader(socket);
+      void sendFrame(socket, 'M', envelope);
+      return socket;
+    });
+    // Told to the client by prepare or commit.
+    this.#socket.catch(() => {});
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    const socket = await this.#socket.catch(() => undefined);
+    if (socket !== undefined) await sendFrame(socket, 'W', chunk);
+  }
+
+  prepare(): Promise<void> {
+    return this.#ask('P');
+  }
+
+  async commit(): Promise<void> {
+    await this.#ask('C');
+    (await this.#socket).end();
+  }
+
+  async abort(): Promise<void> {
+    const socket = await this.#socket.catch(() => undefined);
+    // An agent that loses its connection before commit forgets the message.
+    socket?.destroy();
+  }
+
+  async #ask(kind: 'P' | 'C'): Promise<void> {
+    const socket = await this.#socket;
+    void sendFrame(socket, kind, Buffer.alloc(0));
+    const answer = await this.#frames?.next();
+    if (answer?.kind === 'k') return;
+    socket.destroy();
+    throw answer?.kind === 'e'
+      ? errorOf(answer.bytes)
+      : new TemporaryError('4.3.0', 'temporary trouble with this mailbox');
+  }
+}
+
+/** One message in the hands of several. */
+class MessageForSeveral implements IncomingMessage {
+  readonly #parts: readonly IncomingMessage[];
+
+  constructor(parts: readonly IncomingMessage[]) {
+    this.#parts = parts;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    for (const part of this.#parts) await part.write(Buffer.from(chunk));
+  }
+
+  async prepare(): Promise<void> {
+    const results = await Promise.allSettled(this.#parts.map((part) => part.prepare()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed === undefined) return;
+    await this.abort();
+    throw failed.reason;
+  }
+
+  async commit(): Promise<void> {
+    await this.prepare();
+    try {
+      for (const part of this.#parts) await part.commit();
+    } catch (error) {
+      await this.abort();
+      throw error instanceof TemporaryError
+        ? error
+        : new TemporaryError('4.3.0', 'temporary trouble with a mailbox', error);
+    }
+  }
+
+  async abort(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.abort()));
+  }
+}
+
+function errorOf(bytes: Buffer): Error {
+  const { permanent, status, text } = JSON.parse(bytes.toString()) as Failure;
+  return permanent ? new PermanentError(status, text) : new TemporaryError(status, text);
+}

@@ -1,0 +1,131 @@
+// What happens to a connection before a session begins: it is counted, and refused when there are too many. The same in one process and in the supervisor,
+// where counts hold over all workers because every connection passes here. Nothing is read from it; a refusal is one line written, so it costs no worker.
+//
+// A client that ends one session and opens the next may be faster than the news of the end. So a connection that finds no place waits for one a moment
+// before it is refused.
+
+import type { Socket } from 'node:net';
+import type { Log } from '../log.js';
+import {
+  type ConnectionLimitSettings,
+  ConnectionLimits,
+  type NoPlace,
+  type Place,
+  plainAddress,
+} from '../net/connection-limits.js';
+import type { ListenAddress, Receiver } from '../net/listener.js';
+import type { ServedProtocol } from '../settings.js';
+
+/** Takes a connection that may have a session; `ended` is called once when it is over. */
+export type BeginSession = (socket: Socket, protocol: ServedProtocol, ended: () => void) => void;
+
+export interface ReceptionOptions {
+  readonly limits: ConnectionLimitSettings;
+  readonly begin: BeginSession;
+  readonly log: Log;
+  /** Whether a client with its full share may have more: those that may relay. Asked only then. */
+  readonly isExempt?: (protocol: ServedProtocol, address: string) => boolean;
+}
+
+const patienceMs = 100;
+const waitingMost = 1000;
+const refusalMs = 2000;
+const reportEveryMs = 10_000;
+
+const words: Record<NoPlace, string> = {
+  full: 'too many connections, try again later',
+  'address-full': 'too many connections from your address, try again later',
+};
+
+export class Reception implements Receiver {
+  readonly #limits: ConnectionLimits;
+  readonly #options: ReceptionOptions;
+  readonly #waiting = new Set<() => void>();
+  #refusedUnreported = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    this.#limits = new ConnectionLimits(options.limits);
+  }
+
+  /** Sessions at this moment. */
+  get sessions(): number {
+    return this.#limits.total;
+  }
+
+  take(socket: Socket, listener: ListenAddress): void {
+    const address = socket.remoteAddress;
+    const protocol = listener.protocol as ServedProtocol;
+    socket.on('error', () => {});
+    // A client that is gone again already has no address.
+    if (address === undefined) socket.destroy();
+    else if (!this.#tryToBegin(socket, protocol, address)) this.#letWait(socket, protocol, address);
+  }
+
+  trouble(error: Error, listener: ListenAddress): void {
+    this.#options.log.alert(`${listener.protocol}: a connection could not be accepted: ${error.message}`);
+  }
+
+  #tryToBegin(socket: Socket, protocol: ServedProtocol, address: string): boolean {
+    const place = this.#enter(protocol, address);
+    if (typeof place === 'string') return false;
+    let isOver = false;
+    this.#options.begin(socket, protocol, () => {
+      if (isOver) return;
+      isOver = true;
+      this.#limits.leave(place);
+      for (const again of this.#waiting) again();
+    });
+    return true;
+  }
+
+  #enter(protocol: ServedProtocol, address: string): Place | NoPlace {
+    return this.#limits.enter(protocol, address, (plain) => this.#options.isExempt?.(protocol, plain) ?? false);
+  }
+
+  #letWait(socket: Socket, protocol: ServedProtocol, address: string): void {
+    if (this.#waiting.size >= waitingMost) {
+      this.#refuse(socket, protocol, address);
+      return;
+    }
+    const again = (): void => {
+      if (this.#tryToBegin(socket, protocol, address)) stopWaiting();
+    };
+    const stopWaiting = (): void => {
+      clearTimeout(timer);
+      this.#waiting.delete(again);
+    };
+    const timer = setTimeout(() => {
+      stopWaiting();
+      this.#refuse(socket, protocol, address);
+    }, patienceMs);
+    this.#waiting.add(again);
+  }
+
+  #refuse(socket: Socket, protocol: ServedProtocol, address: string): void {
+    const place = this.#enter(protocol, address);
+    const why = typeof place === 'string' ? place : 'full';
+    if (typeof place !== 'string') this.#limits.leave(place);
+    this.#report(protocol, address, why);
+    turnAway(socket, protocol, words[why]);
+  }
+
+  #report(protocol: ServedProtocol, address: string, why: NoPlace): void {
+    this.#refusedUnreported++;
+    const now = performance.now();
+    if (now - this.#reportedAt < reportEveryMs) return;
+    const many = this.#refusedUnreported > 1 ? ` (${this.#refusedUnreported} refused since the last such line)` : '';
+    const reason = why === 'full' ? 'too many connections' : 'too many connections from this address';
+    this.#options.log.warning(`${protocol}: refused ${plainAddress(address)}: ${reason}${many}`);
+    this.#refusedUnreported = 0;
+    this.#reportedAt = now;
+  }
+}
+
+/** Ends a connection with the protocol's word for "not now". Nothing is read; a client that does not take the line is cut off. */
+export function turnAway(socket: Socket, protocol: ServedProtocol, text: string): void {
+  const timer = setTimeout(() => socket.destroy(), refusalMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(protocol === 'smtp' ? `421 ${text} (#4.3.2)\r\n` : `-ERR ${text}\r\n`, () => socket.destroySoon());
+}

@@ -1,0 +1,137 @@
+// The POP3 server: what stands on port 110 in the place of tcpserver, qmail-popup, vchkpw and qmail-pop3d. It is handed accepted sockets; who listens is another's business.
+//
+// A session (servers/pop3/session.ts) begins with the banner. For an account whose domain belongs to a uid that this process is not, the session goes on in a process of that
+// uid: `elsewhere` opens a connection to it, and the bytes are passed on in both directions; the other process takes the session up with `resume`.
+
+import type { Socket } from 'node:net';
+import type { PasswordChecker } from '../../auth/password.js';
+import { describe } from '../../errors.js';
+import { ucspiAddress } from '../../formats/ucspi-address.js';
+import type { Log } from '../../log.js';
+import type { Host } from '../../stores/host.js';
+import { TransferSizes } from '../../stores/maildir/transfer-sizes.js';
+import type { UidlForm } from '../../stores/maildir/uidl.js';
+import { type Credentials, Pop3Session } from './session.js';
+
+/** A session on its way to another process: the client, and the login that it has sent. */
+export interface ElsewhereSession {
+  readonly remoteIp: string;
+  readonly localIp: string | undefined;
+  readonly timestamp: string;
+  readonly credentials: Credentials;
+}
+
+/** Opens a connection to the process of an owner; undefined when this process is the one. @throws TemporaryError */
+export type OpenElsewhere = (
+  owner: { uid: number; gid: number },
+  session: ElsewhereSession,
+) => Promise<Socket | undefined>;
+
+export interface Pop3Limits {
+  /** How long nothing may move. */
+  readonly idleMs: number;
+  /** The same before login. */
+  readonly loginMs: number;
+  readonly maxLineBytes: number;
+  /** Commands that were refused in a row before the connection is closed. */
+  readonly maxErrors: number;
+}
+
+/** qmail-popup and qmail-pop3d wait 1200 seconds. */
+export const defaultPop3Limits: Pop3Limits = {
+  idleMs: 1_200_000,
+  loginMs: 1_200_000,
+  maxLineBytes: 8192,
+  maxErrors: 100,
+};
+
+export interface Pop3Context {
+  readonly host: Host;
+  readonly log: Log;
+  readonly passwords: PasswordChecker;
+  readonly uidl?: UidlForm;
+  readonly limits?: Partial<Pop3Limits>;
+  readonly elsewhere?: OpenElsewhere;
+}
+
+export interface Pop3Server {
+  /** Takes over an accepted socket, paused or not, of which nothing has been read. */
+  handle(socket: Socket): void;
+  /** Takes up a session that began in another process. */
+  resume(socket: Socket, session: ElsewhereSession): void;
+  /** Takes no more sessions, ends those that are idle, and settles when the last one is over. */
+  drain(): Promise<void>;
+}
+
+/** What sessions share. */
+export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere'>> {
+  readonly limits: Pop3Limits;
+  readonly sizes: TransferSizes;
+  readonly elsewhere: OpenElsewhere | undefined;
+}
+
+export function createPop3Server(context: Pop3Context): Pop3Server {
+  const shared: SessionContext = {
+    host: context.host,
+    log: context.log,
+    passwords: context.passwords,
+    uidl: context.uidl ?? 'qmail',
+    limits: { ...defaultPop3Limits, ...context.limits },
+    sizes: new TransferSizes(),
+    elsewhere: context.elsewhere,
+  };
+  const live = new Set<Pop3Session>();
+  let drained: (() => void) | undefined;
+  let banners = 0;
+
+  const run = (session: Pop3Session): void => {
+    live.add(session);
+    session
+      .run()
+      .catch((error: unknown) => {
+        context.log.alert(`pop3: ${error instanceof Error ? error.stack : String(error)}`);
+      })
+      .finally(() => {
+        live.delete(session);
+        if (live.size === 0) drained?.();
+      });
+  };
+
+  return {
+    handle(socket) {
+      // A client that has sent everything may close its side at once and still be answered.
+      socket.allowHalfOpen = true;
+      socket.on('error', () => {});
+      const remote = socket.remoteAddress;
+      if (remote === undefined || drained !== undefined) return void socket.destroy();
+      const number = `${process.pid}${String(++banners % 1_000_000).padStart(6, '0')}`;
+      const client = {
+        remoteIp: ucspiAddress(remote),
+        localIp: socket.localAddress === undefined ? undefined : ucspiAddress(socket.localAddress),
+        timestamp: `<${number}.${Math.floor(Date.now() / 1000)}@${hostName(context)}>`,
+      };
+      run(new Pop3Session(socket, client, shared));
+    },
+    resume(socket, { credentials, ...client }) {
+      socket.on('error', () => {});
+      run(new Pop3Session(socket, client, shared, credentials));
+    },
+    drain() {
+      const empty = new Promise<void>((resolve) => {
+        drained = resolve;
+      });
+      for (const session of live) session.drain();
+      if (live.size === 0) drained?.();
+      return empty;
+    },
+  };
+}
+
+function hostName({ host, log }: Pop3Context): string {
+  try {
+    return host.control.me() ?? 'localhost';
+  } catch (error) {
+    log.warning(`pop3: ${describe(error)}`);
+    return 'localhost';
+  }
+}
