@@ -28,17 +28,25 @@ export interface TestHostOptions extends Omit<SmtpContext, 'host' | 'delivery' |
 }
 
 /** Starts a server on a fresh tree; both are gone when the test ends. */
-export async function testHost(t: TestContext, delivery: Delivery, options: TestHostOptions = {}): Promise<TestHost> {
+export async function testHost(
+  t: TestContext,
+  delivery: Delivery | ((root: string) => Delivery),
+  options: TestHostOptions = {},
+): Promise<TestHost> {
   const root = newRoot();
   t.after(() => removeRoot(root));
   buildTree(loadRecording('smtp', 'guide-session').before, root);
+  applyWrite(recordedAccounts, root);
   const control = (name: string, text: string | null): void =>
     applyWrite({ [`/var/qmail/control/${name}`]: text }, root);
   const rules = (text: string): void => writeRules(root, text);
   for (const [name, text] of Object.entries(options.control ?? {})) control(name, text);
   if (options.rules !== undefined) rules(options.rules);
   const limits = { drainMs: 300, ...options.limits };
-  const running = await runSmtpServer(root, delivery, { ...options, limits });
+  const running = await runSmtpServer(root, typeof delivery === 'function' ? delivery(root) : delivery, {
+    ...options,
+    limits,
+  });
   t.after(() => running.stop());
   const greeted = async (from?: string): Promise<SmtpClient> => {
     const client = await SmtpClient.connect(running.port, from);
@@ -49,6 +57,17 @@ export async function testHost(t: TestContext, delivery: Delivery, options: Test
   };
   return { ...running, root, greeted, control, rules };
 }
+
+/** The users of the recorded host, whom delivery looks up by name. */
+export const recordedAccounts = {
+  '/etc/passwd': [
+    'alias:x:6001:6000::/var/qmail/alias:/usr/sbin/nologin',
+    'qmaild:x:6002:6000::/var/qmail:/usr/sbin/nologin',
+    'vpopmail:x:6020:6020::/home/vpopmail:/bin/sh',
+    'hoster:x:7001:7001::/home/hoster:/bin/sh\n',
+  ].join('\n'),
+  '/etc/group': 'nofiles:x:6000:\nqmail:x:6010:\nvchkpw:x:6020:\nhoster:x:7001:\n',
+};
 
 function writeRules(root: string, text: string): void {
   mkdirSync(path.join(root, 'etc/tcp'), { recursive: true });

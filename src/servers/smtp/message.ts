@@ -22,6 +22,7 @@ export class MessageInput {
   readonly #decoder = new SmtpDataDecoder();
   readonly #header = new HeaderScanner();
   #over = false;
+  #aborted: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   /** @param limitBytes the greatest size as stored; 0 for none */
@@ -72,12 +73,14 @@ export class MessageInput {
     return undefined;
   }
 
-  /** Forgets the message. Does nothing once it has been committed or aborted. */
+  /** Forgets the message. Does nothing once it has been committed; settles when nothing of it is left. */
   async abort(): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
-    // What abort may throw is about removing temporary files: delivery's to log, and no client's business.
-    await this.#incoming.abort().catch(() => {});
+    if (!this.#over) {
+      this.#over = true;
+      // What abort may throw is about removing temporary files: delivery's to log, and no client's business.
+      this.#aborted = this.#incoming.abort().catch(() => {});
+    }
+    await this.#aborted;
   }
 
   #reply(): string | undefined {

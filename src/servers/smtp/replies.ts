@@ -5,6 +5,9 @@
 // EHLO offers ENHANCEDSTATUSCODES so that clients look for codes in front, and RFC 2034 clients fall back on the three digits where none is (Postfix, Exim and
 // sendmail do). Putting codes before `250 ok` would break what decades of qmail have taught people to search for.
 //
+// SMTPUTF8 is offered because the path to the mailbox bears it: addresses and headers are bytes all the way into the Maildir. An account itself cannot have an 8-bit
+// name, so such a recipient is refused as unknown; a recipient that leads elsewhere needs the queue and is deferred.
+//
 // A text is one line without control characters: texts may come from a domain's files (.no-user.msg) or hold what a client sent.
 
 import { describe, PermanentError, TemporaryError } from '../../errors.js';

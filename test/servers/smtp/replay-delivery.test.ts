@@ -22,6 +22,7 @@ import {
   removeRoot,
   type Step,
 } from '../../support/recording.js';
+import { recordedAccounts } from '../../support/smtp-host.js';
 import { applyHostStep, type ReplyDifference, replayEvents } from '../../support/smtp-replay.js';
 import { runSmtpServer } from '../../support/smtp-server.js';
 
@@ -83,17 +84,6 @@ const onPurpose: readonly [recording: string, command: RegExp, ours: RegExp, why
   ['relayclient-suffix', /^DATA/, noRecipient, 'all recipients were refused'],
 ];
 
-/** The users of the recorded host, whom delivery looks up by name. */
-const accounts = {
-  '/etc/passwd': [
-    'alias:x:6001:6000::/var/qmail/alias:/usr/sbin/nologin',
-    'qmaild:x:6002:6000::/var/qmail:/usr/sbin/nologin',
-    'vpopmail:x:6020:6020::/home/vpopmail:/bin/sh',
-    'hoster:x:7001:7001::/home/hoster:/bin/sh\n',
-  ].join('\n'),
-  '/etc/group': 'nofiles:x:6000:\nqmail:x:6010:\nvchkpw:x:6020:\nhoster:x:7001:\n',
-};
-
 /** A SIZE above databytes is refused at MAIL; without a limit ours takes it too. */
 const changedFirst: Readonly<Record<string, NonNullable<Step['write']>>> = {
   'ehlo-and-parameters': { '/var/qmail/control/databytes': null },
@@ -107,7 +97,7 @@ for (const name of recordingNames('smtp')) {
     const recording = loadRecording('smtp', name);
     const root = newRoot();
     buildTree(recording.before, root);
-    applyWrite({ ...accounts, ...changedFirst[name] }, root);
+    applyWrite({ ...recordedAccounts, ...changedFirst[name] }, root);
     const host = openHost(new Layout({ root }));
     const server = await runSmtpServer(root, createDelivery(host), {
       settings: { localName: '0' },
