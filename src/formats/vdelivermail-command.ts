@@ -32,7 +32,7 @@ export function vdelivermailText(program: string, argument: string): string {
   return `| ${program} '' ${quoted}`;
 }
 
-const plain = /^[A-Za-z0-9@%+,./:_&=-]*[A-Za-z0-9@%+,./:_=-]$/;
+const plain = /^[A-Za-z0-9@%+,./:_=-]+$/;
 
 /** Unquoted bytes that make a line more than words: operators, expansions, patterns. At the start of a word also comments and home directories. */
 const special = new Set('|&;<>()$`*?[{}\n\0');

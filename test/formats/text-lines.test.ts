@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { joinLines, splitLines, withoutTrailingBlanks } from '../../src/formats/text-lines.js';
+import { joinLines, splitLines } from '../../src/formats/text-lines.js';
 
 test('lines and their ends', () => {
   const rows: [text: string, lines: [string, string][], why: string][] = [
@@ -43,10 +43,4 @@ test('property: joining gives the file back', () => {
       assert.deepEqual(joinLines(splitLines(bytes)), bytes);
     }),
   );
-});
-
-test('trailing blanks', () => {
-  assert.equal(withoutTrailingBlanks(' a b \t \n'), ' a b');
-  assert.equal(withoutTrailingBlanks('a\r'), 'a\r', 'CR is no blank');
-  assert.equal(withoutTrailingBlanks(' \t'), '');
 });
