@@ -1,23 +1,145 @@
-// What a command-line tool sees of the world: its streams, environment and the host's layout. A tool is a function of its arguments and this, and returns its
-// exit code; so a test runs it in its own process, and the daemon's own command runs it with the process's streams.
+// What a command-line tool sees of the world: its streams, environment and the host's layout. A tool is a function of its arguments and this that gives back its
+// exit code, so a test runs it in its own process and the program runs it with the process's streams.
 //
 // Bytes: arguments, environment values and texts are Latin-1 strings, one character a byte, because the original tools work on bytes.
 
-import type { Readable } from 'node:stream';
-
+import fs from 'node:fs';
+import path from 'node:path';
+import { ConfigurationError, CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../errors.js';
 import type { Layout } from '../layout.js';
+import { systemErrorText } from '../mail/system-errors.js';
 
 export interface ToolIo {
   readonly layout: Layout;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
-  /** All of standard input. */
+  /** All of standard input. @throws the system error */
   readAll(): Promise<Buffer>;
   /** Writes to standard output; a string is Latin-1. */
   stdout(output: string | Buffer): void;
   stderr(output: string | Buffer): void;
+  /** Resolves when standard output has taken what was written; for long output, to be awaited now and then. */
+  flushed(): Promise<void>;
   /** The process's file creation mask, which the modes of new files respect. */
   readonly umask: number;
-  /** Absolute; relative file arguments are below it. */
+  /** Absolute; where relative file arguments begin. */
   readonly workingDirectory: string;
+}
+
+/** A tool's ending: what it says on standard error and its exit code. Thrown within a tool, caught by `runTool`. */
+export class ToolFailure extends Error {
+  readonly exitCode: number;
+  /** @param text without the tool's name and without a line end */
+  constructor(exitCode: number, text: string) {
+    super(text);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Runs the inside of a tool. What it throws by consequence becomes a line on standard error and an exit code; a defect is thrown on.
+ * @param prefix stands before the text, such as `tcprules: fatal: `
+ */
+export async function runTool(prefix: string, io: ToolIo, inside: () => Promise<number>): Promise<number> {
+  try {
+    return await inside();
+  } catch (error) {
+    const exitCode = exitCodeOf(error);
+    if (exitCode === undefined) throw error;
+    io.stderr(`${prefix}${describe(error)}\n`);
+    return exitCode;
+  }
+}
+
+function exitCodeOf(error: unknown): number | undefined {
+  if (error instanceof ToolFailure) return error.exitCode;
+  if (error instanceof PermanentError) return 100;
+  const later = [TemporaryError, ConfigurationError, CorruptFileError];
+  return later.some((kind) => error instanceof kind) ? 111 : undefined;
+}
+
+/** Does one act; a system error ends the tool with exit 111 and `WORDS: REASON`, in qmail's words for the error. Other errors pass. */
+export function orFail<T>(words: string, act: () => Promise<T> | T): Promise<T> {
+  return failing((error) => `${words}: ${systemErrorText(error)}`, act);
+}
+
+/** As `orFail` for the tools that do not tell the reason. */
+export function orFailSilently<T>(words: string, act: () => Promise<T> | T): Promise<T> {
+  return failing(() => words, act);
+}
+
+async function failing<T>(text: (error: unknown) => string, act: () => Promise<T> | T): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw new ToolFailure(111, text(error));
+  }
+}
+
+/** The absolute path of a file argument. */
+export function argumentPath(argument: string, io: ToolIo): string {
+  return path.resolve(io.workingDirectory, argument);
+}
+
+/** The tool's world in this process. */
+export function processIo(layout: Layout): ToolIo {
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+  // Whoever reads our output may leave early; nothing is left to do then.
+  process.stdout.on('error', () => process.exit(111));
+  const env = Object.fromEntries(
+    Object.entries(process.env).map(([name, value]) => [latin1(name), latin1(value ?? '')]),
+  );
+  return {
+    layout,
+    env,
+    readAll: () => readDescriptor(0),
+    stdout: (output) => process.stdout.write(output, 'latin1'),
+    stderr: (output) => process.stderr.write(output, 'latin1'),
+    flushed: () => (process.stdout.writableNeedDrain ? drained() : Promise.resolve()),
+    umask: process.umask(),
+    workingDirectory: latin1(process.cwd()),
+  };
+}
+
+function drained(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.once('drain', resolve);
+    process.stdout.once('error', reject);
+  });
+}
+
+/**
+ * Everything that a descriptor gives up to its end. Not `process.stdin`, which takes a directory for an empty input.
+ * @throws the system error
+ */
+export async function readDescriptor(fd: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = await readSome(fd);
+    if (piece.length === 0) return Buffer.concat(pieces);
+    pieces.push(piece);
+  }
+}
+
+function readSome(fd: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const buffer = Buffer.allocUnsafe(65536);
+    fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
+      if (error === null) resolve(buffer.subarray(0, count));
+      else if (error.code === 'EAGAIN') setTimeout(() => readSome(fd).then(resolve, reject), 10);
+      else reject(error);
+    });
+  });
+}
+
+/** The process's arguments from its `skip`th on, as Latin-1 strings. `process.argv` has lost the bytes that are not UTF-8; the kernel has them. */
+export function processArguments(skip = 2): string[] {
+  const decoded = process.argv.slice(skip);
+  if (decoded.every((argument) => /^[\x00-\x7f]*$/.test(argument))) return decoded;
+  try {
+    const all = fs.readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
+    return decoded.length === 0 ? [] : all.slice(-decoded.length);
+  } catch {
+    return decoded.map((argument) => Buffer.from(argument).toString('latin1'));
+  }
 }

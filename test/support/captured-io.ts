@@ -1,0 +1,38 @@
+// A tool's world for tests: input from a buffer, output kept, everything else as given.
+
+import type { ToolIo } from '../../src/cli/tool-io.js';
+import type { Layout } from '../../src/layout.js';
+
+export interface CapturedOptions {
+  readonly layout: Layout;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Buffer | string;
+  readonly umask?: number;
+  readonly workingDirectory?: string;
+}
+
+/** A ToolIo with what the tool wrote, as bytes. */
+export interface CapturedIo extends ToolIo {
+  written(): { stdout: Buffer; stderr: Buffer };
+}
+
+export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...rest }: CapturedOptions): CapturedIo {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const bytes = (output: string | Buffer): Buffer => (typeof output === 'string' ? latin1(output) : output);
+  return {
+    layout,
+    env,
+    umask,
+    workingDirectory: rest.workingDirectory ?? '/',
+    readAll: async () => bytes(stdin),
+    stdout: (output) => void out.push(bytes(output)),
+    stderr: (output) => void err.push(bytes(output)),
+    flushed: async () => {},
+    written: () => ({ stdout: Buffer.concat(out), stderr: Buffer.concat(err) }),
+  };
+}
+
+function latin1(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}
