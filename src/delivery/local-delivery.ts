@@ -5,17 +5,18 @@ import type { Host } from '../stores/host.js';
 import { removeStaleTemporaries } from '../stores/maildir.js';
 import type { Delivery, Envelope, ResolveOptions } from './accept.js';
 import { LocalMessage } from './incoming-message.js';
-import { refuse } from './outcomes.js';
+import { refuse, trouble } from './outcomes.js';
 import { hasQuota, overQuotaText, quotaState, warnOwner } from './quota.js';
 import type { MaildirTarget, Resolution } from './resolution.js';
-import { resolve, trouble } from './resolve.js';
+import { Resolver } from './resolve.js';
 
 /** Delivery on this host. */
 export function createDelivery(host: Host): Delivery {
   const cleaned = new Cleaning();
+  const resolver = new Resolver(host);
   return {
     resolve(recipient: string, options: ResolveOptions = {}) {
-      const resolution = resolve(host, recipient);
+      const resolution = resolver.resolve(recipient);
       const { outcome } = resolution;
       if (outcome.kind !== 'deliver' || !outcome.maildirs.some(hasQuota)) return resolution;
       return withinQuota(host, resolution, outcome.maildirs, options.declaredSizeBytes ?? 0);

@@ -19,8 +19,8 @@ import { rfc5322Date } from '../mail/dates.js';
 import type { Host } from '../stores/host.js';
 import { MessageFile } from '../stores/maildir-message.js';
 import { accountingRoot, addMessage, countUsage, knownUsage, quotaLineOf } from '../stores/maildirsize.js';
+import { replyText } from './outcomes.js';
 import type { MaildirTarget } from './resolution.js';
-import { replyText } from './vpopmail-account.js';
 
 const warnAtPercent = 90;
 const warnAgainMs = 86_400_000;
@@ -58,7 +58,7 @@ function limitOf(target: MaildirTarget, root: string): string | undefined {
 
 /** The words for a sender whose message does not fit. */
 export function overQuotaText(host: Host, target: MaildirTarget): string {
-  return replyText(domainText(host, target, '.over-quota.msg')) ?? 'user is over quota (#5.2.2)';
+  return replyText(domainText(host, target, '.over-quota.msg'), '5.2.2') ?? 'user is over quota (#5.2.2)';
 }
 
 /**

@@ -1,0 +1,34 @@
+// What the steps of a resolution share: where they look, and whom they tell.
+
+import path from 'node:path';
+import type { Host } from '../stores/host.js';
+import type { AccountFiles } from './account-files.js';
+import type { Resolution } from './resolution.js';
+
+/** Tells one step of the way and why; for `vqmail route`. */
+export type Explain = (step: string) => void;
+
+export interface ResolverSettings {
+  /**
+   * What an empty .qmail file means: the argument of qmail-start, such as `./Maildir/`. Else the first line of control/defaultdelivery counts, where start scripts
+   * keep it; without either, mail for such a file is left to the queue.
+   */
+  readonly defaultDelivery?: string;
+}
+
+/** What is known on the way to a recipient's mailbox. */
+export interface Way {
+  readonly host: Host;
+  readonly settings: ResolverSettings;
+  readonly accountFiles: AccountFiles;
+  readonly explain: Explain | undefined;
+  /** The addresses whose catch-all has led here, in lower case. */
+  readonly passed: readonly string[];
+  /** Resolves the address that the catch-all for `passing` names. */
+  follow(address: string, passing: string): Resolution;
+}
+
+/** The disk path of a Maildir as a line names it, relative to a directory (host path) or absolute, without its final slash. */
+export function maildirPath(way: Way, hostDirectory: string, written: string): string {
+  return way.host.layout.disk(path.posix.resolve(hostDirectory, written));
+}
