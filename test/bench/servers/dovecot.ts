@@ -1,0 +1,95 @@
+// Debian's Dovecot as a POP3 server with a configuration and ports of its own: accounts from a passwd-file with the same hashes, mail in Maildirs.
+//
+// All as shipped except limits that would throttle one busy client (connections per user and address, processes). Three ways to run its login and mail processes:
+//   default           each login has a fresh pop3-login process, each session a fresh pop3 process (`service_count = 1`, the safest)
+//   high-performance  `service pop3-login { service_count = 0 }`: login processes stay, one a core; sessions still have a process each
+//   reused            high-performance, and a pop3 process serves up to 1000 sessions one after another, as users of one uid allow
+// Needs root.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { programPath } from '../../support/needs.js';
+import { freePort, mailOwner, type Started, type Workplace, waitForPort } from './workplace.js';
+
+export const dovecotModes = ['default', 'high-performance', 'reused'] as const;
+export type DovecotMode = (typeof dovecotModes)[number];
+
+export interface DovecotAccount {
+  readonly user: string;
+  readonly hash: string;
+  readonly maildir: string;
+}
+
+export interface StartedDovecot extends Started {
+  readonly port: number;
+}
+
+/** Whether this machine and user can run it. */
+export function dovecotIsThere(): boolean {
+  return process.getuid?.() === 0 && programPath('dovecot') !== undefined;
+}
+
+const loginService: Record<DovecotMode, string> = {
+  default: 'process_limit = 1000',
+  'high-performance': `service_count = 0\n  process_min_avail = ${os.availableParallelism()}`,
+  reused: `service_count = 0\n  process_min_avail = ${os.availableParallelism()}`,
+};
+
+const mailService: Record<DovecotMode, string> = {
+  default: '',
+  'high-performance': '',
+  reused: 'service_count = 1000',
+};
+
+export async function startDovecot(
+  workplace: Workplace,
+  mode: DovecotMode,
+  accounts: readonly DovecotAccount[],
+): Promise<StartedDovecot> {
+  const name = `dovecot-${mode}`;
+  const port = await freePort();
+  const { uid, gid } = mailOwner;
+  const users = accounts.map(
+    ({ user, hash, maildir }) => `${user}:{CRYPT}${hash}:${uid}:${gid}::${maildir}::userdb_mail=maildir:${maildir}\n`,
+  );
+  const passwdFile = workplace.write(workplace.path(name, 'users'), users.join(''));
+  const base = workplace.path(name, 'run');
+  fs.mkdirSync(base, { recursive: true });
+  const configuration = `base_dir = ${base}
+state_dir = ${base}
+log_path = ${workplace.path(name, 'log')}
+protocols = pop3
+listen = 127.0.0.1
+ssl = no
+first_valid_uid = 1
+mail_max_userip_connections = 0
+login_trusted_networks = 127.0.0.0/8
+disable_plaintext_auth = no
+auth_mechanisms = plain
+passdb {
+  driver = passwd-file
+  args = ${passwdFile}
+}
+userdb {
+  driver = passwd-file
+  args = ${passwdFile}
+}
+service pop3-login {
+  inet_listener pop3 {
+    port = ${port}
+  }
+  inet_listener pop3s {
+    port = 0
+  }
+  ${loginService[mode]}
+}
+service pop3 {
+  process_limit = 1000
+  ${mailService[mode]}
+}
+`;
+  const file = workplace.write(workplace.path(name, 'dovecot.conf'), configuration);
+  const { started } = workplace.start(name, programPath('dovecot') ?? '', ['-F', '-c', file]);
+  await waitForPort(port, () => workplace.log(name) + fs.readFileSync(workplace.path(name, 'log'), 'latin1'));
+  return { ...started, port };
+}
