@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseQmailDate } from '../../src/mail/dates.js';
 import { queueReceivedLine, receivedLines, type SmtpTrace, smtpReceivedLine } from '../../src/mail/received.js';
+import { contentOf, loadRecording, recordingNames } from '../support/recording.js';
 
 const unixSeconds = Date.UTC(2026, 10, 24, 2, 2, 55) / 1000;
 const trace: SmtpTrace = {
@@ -57,4 +59,32 @@ test('whom qmail-queue names', () => {
       new RegExp(`^Received: \\(qmail 1 invoked ${text}\\); `),
     );
   assert.match(queueReceivedLine({ pid: 1, invokedBy: { uid: 1001 }, unixSeconds }), /invoked by uid 1001\);/);
+});
+
+test('the lines above recorded messages are made again from their parts', () => {
+  const lines =
+    /^Received: \(qmail (\d+) invoked from network\); ([^\n]+)\nReceived: from (\S+) (?:\(HELO ([^)]*)\) )?\((?:([^@)]*)@)?([^)]*)\)\n {2}by (\S+) with SMTP; ([^\n]+)\n/m;
+  let compared = 0;
+  for (const name of recordingNames('smtp')) {
+    for (const step of loadRecording('smtp', name).steps) {
+      for (const [file, entry] of Object.entries(step.changed ?? {})) {
+        if (!file.includes('/Maildir/new/') || entry === null) continue;
+        const message = contentOf(entry).toString('latin1');
+        const found = lines.exec(message);
+        assert.ok(found !== null, `${name} ${file}`);
+        const [whole, pid, queued, remoteHost = '', helo, remoteInfo, remoteIp = '', local = '', received = ''] = found;
+        const client = { remoteHost, helo, remoteInfo, remoteIp, local, protocol: 'SMTP' as const };
+        const unixSeconds = parseQmailDate(received) ?? 0;
+        const smtp = smtpReceivedLine({ ...client, unixSeconds });
+        const queue = {
+          pid: Number(pid),
+          invokedBy: 'network' as const,
+          unixSeconds: parseQmailDate(queued ?? '') ?? 0,
+        };
+        assert.equal(queueReceivedLine(queue) + smtp, whole, `${name} ${file}`);
+        compared++;
+      }
+    }
+  }
+  assert.ok(compared >= 40, `${compared} compared`);
 });
