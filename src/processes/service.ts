@@ -7,7 +7,7 @@ import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
 import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
-import { createPop3Server } from '../servers/pop3/server.js';
+import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createSmtpServer } from '../servers/smtp/server.js';
 import type { ServedProtocol, Settings } from '../settings.js';
 import { type Host, openHost } from '../stores/host.js';
@@ -17,6 +17,7 @@ import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
 export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
+  readonly pop3: Pop3Server;
   /** Takes over an accepted socket of which nothing has been read. */
   handle(socket: Socket, protocol: ServedProtocol): void;
   /** Begins no session any more and resolves when the last one has ended, at the latest after `ms`. */
@@ -48,6 +49,7 @@ export function startService(settings: Settings, log: Log, agents?: Agents): Ser
   return {
     host,
     delivery,
+    pop3,
     handle(socket, protocol) {
       if (protocol === 'smtp') smtp.handle(socket);
       else pop3.handle(socket);

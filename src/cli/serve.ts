@@ -1,0 +1,48 @@
+// `vqmail serve`: the daemon in the foreground, as supervise, systemd and people want it. Prints one line `ready PROTO=ADDRESS:PORT ...` once every listener accepts; logs to
+// standard error; exits 0 after SIGTERM.
+
+import { Command, InvalidArgumentError } from 'commander';
+import { standardErrorLog } from '../log.js';
+import { startDaemon, untilSignal } from '../main.js';
+import { parseSettings, type ServeOptions } from '../settings.js';
+import type { ToolIo } from './tool-io.js';
+
+/** @returns the exit status: 0 after an orderly end. @throws PermanentError for options, ConfigurationError for a host that cannot be served */
+export async function serve(args: string[], io: ToolIo): Promise<number> {
+  const options = parseOptions(args, io);
+  if (options === undefined) return 0;
+  const { root, qmail: qmailDir, vpopmail: vpopmailDir, tcp: tcpDir } = io.layout;
+  const isRoot = process.geteuid?.() === 0;
+  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, options, isRoot);
+  const daemon = await startDaemon(settings, standardErrorLog);
+  io.stdout(`ready ${daemon.listening.join(' ')}\n`);
+  const status = await untilSignal(daemon, standardErrorLog);
+  // Sessions that outlived the drain time are cut off.
+  process.exit(status);
+}
+
+function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
+  const collect = (value: string, before: string[] = []): string[] => [...before, value];
+  const command = new Command('vqmail serve')
+    .option('--listen <PROTO=ADDRESS:PORT>', 'where to listen; once for each place (smtp, pop3)', collect)
+    .option('--queue <auto|beside|instead>', 'the queue is not in this version; auto')
+    .option('--workers <n>', 'session processes when started as root; 0: one process with the uid it has')
+    .option('--local-name <name>', "this host's name in Received lines (tcpserver -l); control/me unless given")
+    .option('--resolve-client-names', "look up clients' names, for access rules by name (tcpserver without -H)")
+    .option('--uidl <qmail|dovecot|courier>', 'whose unique ids POP3 clients know')
+    .option('--max-connections <n>', 'sessions in all')
+    .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
+    .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)
+    .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM')
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: () => {} });
+  try {
+    return command.parse(args, { from: 'user' }).opts<ServeOptions>();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'commander.helpDisplayed') return undefined;
+    throw new InvalidArgumentError(
+      error instanceof Error ? error.message.replace(/^error: /, 'serve: ') : String(error),
+    );
+  }
+}

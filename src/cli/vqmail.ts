@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+// The command: `vqmail NAME ARGUMENTS...`, or NAME itself through a symbolic link. A tool loads nothing but itself.
+
+import path from 'node:path';
+import { describe, PermanentError } from '../errors.js';
+import { Layout, type LayoutOptions } from '../layout.js';
+import { processArguments, processIo, type ToolIo } from './tool-io.js';
+
+type Tool = (args: string[], io: ToolIo) => number | Promise<number>;
+
+/** Each command with where it is and what it is for. */
+const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Tool> }>> = {
+  serve: { about: 'serve the host: SMTP in, Maildirs, POP3', load: async () => (await import('./serve.js')).serve },
+  demo: {
+    about: 'serve a sample host without root and say what to try',
+    load: async () => (await import('./demo.js')).demo,
+  },
+  check: { about: 'list every problem of the install', load: async () => (await import('./check.js')).check },
+  route: {
+    about: 'ADDRESS: what would happen to a message, and why',
+    load: async () => (await import('./route.js')).route,
+  },
+  cdb: { about: 'dump|get|make: the cdb files', load: async () => (await import('./cdb.js')).cdb },
+  tcprules: { about: 'as the original', load: async () => (await import('./tcprules.js')).tcprules },
+  tcprulescheck: { about: 'as the original', load: async () => (await import('./tcprulescheck.js')).tcprulescheck },
+  'qmail-newu': {
+    about: 'users/assign -> users/cdb, as the original',
+    load: async () => (await import('./qmail-newu.js')).qmailNewu,
+  },
+  'qmail-newmrh': {
+    about: 'morercpthosts -> its cdb, as the original',
+    load: async () => (await import('./qmail-newmrh.js')).qmailNewmrh,
+  },
+};
+const shortNames: Readonly<Record<string, string>> = { newu: 'qmail-newu', newmrh: 'qmail-newmrh' };
+
+const layoutOptions: Readonly<Record<string, keyof LayoutOptions>> = {
+  '--root': 'root',
+  '--qmail-dir': 'qmailDir',
+  '--vpopmail-dir': 'vpopmailDir',
+  '--tcp-dir': 'tcpDir',
+};
+
+function usage(): string {
+  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(14)} ${about}\n`);
+  return `usage: vqmail COMMAND [--root DIR] [--qmail-dir DIR] [--vpopmail-dir DIR] [--tcp-dir DIR] ...\n${list.join('')}`;
+}
+
+/** Takes the options that place the host out of the arguments. VQMAIL_ROOT stands in for --root. */
+function takeLayout(args: readonly string[]): { layout: LayoutOptions; rest: string[] } {
+  const layout: { -readonly [key in keyof LayoutOptions]: LayoutOptions[key] } = { root: process.env.VQMAIL_ROOT };
+  const rest: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const [option = '', joined] = splitOption(args[at] ?? '');
+    const key = layoutOptions[option];
+    if (key === undefined) {
+      rest.push(args[at] ?? '');
+      continue;
+    }
+    const value = joined ?? args[++at];
+    if (!value) throw new PermanentError('5.5.4', `${option} needs a directory`);
+    layout[key] = value;
+  }
+  return { layout, rest };
+}
+
+function splitOption(argument: string): [string, string | undefined] {
+  const equals = argument.indexOf('=');
+  return argument.startsWith('--') && equals > 0
+    ? [argument.slice(0, equals), argument.slice(equals + 1)]
+    : [argument, undefined];
+}
+
+async function main(): Promise<number> {
+  const invoked = path.basename(process.argv[1] ?? '').replace(/\.js$/, '');
+  const args = processArguments();
+  const name = invoked in commands ? invoked : args.shift();
+  if (name === undefined || name === '--help' || name === 'help') {
+    process.stdout.write(usage());
+    return name === undefined ? 100 : 0;
+  }
+  if (name === '--version') {
+    process.stdout.write(`${await version()}\n`);
+    return 0;
+  }
+  const command = commands[shortNames[name] ?? name];
+  if (command === undefined) {
+    process.stderr.write(`vqmail: there is no command ${name}\n${usage()}`);
+    return 100;
+  }
+  const { layout, rest } = takeLayout(args);
+  const tool = await command.load();
+  const io = processIo(new Layout(layout));
+  const status = await tool(rest, io);
+  await io.flushed();
+  return status;
+}
+
+async function version(): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  return `vqmail ${(JSON.parse(text) as { version: string }).version}`;
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.stderr.write(`vqmail: ${describe(error)}\n`);
+    process.exitCode = error instanceof PermanentError ? 100 : 111;
+  },
+);

@@ -1,0 +1,153 @@
+// The daemon: settings, listeners, processes, signals.
+//
+//   SIGTERM, SIGINT   no new sessions; those that run end, at the latest after the drain time; exit 0. A second one: at once, exit 1
+//   SIGHUP            qmail-send reads its controls again. Here every file is read anew when it is asked for, so they are only tried, and trouble is told
+//
+// As root with workers the sessions run in children (processes/supervisor.ts); otherwise this process does everything with the uid that it has.
+
+import { describe } from './errors.js';
+import { readIfPresent } from './files/read.js';
+import { ucspiAddress } from './formats/ucspi-address.js';
+import { Layout } from './layout.js';
+import type { Log } from './log.js';
+import { formatListenAddress, openListeners } from './net/listener.js';
+import { type BeginSession, Reception } from './processes/reception.js';
+import { startService } from './processes/service.js';
+import { Supervisor } from './processes/supervisor.js';
+import type { Settings } from './settings.js';
+import { type Host, openHost } from './stores/host.js';
+
+export interface Daemon {
+  /** Each listener as `smtp=127.0.0.1:25`. */
+  readonly listening: readonly string[];
+  /** Looks whether the controls can be read, and logs it. */
+  tryControls(): void;
+  /** Ends it in an orderly way; resolves when everything is over. */
+  stop(): Promise<void>;
+  /** Ends what other processes do for it, at once. */
+  kill(): void;
+}
+
+/** Who has the sessions: this process or its children. */
+interface Sessions {
+  readonly begin: BeginSession;
+  drain(ms: number): Promise<void>;
+  kill(): void;
+}
+
+/** Starts serving. @throws ConfigurationError when an address cannot be had or the host has no mail users */
+export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
+  const host = openHost(new Layout(settings.layout), log);
+  checkOpenFiles(settings, log);
+  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, log);
+  const reception = new Reception({
+    limits: settings.limits,
+    log,
+    begin: sessions.begin,
+    isExempt: (protocol, address) => protocol === 'smtp' && mayRelay(host, address),
+  });
+  const listeners = await openListeners(settings.listen, reception).catch(async (error: unknown) => {
+    await sessions.drain(0);
+    throw error;
+  });
+  return {
+    listening: listeners.map(({ address }) => formatListenAddress(address)),
+    tryControls: () => tryControls(host, log),
+    stop() {
+      for (const listener of listeners) listener.close();
+      return sessions.drain(settings.drainMs);
+    },
+    kill: () => sessions.kill(),
+  };
+}
+
+function inThisProcess(settings: Settings, log: Log): Sessions {
+  process.title = 'vqmail: serve';
+  const service = startService(settings, log);
+  const defect = (error: unknown): void => {
+    log.alert(`a defect, please report it: ${error instanceof Error ? error.stack : String(error)}`);
+  };
+  // One broken session must not end the others, and there is no supervisor to start this process again.
+  process.on('uncaughtException', defect).on('unhandledRejection', defect);
+  return {
+    begin(socket, protocol, ended) {
+      socket.once('close', ended);
+      service.handle(socket, protocol);
+    },
+    drain: (ms) => service.drain(ms),
+    kill() {},
+  };
+}
+
+async function inChildren(settings: Settings, host: Host, log: Log): Promise<Sessions> {
+  process.title = 'vqmail: supervisor';
+  const supervisor = new Supervisor(settings, host, log);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    supervisor.kill();
+    throw error;
+  }
+  return {
+    begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
+    drain: (ms) => supervisor.drain(ms),
+    kill: () => supervisor.kill(),
+  };
+}
+
+/** A client that may relay is a front end of this host's own, and may have as many connections as it likes. */
+function mayRelay(host: Host, address: string): boolean {
+  try {
+    return host.accessRules.decide({ ip: ucspiAddress(address) }).environment.has('RELAYCLIENT');
+  } catch {
+    return false;
+  }
+}
+
+function tryControls(host: Host, log: Log): void {
+  try {
+    host.control.rewriting();
+    log.info('SIGHUP: controls are read anew at every look-up, and can be');
+  } catch (error) {
+    log.alert(`SIGHUP: unable to reread controls: ${describe(error)}`);
+  }
+}
+
+/** Descriptors that a process needs beside those of its sessions: two for each, and some of its own. */
+const ownDescriptors = 100;
+
+function checkOpenFiles({ limits, workers }: Settings, log: Log): void {
+  // node has raised the soft limit to the hard one.
+  const text = readIfPresent('/proc/self/limits')?.toString('latin1') ?? '';
+  const mayOpen = Number(/^Max open files\s+(\d+)/m.exec(text)?.[1] ?? Number.POSITIVE_INFINITY);
+  const sessions = Math.ceil(limits.maxConnections / Math.max(1, workers));
+  if (2 * sessions + ownDescriptors <= mayOpen) return;
+  log.warning(
+    `a process may open ${mayOpen} files, and ${sessions} sessions may need ${2 * sessions + ownDescriptors}; raise the limit (ulimit -n) or lower --max-connections`,
+  );
+}
+
+/** Runs until a signal ends the daemon. @returns the exit status */
+export function untilSignal(daemon: Daemon, log: Log): Promise<number> {
+  return new Promise((resolve) => {
+    let isEnding = false;
+    const end = (signal: string): void => {
+      if (isEnding) {
+        daemon.kill();
+        resolve(1);
+        return;
+      }
+      isEnding = true;
+      log.info(`${signal}: no new sessions, ending those that run`);
+      daemon.stop().then(
+        () => resolve(0),
+        (error: unknown) => {
+          log.alert(describe(error));
+          resolve(1);
+        },
+      );
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
+    process.on('SIGHUP', () => daemon.tryControls());
+  });
+}

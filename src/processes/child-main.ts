@@ -1,0 +1,10 @@
+// The program of a child: `node child-main.js session|agent`, started by the supervisor with a channel. Everything that it needs is loaded here, while it is still
+// root; then it becomes its owner (processes/ownership.ts) and stays that.
+
+import { runAgent } from './agent-process.js';
+import { runSessionWorker } from './session-process.js';
+
+const role = process.argv[2];
+process.title = role === 'agent' ? 'vqmail: agent' : 'vqmail: session';
+if (role === 'agent') runAgent();
+else runSessionWorker();

@@ -1,0 +1,69 @@
+// A session worker: a process of vpopmail:vchkpw that serves the sockets which the supervisor hands it.
+
+import { TemporaryError } from '../errors.js';
+import { standardErrorLog as log } from '../log.js';
+import { Agents } from './agents.js';
+import type { ToChild } from './messages.js';
+import { become, type Ids } from './ownership.js';
+import { type Service, startService } from './service.js';
+import { runSupervised, tellSupervisor } from './supervised.js';
+
+export function runSessionWorker(): void {
+  const agents = new AgentRequests();
+  const closed = new ClosedSessions();
+  let service: Service | undefined;
+
+  runSupervised({
+    begin({ settings, owner }) {
+      service = startService(settings, log, new Agents(owner.uid, (other) => agents.ask(other)));
+      process.chdir('/');
+      become(owner);
+    },
+    hear(message, socket) {
+      if (message.type === 'agent') agents.answer(message);
+      if (message.type !== 'session') return;
+      // A client that went away on the way here leaves no socket.
+      if (socket === undefined || service === undefined) return closed.add(message.id);
+      socket.once('close', () => closed.add(message.id));
+      service.handle(socket, message.protocol);
+    },
+    drain: (ms) => service?.drain(ms) ?? Promise.resolve(),
+  });
+}
+
+/** The ends of sessions, told to the supervisor together once for each turn of the event loop. */
+class ClosedSessions {
+  #ids: number[] = [];
+
+  add(id: number): void {
+    if (this.#ids.length === 0) setImmediate(() => this.#tell());
+    this.#ids.push(id);
+  }
+
+  #tell(): void {
+    tellSupervisor({ type: 'closed', ids: this.#ids });
+    this.#ids = [];
+  }
+}
+
+/** Questions to the supervisor: where is the agent of this owner? */
+class AgentRequests {
+  readonly #asked = new Map<number, { resolve(path: string): void; reject(error: Error): void }>();
+  #last = 0;
+
+  /** @throws TemporaryError when there is to be none */
+  ask(owner: Ids): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const request = ++this.#last;
+      this.#asked.set(request, { resolve, reject });
+      tellSupervisor({ type: 'need-agent', request, owner });
+    });
+  }
+
+  answer({ request, path, refused }: Extract<ToChild, { type: 'agent' }>): void {
+    const asked = this.#asked.get(request);
+    this.#asked.delete(request);
+    if (path !== undefined) asked?.resolve(path);
+    else asked?.reject(new TemporaryError('4.3.0', 'temporary trouble with this mailbox', new Error(refused)));
+  }
+}

@@ -1,0 +1,48 @@
+// The one process that stays root: it opens the listeners, accepts connections and hands each to a session worker; it reads no byte of any of them.
+//
+//   supervisor (root)     listeners, counts of connections, children
+//   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
+//   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
+
+import type { Socket } from 'node:net';
+import type { Log } from '../log.js';
+import type { ServedProtocol, Settings } from '../settings.js';
+import type { Host } from '../stores/host.js';
+import { AgentPool } from './agent-pool.js';
+import { sessionOwner } from './ownership.js';
+import { WorkerPool } from './worker-pool.js';
+
+/** The children of a daemon that runs as root. */
+export class Supervisor {
+  readonly #agents: AgentPool;
+  readonly #workers: WorkerPool;
+
+  /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
+  constructor(settings: Settings, host: Host, log: Log) {
+    const owner = sessionOwner(host.accounts, host.layout);
+    this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log });
+    this.#workers = new WorkerPool({ settings, owner, log, findAgent: (other) => this.#agents.find(other) });
+  }
+
+  /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
+  start(): Promise<void> {
+    return this.#workers.start();
+  }
+
+  /** Hands an accepted socket to a worker. `ended` is called once, when its session is over or its worker has died. */
+  begin(socket: Socket, protocol: ServedProtocol, ended: () => void): void {
+    this.#workers.begin(socket, protocol, ended);
+  }
+
+  /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */
+  async drain(ms: number): Promise<void> {
+    await this.#workers.drain(ms);
+    await this.#agents.drain(ms);
+  }
+
+  /** Ends all children at once. */
+  kill(): void {
+    this.#workers.kill();
+    this.#agents.kill();
+  }
+}

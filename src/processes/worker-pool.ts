@@ -1,0 +1,199 @@
+// The session workers. Each connection goes to the one with the fewest sessions, so they share evenly whatever the sessions do; a worker that ends is replaced.
+//
+// Handing a socket over costs about 0.2 ms of CPU more than accepting in the worker (measured: 396 against 175 microseconds for an empty session), as node's
+// cluster does too (382); in return the counts of connections are exact without asking anybody, and a connection waits here while no worker is there.
+
+import type { Socket } from 'node:net';
+import type { Log } from '../log.js';
+import type { ServedProtocol, Settings } from '../settings.js';
+import { Child } from './child.js';
+import type { FromChild, ToChild } from './messages.js';
+import type { Ids } from './ownership.js';
+import { turnAway } from './reception.js';
+
+const firstPauseMs = 100;
+const longestPauseMs = 10_000;
+/** A worker that lived as long is replaced at once. */
+const steadyMs = 10_000;
+/** Beyond the drain time, for a child that does not end by itself. */
+const graceMs = 2000;
+/** Connections that may wait for a worker to start, when there is none. */
+const waitingMost = 1000;
+
+interface Worker {
+  readonly child: Child;
+  readonly sessions: Map<number, () => void>;
+  readonly startedAt: number;
+  state: 'starting' | 'ready' | 'leaving';
+}
+
+interface WaitingConnection {
+  readonly socket: Socket;
+  readonly protocol: ServedProtocol;
+  readonly ended: () => void;
+}
+
+export interface WorkerPoolOptions {
+  readonly settings: Settings;
+  readonly owner: Ids;
+  readonly log: Log;
+  /** Finds or starts the agent of an owner. @throws Error when there is to be none */
+  readonly findAgent: (owner: Ids) => Promise<string>;
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #workers = new Set<Worker>();
+  readonly #waiting: WaitingConnection[] = [];
+  #lastId = 0;
+  #pauseMs = firstPauseMs;
+  #isDraining = false;
+  #settleStart: { resolve(): void; reject(error: Error): void } | undefined;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Starts all workers; resolves when they are ready. @throws Error when one ends before */
+  async start(): Promise<void> {
+    const started = new Promise<void>((resolve, reject) => {
+      this.#settleStart = { resolve, reject };
+    });
+    for (let n = 0; n < this.#options.settings.workers; n++) this.#startWorker();
+    await started;
+  }
+
+  /** Has a session for a connection. `ended` is called once when it is over, its worker has died, or there is none. */
+  begin(socket: Socket, protocol: ServedProtocol, ended: () => void): void {
+    const worker = this.#leastBusy();
+    if (worker !== undefined) this.#hand(worker, { socket, protocol, ended });
+    else if (this.#isDraining || this.#waiting.length >= waitingMost) {
+      turnAway(socket, protocol, 'temporary trouble, try again later');
+      ended();
+    } else this.#waiting.push({ socket, protocol, ended });
+  }
+
+  /** Ends all sessions, at the latest after `ms`, and all workers. */
+  async drain(ms: number): Promise<void> {
+    this.#isDraining = true;
+    for (const { socket, protocol, ended } of this.#waiting.splice(0)) {
+      turnAway(socket, protocol, 'shutting down, try again later');
+      ended();
+    }
+    await Promise.all(
+      [...this.#workers].map(({ child }) => {
+        child.send({ type: 'drain', ms });
+        return child.endWithin(ms + graceMs);
+      }),
+    );
+  }
+
+  /** Ends all workers at once, with whatever they do. */
+  kill(): void {
+    this.#isDraining = true;
+    for (const { child } of this.#workers) child.kill();
+  }
+
+  #startWorker(): void {
+    const { settings, owner } = this.#options;
+    const begin: ToChild = { type: 'begin', settings, owner };
+    const worker: Worker = {
+      child: new Child('session', begin, {
+        hear: (message) => this.#hear(worker, message),
+        ended: (how) => this.#workerEnded(worker, how),
+      }),
+      sessions: new Map(),
+      startedAt: performance.now(),
+      state: 'starting',
+    };
+    this.#workers.add(worker);
+  }
+
+  #hear(worker: Worker, message: FromChild): void {
+    switch (message.type) {
+      case 'ready':
+        worker.state = 'ready';
+        for (const connection of this.#waiting.splice(0))
+          this.begin(connection.socket, connection.protocol, connection.ended);
+        if ([...this.#workers].every(({ state }) => state === 'ready')) this.#settleStart?.resolve();
+        break;
+      case 'closed':
+        for (const id of message.ids) sessionEnded(worker, id);
+        break;
+      case 'leaving':
+        if (worker.state === 'ready' && !this.#isDraining) this.#startWorker();
+        worker.state = 'leaving';
+        break;
+      case 'need-agent':
+        void this.#answerAgent(worker, message.request, message.owner);
+        break;
+    }
+  }
+
+  #workerEnded(worker: Worker, how: string): void {
+    this.#workers.delete(worker);
+    const lost = worker.sessions.size;
+    for (const id of [...worker.sessions.keys()]) sessionEnded(worker, id);
+    if (this.#isDraining) return;
+    const isFirst = worker.state === 'starting';
+    this.#settleStart?.reject(new Error(`a session worker ended with ${how} before it was ready`));
+    // One that was leaving has been replaced already.
+    if (worker.state === 'leaving') return;
+    const pauseMs = this.#nextPause(isFirst ? 0 : performance.now() - worker.startedAt);
+    this.#options.log.alert(
+      `session worker ${worker.child.pid} ended with ${how}, ${lost} sessions lost; another starts in ${pauseMs} ms`,
+    );
+    setTimeout(() => {
+      if (!this.#isDraining) this.#startWorker();
+    }, pauseMs);
+  }
+
+  /** How long to wait before the next worker: not at all after a long life, longer each time after a short one. */
+  #nextPause(livedMs: number): number {
+    if (livedMs >= steadyMs) {
+      this.#pauseMs = firstPauseMs;
+      return 0;
+    }
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+    return pauseMs;
+  }
+
+  #leastBusy(): Worker | undefined {
+    let least: Worker | undefined;
+    for (const worker of this.#workers) {
+      if (worker.state === 'ready' && worker.sessions.size < (least?.sessions.size ?? Number.POSITIVE_INFINITY))
+        least = worker;
+    }
+    return least;
+  }
+
+  #hand(worker: Worker, { socket, protocol, ended }: WaitingConnection): void {
+    if (socket.destroyed) {
+      ended();
+      return;
+    }
+    const id = ++this.#lastId;
+    worker.sessions.set(id, ended);
+    worker.child.sendSocket({ type: 'session', id, protocol }, socket, () => {
+      socket.destroy();
+      sessionEnded(worker, id);
+    });
+  }
+
+  async #answerAgent({ child }: Worker, request: number, owner: Ids): Promise<void> {
+    try {
+      child.send({ type: 'agent', request, path: await this.#options.findAgent(owner) });
+    } catch (error) {
+      const refused = error instanceof Error ? error.message : String(error);
+      this.#options.log.warning(`no agent for uid ${owner.uid}, gid ${owner.gid}: ${refused}`);
+      child.send({ type: 'agent', request, refused });
+    }
+  }
+}
+
+function sessionEnded(worker: Worker, id: number): void {
+  const ended = worker.sessions.get(id);
+  worker.sessions.delete(id);
+  ended?.();
+}
