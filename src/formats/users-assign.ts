@@ -235,7 +235,8 @@ function* entryOddities(entry: AssignEntry): Generator<[LineFinding['severity'],
     yield ['warning', `the line begins with ${JSON.stringify(entry.mark)} and counts as a simple one; write = or +`];
   if (leadingNumber(entry.uid) === undefined || leadingNumber(entry.gid) === undefined)
     yield ['error', 'uid or gid is not a number'];
-  else if (leadingNumber(entry.uid) === 0) yield ['warning', 'uid 0: qmail would deliver as root'];
+  else if (leadingNumber(entry.uid) === 0)
+    yield ['error', 'uid 0: qmail delivers nothing as root, so all mail for it is deferred; name the owner'];
   if (!entry.directory.startsWith('/'))
     yield ['error', 'the home directory is not an absolute path; qmail-local refuses it'];
   if (entry.mark === '+' && /[A-Z]$/.test(entry.name))
