@@ -1,10 +1,11 @@
 // `vqmail serve`: the daemon in the foreground, as supervise, systemd and people want it. Prints one line `ready PROTO=ADDRESS:PORT ...` once every listener accepts; logs to
 // standard error; exits 0 after SIGTERM.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { standardErrorLog } from '../log.js';
 import { startDaemon, untilSignal } from '../main.js';
 import { parseSettings, type ServeOptions } from '../settings.js';
+import { parseCommandLine } from './command-line.js';
 import type { ToolIo } from './tool-io.js';
 
 /** @returns the exit status: 0 after an orderly end. @throws PermanentError for options, ConfigurationError for a host that cannot be served */
@@ -33,16 +34,6 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)
-    .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM')
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout(text), writeErr: () => {} });
-  try {
-    return command.parse(args, { from: 'user' }).opts<ServeOptions>();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'commander.helpDisplayed') return undefined;
-    throw new InvalidArgumentError(
-      error instanceof Error ? error.message.replace(/^error: /, 'serve: ') : String(error),
-    );
-  }
+    .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
+  return parseCommandLine<ServeOptions>(command, args, io);
 }

@@ -2,11 +2,13 @@
 // The command: `vqmail NAME ARGUMENTS...`, or NAME itself through a symbolic link. A tool loads nothing but itself.
 
 import path from 'node:path';
-import { describe, PermanentError } from '../errors.js';
+import { ConfigurationError, CorruptFileError, describe, PermanentError, TemporaryError } from '../errors.js';
 import { Layout, type LayoutOptions } from '../layout.js';
 import { processArguments, processIo, type ToolIo } from './tool-io.js';
 
 type Tool = (args: string[], io: ToolIo) => number | Promise<number>;
+
+const asOriginal = 'as the original';
 
 /** Each command with where it is and what it is for. */
 const commands: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Tool> }>> = {
@@ -21,14 +23,14 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
     load: async () => (await import('./route.js')).route,
   },
   cdb: { about: 'dump|get|make: the cdb files', load: async () => (await import('./cdb.js')).cdb },
-  tcprules: { about: 'as the original', load: async () => (await import('./tcprules.js')).tcprules },
-  tcprulescheck: { about: 'as the original', load: async () => (await import('./tcprulescheck.js')).tcprulescheck },
+  tcprules: { about: asOriginal, load: async () => (await import('./tcprules.js')).tcprules },
+  tcprulescheck: { about: asOriginal, load: async () => (await import('./tcprulescheck.js')).tcprulescheck },
   'qmail-newu': {
-    about: 'users/assign -> users/cdb, as the original',
+    about: `users/assign -> users/cdb, ${asOriginal}`,
     load: async () => (await import('./qmail-newu.js')).qmailNewu,
   },
   'qmail-newmrh': {
-    about: 'morercpthosts -> its cdb, as the original',
+    about: `morercpthosts -> its cdb, ${asOriginal}`,
     load: async () => (await import('./qmail-newmrh.js')).qmailNewmrh,
   },
 };
@@ -46,20 +48,21 @@ function usage(): string {
   return `usage: vqmail COMMAND [--root DIR] [--qmail-dir DIR] [--vpopmail-dir DIR] [--tcp-dir DIR] ...\n${list.join('')}`;
 }
 
-/** Takes the options that place the host out of the arguments. VQMAIL_ROOT stands in for --root. */
-function takeLayout(args: readonly string[]): { layout: LayoutOptions; rest: string[] } {
-  const layout: { -readonly [key in keyof LayoutOptions]: LayoutOptions[key] } = { root: process.env.VQMAIL_ROOT };
+/**
+ * Takes the options that place the host out of the arguments.
+ * @param anywhere whether they may stand behind other arguments; for the originals' tools they may not, whose arguments are not ours to search
+ */
+function takeLayout(args: readonly string[], anywhere: boolean): { layout: LayoutOptions; rest: string[] } {
+  const layout: { -readonly [key in keyof LayoutOptions]: LayoutOptions[key] } = {};
   const rest: string[] = [];
   for (let at = 0; at < args.length; at++) {
-    const [option = '', joined] = splitOption(args[at] ?? '');
-    const key = layoutOptions[option];
-    if (key === undefined) {
-      rest.push(args[at] ?? '');
-      continue;
-    }
-    const value = joined ?? args[++at];
-    if (!value) throw new PermanentError('5.5.4', `${option} needs a directory`);
-    layout[key] = value;
+    const argument = args[at] ?? '';
+    const [option, joined] = splitOption(argument);
+    const key = anywhere || rest.length === 0 ? layoutOptions[option] : undefined;
+    const value = key === undefined ? undefined : (joined ?? args[++at]);
+    if (key === undefined) rest.push(argument);
+    else if (value) layout[key] = value;
+    else throw new PermanentError('5.5.4', `${option} needs a directory`);
   }
   return { layout, rest };
 }
@@ -73,8 +76,9 @@ function splitOption(argument: string): [string, string | undefined] {
 
 async function main(): Promise<number> {
   const invoked = path.basename(process.argv[1] ?? '').replace(/\.js$/, '');
-  const args = processArguments();
-  const name = invoked in commands ? invoked : args.shift();
+  const isLinked = Object.hasOwn(commands, invoked);
+  const before = takeLayout(isLinked ? [] : processArguments(), false);
+  const [name, ...args] = isLinked ? [invoked, ...processArguments()] : before.rest;
   if (name === undefined || name === '--help' || name === 'help') {
     process.stdout.write(usage());
     return name === undefined ? 100 : 0;
@@ -83,14 +87,15 @@ async function main(): Promise<number> {
     process.stdout.write(`${await version()}\n`);
     return 0;
   }
-  const command = commands[shortNames[name] ?? name];
+  const fullName = shortNames[name] ?? name;
+  const command = Object.hasOwn(commands, fullName) ? commands[fullName] : undefined;
   if (command === undefined) {
     process.stderr.write(`vqmail: there is no command ${name}\n${usage()}`);
     return 100;
   }
-  const { layout, rest } = takeLayout(args);
+  const { layout, rest } = takeLayout(args, !command.about.includes(asOriginal));
   const tool = await command.load();
-  const io = processIo(new Layout(layout));
+  const io = processIo(new Layout({ root: process.env.VQMAIL_ROOT, ...before.layout, ...layout }));
   const status = await tool(rest, io);
   await io.flushed();
   return status;
@@ -107,7 +112,11 @@ main().then(
     process.exitCode = status;
   },
   (error: unknown) => {
-    process.stderr.write(`vqmail: ${describe(error)}\n`);
+    const isDefect = ![PermanentError, TemporaryError, ConfigurationError, CorruptFileError].some(
+      (known) => error instanceof known,
+    );
+    const text = isDefect && error instanceof Error ? (error.stack ?? error.message) : describe(error);
+    process.stderr.write(`vqmail: ${text}\n`);
     process.exitCode = error instanceof PermanentError ? 100 : 111;
   },
 );
