@@ -44,7 +44,7 @@ const cryptDataBytes = 131_232;
 function bind(libraryName: string | null): Crypt {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   const call = koffi.load(libraryName).func('crypt_r', 'str', ['void *', 'void *', 'void *']) as unknown as AsyncCrypt;
-  const scratch = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(cryptDataBytes));
+  const scratch: Buffer[] = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(cryptDataBytes));
   const waiting: Array<(data: Buffer) => void> = [];
 
   const take = (): Promise<Buffer> | Buffer => scratch.pop() ?? new Promise<Buffer>((resolve) => waiting.push(resolve));

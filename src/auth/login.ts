@@ -1,38 +1,47 @@
-// May this client read this mailbox? vchkpw's order and decisions (formats/vpopmail.md 8.2 to 8.4), used by every server:
+// May this client in? vchkpw's order and decisions (formats/vpopmail.md 8.3, 8.4), used by every server:
 //
-//   login text      lower case; user, then the first of @ % /, then the domain; without a domain VPOPMAIL_DOMAIN, ip_alias_map, etc/defaultdomain
-//   account         the domain by users/cdb (an alias domain is its real one), the user by vpasswd.cdb
-//   secret          APOP against the clear password where one is stored, else crypt(3)
-//   access          the flag word with the domain's limits: NO_POP, NO_IMAP, NO_SMTP; POP3 and IMAP from 127.0.0.1 are webmail and need no NO_WEBMAIL
-//   afterwards      a missing account directory is made again; lastauth is written
+//   login text    lower case; user, then the first @, else the first %, else the first /, then the domain; without a domain stores/default-domain.ts
+//   account       the domain by users/cdb (an alias domain is its real one), the user by vpasswd.cdb
+//   secret        auth/secret.ts
+//   access        the flag word with the domain's limits (auth/login-service.ts)
+//   afterwards    lastauth is written; for POP3 and IMAP a missing account directory is made again, with a Maildir
 //
-// One log line tells a failure as vchkpw's syslog lines do, for the fail2ban filters that read those: `vchkpw-pop3: password fail test@mailtest.example.jp:192.0.2.1`.
-// An unknown user costs the work of a wrong password. Look-ups that fail are thrown: they are no answer. Not copied: an APOP login from 127.0.0.1 works.
+// Each refusal is one log line, the text that vchkpw gives to syslog, for the fail2ban filters that read those:
+//
+//   vchkpw-pop3: password fail test@mailtest.example.jp:192.0.2.1
+//
+// with `#` for every `%`, as vchkpw writes it. A line for a good login is written only where it is asked for (vpopmail's --enable-logging=y): `(PLAIN) login success u@d:ip`.
+//
+// Whether an account exists shows neither in the answer nor in its time: an unknown user and one without a password cost the work of a wrong password. A
+// look-up that fails is thrown; it is no answer. Differences: input is not cut at 155 bytes, and an account without a directory is not given one.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
-import { describe } from '../errors.js';
-import { bytesPath } from '../files/read.js';
-import { hasFlag } from '../formats/vpasswd-flags.js';
+import { describe, errnoOf } from '../errors.js';
+import { bytesPath, fileTrouble } from '../files/read.js';
 import { lower } from '../mail/address.js';
 import type { Account, Domain } from '../stores/domain.js';
 import type { Host } from '../stores/host.js';
 import { stampLogin } from '../stores/lastauth.js';
 import { makeAccountDirectory } from '../stores/maildir.js';
+import { isClosedTo, type LoginKind, type LoginService, loginKind, loginLogName } from './login-service.js';
 import type { PasswordChecker } from './password.js';
+import { isRightSecret, type Secret, secretText } from './secret.js';
 
-export type LoginService = 'pop3' | 'pop3s';
+export type { LoginService } from './login-service.js';
 
 export interface LoginRequest {
   readonly service: LoginService;
   /** As the client typed it, Latin-1. */
   readonly login: string;
-  readonly secret: { readonly password: string } | { readonly digest: string; readonly timestamp: string };
+  readonly secret: Secret;
+  /** The client's address in ucspi-tcp's form, and the server's own, which may decide the domain. */
   readonly remoteIp: string;
   readonly localIp?: string | undefined;
+  /** Whether a good login is logged. */
+  readonly logSuccess?: boolean;
 }
 
-/** The account and domain that a login names; the domain is undefined when users/cdb has none. */
+/** The account and domain that a login names; `domain` is undefined when users/cdb has none. */
 export interface NamedLogin {
   readonly user: string;
   readonly domainName: string;
@@ -46,7 +55,8 @@ export type LoginRefusal =
   | 'unknown user'
   | 'no password'
   | 'wrong password'
-  | 'access denied';
+  | 'access denied'
+  | 'no directory';
 
 export type LoginResult =
   | { readonly ok: true; readonly account: Account; readonly domain: Domain }
@@ -55,7 +65,10 @@ export type LoginResult =
 const userCharacters = /^[!#$&'*+\-./0-9=?A-Z^_`a-z{|}~]*$/;
 const domainCharacters = /^[-.0-9A-Za-z]*$/;
 
-/** Takes a login text apart and finds its domain. undefined: it holds characters that no user or domain has. @throws TemporaryError, CorruptFileError */
+/**
+ * Takes a login text apart and finds its domain. undefined: it holds characters that no user or domain has.
+ * @throws TemporaryError, CorruptFileError
+ */
 export function nameLogin(host: Host, login: string, localIp: string | undefined): NamedLogin | undefined {
   const text = lower(login);
   const separator = ['@', '%', '/'].map((mark) => text.indexOf(mark)).find((at) => at >= 0) ?? -1;
@@ -70,76 +83,62 @@ export function nameLogin(host: Host, login: string, localIp: string | undefined
 
 /**
  * Decides a login and does what a good one leaves behind.
- * @throws TemporaryError or CorruptFileError when the host's files cannot answer
+ * @throws TemporaryError or CorruptFileError when the host's files cannot answer, Error when the kind of hash cannot be computed here
  */
 export async function login(host: Host, passwords: PasswordChecker, request: LoginRequest): Promise<LoginResult> {
+  const { remoteIp, secret } = request;
+  const log = (text: string): void => {
+    host.log.info(`${loginLogName(request.service, remoteIp)}: ${text}:${remoteIp}`.replaceAll('%', '#'));
+  };
   const refuse = (why: LoginRefusal, text: string): LoginResult => {
-    host.log.info(`${logName(request)}: ${text}:${request.remoteIp}`);
+    log(text);
     return { ok: false, why };
   };
   if (request.login === '') return refuse('null user name', 'null user name given ');
-  if ('password' in request.secret && request.secret.password === '')
-    return refuse('null password', `null password given ${request.login}`);
+  if (secretText(secret) === '') return refuse('null password', `null password given ${request.login}`);
   const named = nameLogin(host, request.login, request.localIp);
   if (named === undefined) return refuse('invalid characters', `invalid user/domain characters ${request.login}`);
-  const shown = `${named.user}@${named.domainName}`;
-  const account = named.domain?.account(named.user);
-  if (named.domain === undefined || account === undefined) {
-    await passwords.pretend(secretText(request), named.domainName);
-    return refuse('unknown user', `vpopmail user not found ${shown}`);
-  }
+
+  const { user, domain } = named;
+  const shown = `${user}@${named.domainName}`;
+  const account = domain?.account(user);
+  const isUsable = domain !== undefined && account !== undefined && account.passwd !== '';
+  if (!isUsable && !('digest' in secret))
+    await passwords.pretend(secretText(secret), named.domainName, () => domain?.account('postmaster')?.passwd);
+  if (domain === undefined || account === undefined) return refuse('unknown user', `vpopmail user not found ${shown}`);
   if (account.passwd === '') return refuse('no password', `user has no password ${shown}`);
-  if (!(await isRight(passwords, account, request, named.domain.name)))
+
+  const kind = loginKind(request.service, remoteIp);
+  if (!(await isRightSecret(secret, account, kind, passwords)))
     return refuse('wrong password', `password fail ${shown}`);
-  const denied = deniedAccess(request, named.domain.flagsOf(account));
-  if (denied !== undefined) return refuse('access denied', `${denied} access denied ${shown}`);
-  await enter(host, named.domain, account, request.remoteIp);
-  return { ok: true, account, domain: named.domain };
+  if (isClosedTo(kind, domain.flagsOf(account))) return refuse('access denied', `${kind} access denied ${shown}`);
+  if (account.directory === '') return refuse('no directory', `dir auto create failed ${shown}`);
+  await leaveTraces(host, domain, account, kind, remoteIp);
+  if (request.logSuccess)
+    log(`(${'digest' in secret ? (kind === 'smtp' ? 'CRAM-MD5' : 'APOP') : 'PLAIN'}) login success ${shown}`);
+  return { ok: true, account, domain };
 }
 
-function secretText({ secret }: LoginRequest): string {
-  return 'password' in secret ? secret.password : secret.digest;
-}
-
-async function isRight(
-  passwords: PasswordChecker,
+/** What a good login leaves on disk, in vchkpw's order. (Relay rules for the client's address belong here too.) */
+async function leaveTraces(
+  host: Host,
+  domain: Domain,
   account: Account,
-  { secret }: LoginRequest,
-  domain: string,
-): Promise<boolean> {
-  if ('password' in secret) return passwords.verify(secret.password, account.passwd, domain);
-  if (account.clearPasswd) {
-    const right = createHash('md5')
-      .update(Buffer.from(secret.timestamp + account.clearPasswd, 'latin1'))
-      .digest('hex');
-    const given = Buffer.from(secret.digest, 'latin1');
-    return given.length === right.length && timingSafeEqual(given, Buffer.from(right, 'latin1'));
-  }
-  return passwords.pretend(secret.digest, domain);
-}
-
-/** Which service is closed to the account; undefined: none that is asked for. */
-function deniedAccess(request: LoginRequest, flags: number): 'webmail' | 'pop' | undefined {
-  if (isWebmail(request)) return hasFlag(flags, 'NO_WEBMAIL') ? 'webmail' : undefined;
-  return hasFlag(flags, 'NO_POP') ? 'pop' : undefined;
-}
-
-function isWebmail({ remoteIp }: LoginRequest): boolean {
-  return remoteIp === '127.0.0.1';
-}
-
-function logName(request: LoginRequest): string {
-  return `vchkpw-${isWebmail(request) ? 'webmail' : request.service}`;
-}
-
-async function enter(host: Host, domain: Domain, account: Account, remoteIp: string): Promise<void> {
-  if (account.directory === '') return;
+  kind: LoginKind,
+  remoteIp: string,
+): Promise<void> {
   const owner = { uid: domain.uid, gid: domain.gid };
-  const isThere = fs.statSync(bytesPath(account.directory), { throwIfNoEntry: false }) !== undefined;
-  if (!isThere) await makeAccountDirectory(account.directory, domain.directory, owner);
   try {
     stampLogin(account.directory, remoteIp, owner);
   } catch (error) {
-    host.log.warning(`lastauth of ${account.name}@${domain.name}: ${describe(error)}`);
+    // Without a directory there is nothing to stamp; it is made below.
+    if (errnoOf(error) !== 'ENOENT') host.log.warning(`lastauth of ${account.name}@${domain.name}: ${describe(error)}`);
+  }
+  if (kind === 'smtp') return;
+  try {
+    if (fs.statSync(bytesPath(account.directory), { throwIfNoEntry: false }) === undefined)
+      await makeAccountDirectory(account.directory, domain.directory, owner);
+  } catch (error) {
+    throw fileTrouble(error);
   }
 }

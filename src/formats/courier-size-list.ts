@@ -33,7 +33,8 @@ export function parseSizeList(bytes: Buffer, path: string): SizeList {
   if (lines.at(-1) === '') lines.pop();
   if (lines.length > 0 && !lines[0]?.startsWith('/')) return { nextNumber: 1, time: 0, entries: entriesOf(lines) };
   const header = /^\/[23] ([0-9]{1,15}) ([0-9]{1,15})$/.exec(lines[0] ?? '');
-  if (header === null) throw new CorruptFileError(path, 0, 'the first line is not that of a size list of version 2 or 3');
+  if (header === null)
+    throw new CorruptFileError(path, 0, 'the first line is not that of a size list of version 2 or 3');
   return { nextNumber: Number(header[1]), time: Number(header[2]), entries: entriesOf(lines.slice(1)) };
 }
 

@@ -79,7 +79,8 @@ function parseHeader(line: string, path: string): Header {
     if (value === undefined) throw new CorruptFileError(path, 0, `the first line has no ${key}`);
     return value;
   };
-  if (version !== '1' && version !== '3') throw new CorruptFileError(path, 0, 'the first line is not that of version 1 or 3');
+  if (version !== '1' && version !== '3')
+    throw new CorruptFileError(path, 0, 'the first line is not that of version 1 or 3');
   const headerFields = old === undefined ? fields.filter((field) => !/^[VN]/.test(field)) : [];
   return { version: old === undefined ? 3 : 1, uidValidity: valueOf('V'), headerNextUid: valueOf('N'), headerFields };
 }

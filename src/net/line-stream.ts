@@ -4,8 +4,8 @@
 // line and is dropped. Lines may arrive many in a packet or one byte at a time; a command that was sent ahead is kept until it is asked for, across
 // whatever happens in between, and while nobody asks the sender is held back after `maxWaitingBytes`.
 //
-// The stream ends when the other side closes or resets, when nothing moved in either direction for `idleMs`, when a line grows longer than
-// `maxLineBytes`, or when `stop` is called; `ended` says which.
+// The stream ends when the other side closes or resets, when nothing moved in either direction for `idleMs` (then the connection is cut, so that a client that
+// does not read holds nobody either), when a line grows longer than `maxLineBytes`, or when `stop` is called; `ended` says which.
 
 import type { Socket } from 'node:net';
 
@@ -116,7 +116,10 @@ export class LineStream implements AsyncIterable<string> {
 
   #onClose = (): void => this.#end('closed');
 
-  #onIdle = (): void => this.#end('idle');
+  #onIdle = (): void => {
+    this.#end('idle');
+    this.#socket.destroy();
+  };
 
   #end(why: StreamEnd): void {
     this.#ended ??= why;

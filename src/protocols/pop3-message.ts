@@ -45,9 +45,10 @@ export class MessageEncoder {
     return this.#linesLeft === Number.POSITIVE_INFINITY ? this.#encodeAll(chunk) : this.#encodeLines(chunk);
   }
 
-  /** What ends the reply. */
-  end(): Buffer {
-    return Buffer.from(this.#atLineStart ? '\r\n.\r\n' : '\r\n\r\n.\r\n', 'latin1');
+  /** The octets to send for the last stored bytes, and what ends the reply. */
+  finish(chunk: Uint8Array): Buffer {
+    const octets = this.encode(chunk);
+    return Buffer.concat([octets, Buffer.from(this.#atLineStart ? '\r\n.\r\n' : '\r\n\r\n.\r\n', 'latin1')]);
   }
 
   #encodeAll(chunk: Uint8Array): Buffer {

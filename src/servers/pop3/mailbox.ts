@@ -1,68 +1,81 @@
 // The messages of one POP3 session: as they were at login, numbered from 1, with what the client has marked for deletion.
 //
-// Other programs change the Maildir meanwhile. What is new is not seen; a message that was moved or given other flags is found again by its base; one that is gone cannot be opened. Only
-// `update` changes anything on disk (stores/maildir/removal.ts).
+// Other programs change the Maildir meanwhile. What is new is not seen; a message that was moved or given other flags is found again by its base; one that is gone
+// cannot be opened. Only `update` changes anything on disk (stores/maildir/removal.ts).
+//
+// Sizes are learned when they are asked for, a few files at a time; clients that go by UIDL alone never pay for them.
 
-import { open } from 'node:fs/promises';
-import { describe } from '../../errors.js';
-import { bytesPath, fileTrouble, isMissing } from '../../files/read.js';
+import fs from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileTrouble } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
-import type { Log } from '../../log.js';
-import { TransferSize } from '../../protocols/pop3-message.js';
-import { listMessages } from '../../stores/maildir/message-list.js';
-import { markAsSeenBefore, removeMessages, Whereabouts } from '../../stores/maildir/removal.js';
-import { type TransferSizes, transferSize } from '../../stores/maildir/transfer-sizes.js';
-import { type ListedMessage, type UidlForm, uidlsOf } from '../../stores/maildir/uidl.js';
+import { closingOctets } from '../../protocols/pop3-message.js';
+import { listMessages, type MessageFile } from '../../stores/maildir/message-list.js';
+import { changeMailbox, type MailboxChanged } from '../../stores/maildir/removal.js';
+import { countTransferOctets, type TransferSizes } from '../../stores/maildir/transfer-sizes.js';
+import { type UidlForm, uidlsOf } from '../../stores/maildir/uidl.js';
+import { Whereabouts } from '../../stores/maildir/whereabouts.js';
 import { maildirProblem, removeStaleTemporaries } from '../../stores/maildir.js';
-
-export interface MailboxOptions {
-  readonly sizes: TransferSizes;
-  readonly uidl: UidlForm;
-  readonly log: Log;
-}
 
 interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Sizes learned before others have their turn. */
-const sizesAtOnce = 64;
+interface Message {
+  readonly file: MessageFile;
+  readonly uidl: string;
+  sizeOctets: number | undefined;
+}
+
+/** A message whose file is open for reading; whoever asked closes it. */
+export interface OpenMessage {
+  readonly fd: number;
+  readonly sizeBytes: number;
+}
+
+const filesAtOnce = 4;
+const knownAtOnce = 2000;
 
 export class Mailbox {
   readonly #maildir: string;
   readonly #owner: Owner;
-  readonly #options: MailboxOptions;
-  readonly #messages: readonly ListedMessage[];
+  readonly #whereabouts: Whereabouts;
+  readonly #sizes: TransferSizes;
   readonly #deleted = new Set<number>();
-  #uidls: string[] | undefined;
+  #messages: readonly Message[] = [];
   /** The highest number that DELE was given since the start or RSET; qmail-pop3d's answer to LAST. */
   last = 0;
 
-  private constructor(maildir: string, owner: Owner, options: MailboxOptions, messages: readonly ListedMessage[]) {
+  private constructor(maildir: string, owner: Owner, sizes: TransferSizes) {
     this.#maildir = maildir;
     this.#owner = owner;
-    this.#options = options;
-    this.#messages = messages;
+    this.#sizes = sizes;
+    this.#whereabouts = new Whereabouts(maildir);
   }
 
   /**
    * Opens the Maildir in an account's directory and removes what crashed writers left in its tmp/.
+   * @param directory disk path
    * @returns undefined when there is no Maildir
-   * @throws TemporaryError when it cannot be read
+   * @throws TemporaryError or CorruptFileError when it cannot be read
    */
-  static async open(directory: string, owner: Owner, options: MailboxOptions): Promise<Mailbox | undefined> {
+  static async open(
+    directory: string,
+    owner: Owner,
+    uidl: UidlForm,
+    sizes: TransferSizes,
+  ): Promise<Mailbox | undefined> {
     const maildir = accountFiles.maildir(directory);
-    if (problemOf(maildir) === 'missing') return undefined;
-    await removeStaleTemporaries(maildir, Date.now());
-    const messages: ListedMessage[] = [];
-    const files = await listMessages(maildir, Date.now());
-    for (const [index, file] of files.entries()) {
-      if (index % sizesAtOnce === sizesAtOnce - 1) await new Promise(setImmediate);
-      const sizeOctets = await transferSize(options.sizes, maildir, file, new TransferSize());
-      if (sizeOctets !== undefined) messages.push({ file, sizeOctets });
+    try {
+      if (maildirProblem(maildir) === 'missing') return undefined;
+      const mailbox = new Mailbox(maildir, owner, sizes);
+      await removeStaleTemporaries(maildir, Date.now());
+      await mailbox.#list(uidl);
+      return mailbox;
+    } catch (error) {
+      throw fileTrouble(error);
     }
-    return new Mailbox(maildir, owner, options, messages);
   }
 
   /** All messages, the deleted ones too: qmail-pop3d's STAT counts them. */
@@ -70,20 +83,8 @@ export class Mailbox {
     return this.#messages.length;
   }
 
-  /** Octets of the messages that are not deleted. */
-  get totalOctets(): number {
-    return this.#messages.reduce(
-      (sum, message, index) => (this.isDeleted(index + 1) ? sum : sum + message.sizeOctets),
-      0,
-    );
-  }
-
   isDeleted(number: number): boolean {
     return this.#deleted.has(number);
-  }
-
-  sizeOf(number: number): number {
-    return this.#messages[number - 1]?.sizeOctets ?? 0;
   }
 
   delete(number: number): void {
@@ -96,73 +97,102 @@ export class Mailbox {
     this.last = 0;
   }
 
-  /** The unique ids of all messages in order. */
-  async uidls(): Promise<readonly string[]> {
-    this.#uidls ??= await this.#findUidls();
-    return this.#uidls;
+  uidlOf(number: number): string {
+    return this.#messages[number - 1]?.uidl ?? '';
+  }
+
+  /** Octets that are sent for a message, once its size is learned. */
+  sizeOf(number: number): number {
+    return this.#messages[number - 1]?.sizeOctets ?? 0;
   }
 
   /**
-   * The content of a message in pieces.
-   * @returns undefined when it is gone
-   * @throws TemporaryError when it cannot be read
+   * Learns the size of a message. One that is gone or cannot be read gets the size that it would have if it had no line: the listing must not fail for it,
+   * and whoever wants the message itself is told.
    */
-  async read(number: number): Promise<AsyncGenerator<Buffer> | undefined> {
+  async learnSize(number: number): Promise<void> {
     const message = this.#messages[number - 1];
-    if (message === undefined) return undefined;
+    if (message === undefined || message.sizeOctets !== undefined) return;
+    const measured = await this.#measure(message.file).catch(() => undefined);
+    message.sizeOctets = measured ?? message.file.sizeBytes + closingOctets;
+  }
+
+  /**
+   * Learns the sizes of all messages that are not deleted.
+   * @param isPointless asked between files: whether nobody waits for the answer any more
+   */
+  async learnSizes(isPointless: () => boolean): Promise<void> {
+    const unknown = this.#messages.flatMap((message, index) =>
+      message.sizeOctets === undefined && !this.isDeleted(index + 1) ? [index + 1] : [],
+    );
+    let next = 0;
+    const learnOn = async (): Promise<void> => {
+      while (next < unknown.length && !isPointless()) {
+        if (next % knownAtOnce === knownAtOnce - 1) await nextTurn();
+        await this.learnSize(unknown[next++] ?? 0);
+      }
+    };
+    await Promise.all(Array.from({ length: filesAtOnce }, learnOn));
+  }
+
+  /** Octets of all messages that are not deleted, once their sizes are learned. */
+  get totalOctets(): number {
+    let total = 0;
+    for (const [index, { sizeOctets }] of this.#messages.entries()) {
+      if (!this.isDeleted(index + 1)) total += sizeOctets ?? 0;
+    }
+    return total;
+  }
+
+  /**
+   * Opens a message.
+   * @returns undefined when it is gone
+   * @throws TemporaryError when it cannot be opened
+   */
+  async open(number: number): Promise<OpenMessage | undefined> {
+    const message = this.#messages[number - 1];
+    const fd = message && (await this.#open(message.file));
+    return fd === undefined ? undefined : { fd, sizeBytes: message?.file.sizeBytes ?? 0 };
+  }
+
+  /** Does what the session asked for. */
+  update(): Promise<MailboxChanged> {
+    const deleted: MessageFile[] = [];
+    const kept: MessageFile[] = [];
+    for (const [index, { file }] of this.#messages.entries()) (this.isDeleted(index + 1) ? deleted : kept).push(file);
+    return changeMailbox(this.#maildir, { deleted, kept }, this.#owner);
+  }
+
+  async #list(uidl: UidlForm): Promise<void> {
+    const files = await listMessages(this.#maildir, Date.now());
+    const ids = await uidlsOf(uidl, this.#maildir, files, this.#owner, (file) => this.#measure(file));
+    this.#messages = files.flatMap((file, index) => {
+      const id = ids[index];
+      return id === undefined ? [] : [{ file, uidl: id, sizeOctets: this.#sizes.get(file) }];
+    });
+  }
+
+  async #open(file: MessageFile): Promise<number | undefined> {
+    const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
     try {
-      const path = await new Whereabouts(this.#maildir).find(message.file);
-      if (path === undefined) return undefined;
-      return pieces(await open(bytesPath(path)));
+      const opened = await this.#whereabouts.with(file, (place) => fs.openSync(this.#whereabouts.pathOf(place), flags));
+      return opened?.value;
     } catch (error) {
-      if (isMissing(error)) return undefined;
       throw fileTrouble(error);
     }
   }
 
-  /** Does what the session asked for. @returns how many messages could not be removed */
-  async update(): Promise<number> {
-    const files = this.#messages.map(({ file }) => file);
-    const failed = await removeMessages(
-      this.#maildir,
-      files.filter((_, index) => this.isDeleted(index + 1)),
-    );
-    markAsSeenBefore(
-      this.#maildir,
-      files.filter((_, index) => !this.isDeleted(index + 1)),
-    );
-    return failed;
-  }
-
-  async #findUidls(): Promise<string[]> {
-    const { uidl, log } = this.#options;
+  async #measure(file: MessageFile): Promise<number | undefined> {
+    const known = this.#sizes.get(file);
+    if (known !== undefined) return known;
+    const fd = await this.#open(file);
+    if (fd === undefined) return undefined;
     try {
-      return await uidlsOf(uidl, this.#maildir, this.#messages, this.#owner);
-    } catch (error) {
-      log.warning(`pop3: file names serve as unique ids of ${this.#maildir}: ${describe(error)}`);
-      return uidlsOf('qmail', this.#maildir, this.#messages, this.#owner);
+      const octets = await countTransferOctets(fd, file.sizeBytes);
+      this.#sizes.set(file, octets);
+      return octets;
+    } finally {
+      fs.closeSync(fd);
     }
-  }
-}
-
-function problemOf(maildir: string): 'missing' | 'broken' | undefined {
-  try {
-    return maildirProblem(maildir);
-  } catch (error) {
-    throw fileTrouble(error);
-  }
-}
-
-const pieceBytes = 64 * 1024;
-
-async function* pieces(handle: Awaited<ReturnType<typeof open>>): AsyncGenerator<Buffer> {
-  try {
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await handle.close();
   }
 }

@@ -28,7 +28,7 @@ export type OpenElsewhere = (
 ) => Promise<Socket | undefined>;
 
 export interface Pop3Limits {
-  /** How long nothing may move. */
+  /** How long nothing may move, in milliseconds. */
   readonly idleMs: number;
   /** The same before login. */
   readonly loginMs: number;
@@ -37,10 +37,10 @@ export interface Pop3Limits {
   readonly maxErrors: number;
 }
 
-/** qmail-popup and qmail-pop3d wait 1200 seconds. */
+/** qmail-popup and qmail-pop3d both wait 1200 seconds; a client that has not logged in need not be waited for so long. */
 export const defaultPop3Limits: Pop3Limits = {
   idleMs: 1_200_000,
-  loginMs: 1_200_000,
+  loginMs: 180_000,
   maxLineBytes: 8192,
   maxErrors: 100,
 };
@@ -50,6 +50,10 @@ export interface Pop3Context {
   readonly log: Log;
   readonly passwords: PasswordChecker;
   readonly uidl?: UidlForm;
+  /** What the listener is, for the log lines; pop3 unless given. */
+  readonly service?: 'pop3' | 'pop3s';
+  /** Whether good logins are logged, as a vpopmail built with --enable-logging=y does. */
+  readonly logSuccess?: boolean;
   readonly limits?: Partial<Pop3Limits>;
   readonly elsewhere?: OpenElsewhere;
 }
@@ -59,7 +63,7 @@ export interface Pop3Server {
   handle(socket: Socket): void;
   /** Takes up a session that began in another process. */
   resume(socket: Socket, session: ElsewhereSession): void;
-  /** Takes no more sessions, ends those that are idle, and settles when the last one is over. */
+  /** Takes no more sessions, ends those that have nothing to lose, lets the others end by themselves, and settles when the last one is over. */
   drain(): Promise<void>;
 }
 
@@ -76,6 +80,8 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     log: context.log,
     passwords: context.passwords,
     uidl: context.uidl ?? 'qmail',
+    service: context.service ?? 'pop3',
+    logSuccess: context.logSuccess ?? false,
     limits: { ...defaultPop3Limits, ...context.limits },
     sizes: new TransferSizes(),
     elsewhere: context.elsewhere,

@@ -4,12 +4,15 @@
 //   transaction     STAT LIST UIDL RETR TOP DELE RSET LAST NOOP CAPA QUIT on the messages as they were at login (servers/pop3/mailbox.ts)
 //   update          QUIT: deleted messages are removed, the others leave new/; any other end changes nothing
 //
-// Commands may be sent ahead, also across the login (qmail-popup loses what comes behind PASS). Replies are those of the originals to the byte where they have one; CAPA is ours, and
-// a trouble of ours is `-ERR [SYS/TEMP]`.
+// Commands may be sent ahead, also across the login (qmail-popup loses what comes behind PASS), and by a client that closes its side at once. Replies are those
+// of the originals to the byte where they have one; CAPA is ours, and a trouble of ours is `-ERR [SYS/TEMP]`, after which no client asks for another password.
+//
+// A client that says nothing, or does not read, is cut off after a while. Draining lets a session that has a mailbox go on to its QUIT as long as it does
+// something; otherwise what it marked as deleted would come again.
 
 import type { Socket } from 'node:net';
 import { type LoginResult, login, nameLogin } from '../../auth/login.js';
-import { describe } from '../../errors.js';
+import { CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { LineStream } from '../../net/line-stream.js';
 import { ReplyWriter } from '../../net/reply-writer.js';
 import { parseApop, parsePop3Command } from '../../protocols/pop3-command.js';
@@ -29,16 +32,24 @@ export type ClientOfSession = Omit<ElsewhereSession, 'credentials'>;
 const capabilities = ['TOP', 'UIDL', 'USER', 'PIPELINING', 'RESP-CODES', 'EXPIRE NEVER', 'IMPLEMENTATION vqmail'];
 const inTrouble = '-ERR [SYS/TEMP] temporary trouble, try again later';
 
+/** How long a client has to close its side after the last reply. */
+const closingMs = 5_000;
+/** How long a session that is drained may do nothing. */
+const drainingIdleMs = 2_000;
+
 export class Pop3Session {
   readonly #socket: Socket;
   readonly #client: ClientOfSession;
   readonly #context: SessionContext;
   readonly #lines: LineStream;
   readonly #output: ReplyWriter;
-  #credentials: Credentials | undefined;
+  readonly #reply: Reply;
+  readonly #credentials: Credentials | undefined;
   #user: string | undefined;
   #mailbox: Mailbox | undefined;
   #errors = 0;
+  #isWaiting = false;
+  #isDraining = false;
   #isOver = false;
 
   /** @param credentials of a session that began in another process: it goes on with the login */
@@ -50,37 +61,46 @@ export class Pop3Session {
     const { maxLineBytes, loginMs } = context.limits;
     this.#lines = new LineStream(socket, { maxLineBytes, idleMs: loginMs });
     this.#output = new ReplyWriter(socket);
+    this.#reply = { line: (text) => this.#answer(text), writer: this.#output, log: context.log };
   }
 
+  /** Serves the client to the end of the session. */
   async run(): Promise<void> {
-    if (this.#credentials === undefined) this.#output.line(`+OK ${this.#client.timestamp}`);
+    if (this.#credentials === undefined) this.#answer(`+OK ${this.#client.timestamp}`);
     else await this.#logIn(this.#credentials);
-    await this.#output.flush();
     while (!this.#isOver) {
-      const line = await this.#lines.next();
-      if (line === undefined) break;
-      await this.#answer(line);
       if (!this.#lines.hasLine || this.#output.isFull) await this.#output.flush();
+      const line = await this.#nextLine();
+      if (line === undefined) break;
+      await this.#obey(line);
     }
-    if (this.#lines.ended === 'line-too-long') this.#output.line('-ERR line too long');
-    if (!this.#socket.destroyed) this.#output.end();
-    if (!this.#isOver) this.#closeSoon();
+    if (this.#lines.ended === 'line-too-long') this.#answer('-ERR line too long');
+    this.#close();
   }
 
-  /** Ends the session when it waits for a command; otherwise after the one that runs. */
+  /** Ends the session where it loses nothing by it. */
   drain(): void {
-    this.#lines.stop();
+    this.#isDraining = true;
+    if (this.#mailbox !== undefined) this.#lines.setIdle(drainingIdleMs);
+    else if (this.#isWaiting) this.#lines.stop();
   }
 
-  async #answer(line: string): Promise<void> {
+  async #nextLine(): Promise<string | undefined> {
+    if (this.#isDraining && this.#mailbox === undefined && !this.#lines.hasLine) return undefined;
+    this.#isWaiting = true;
+    const line = await this.#lines.next();
+    this.#isWaiting = false;
+    return line;
+  }
+
+  async #obey(line: string): Promise<void> {
     const { verb, argument } = parsePop3Command(line);
     try {
       if (this.#mailbox === undefined) await this.#authorization(verb, argument);
       else await this.#transaction(this.#mailbox, verb, argument);
     } catch (error) {
-      this.#context.log.warning(`pop3: ${this.#client.remoteIp}: ${describe(error)}`);
-      this.#output.line(inTrouble);
-      if (this.#mailbox === undefined) this.#end();
+      this.#logTrouble(error);
+      this.#answer(inTrouble);
     }
   }
 
@@ -88,56 +108,52 @@ export class Pop3Session {
     switch (verb) {
       case 'USER':
         if (argument !== '') this.#user = argument;
-        return this.#reply(argument === '' ? '-ERR syntax error' : '+OK ');
+        return this.#answer(argument === '' ? '-ERR syntax error' : '+OK ');
       case 'PASS':
-        if (this.#user === undefined) return this.#reply('-ERR USER first');
-        if (argument === '') return this.#reply('-ERR syntax error');
+        if (this.#user === undefined) return this.#answer('-ERR USER first');
+        if (argument === '') return this.#answer('-ERR syntax error');
         return this.#logIn({ login: this.#user, password: argument });
       case 'APOP': {
         const apop = parseApop(argument);
-        return apop === undefined
-          ? this.#reply('-ERR syntax error')
-          : this.#logIn({ login: apop.name, digest: apop.digest });
+        if (apop === undefined) return this.#answer('-ERR syntax error');
+        return this.#logIn({ login: apop.name, digest: apop.digest });
       }
       case 'CAPA':
         return this.#capabilities();
       case 'NOOP':
-        return this.#reply('+OK ');
+        return this.#answer('+OK ');
       case 'QUIT':
-        this.#reply('+OK ');
-        return this.#end();
+        return this.#finish('+OK ');
       default:
-        return this.#reply('-ERR authorization first');
+        return this.#answer('-ERR authorization first');
     }
   }
 
   async #logIn(credentials: Credentials): Promise<void> {
-    const { host, passwords, elsewhere } = this.#context;
+    const { host, passwords, elsewhere, service, logSuccess } = this.#context;
     const { remoteIp, localIp, timestamp } = this.#client;
     try {
       const named = elsewhere === undefined ? undefined : nameLogin(host, credentials.login, localIp);
       if (named?.domain !== undefined && (await this.#goElsewhere(named.domain, credentials))) return;
       const secret =
         'password' in credentials ? { password: credentials.password } : { digest: credentials.digest, timestamp };
-      const request = { service: 'pop3' as const, login: credentials.login, secret, remoteIp, localIp };
+      const request = { service, login: credentials.login, secret, remoteIp, localIp, logSuccess };
       const result = await login(host, passwords, request);
       if (result.ok) await this.#enter(result);
-      else this.#refuse('-ERR authorization failed');
+      else this.#finish('-ERR authorization failed');
     } catch (error) {
-      this.#context.log.warning(`pop3: login from ${remoteIp}: ${describe(error)}`);
-      this.#refuse(inTrouble);
+      this.#logTrouble(error);
+      this.#finish(inTrouble);
     }
   }
 
   async #enter({ account, domain }: Extract<LoginResult, { ok: true }>): Promise<void> {
-    const { sizes, uidl, limits, log } = this.#context;
-    if (account.directory === '') return this.#refuse('-ERR this user has no $HOME/Maildir');
+    const { sizes, uidl, limits } = this.#context;
     const owner = { uid: domain.uid, gid: domain.gid };
-    const mailbox = await Mailbox.open(account.directory, owner, { sizes, uidl, log });
-    if (mailbox === undefined) return this.#refuse('-ERR this user has no $HOME/Maildir');
-    this.#mailbox = mailbox;
-    this.#lines.setIdle(limits.idleMs);
-    this.#output.line('+OK ');
+    this.#mailbox = await Mailbox.open(account.directory, owner, uidl, sizes);
+    if (this.#mailbox === undefined) return this.#finish('-ERR this user has no $HOME/Maildir');
+    this.#lines.setIdle(this.#isDraining ? drainingIdleMs : limits.idleMs);
+    this.#answer('+OK ');
   }
 
   /** Lets a session for another uid go on in a process of that uid. Resolves when it is over there. */
@@ -156,36 +172,46 @@ export class Pop3Session {
   async #transaction(mailbox: Mailbox, verb: string, argument: string): Promise<void> {
     if (verb === 'CAPA') return this.#capabilities();
     const command = transactionCommands.get(verb);
-    if (command === undefined) return this.#reply('-ERR unimplemented');
-    const reply: Reply = { line: (text) => this.#reply(text), writer: this.#output };
-    if ((await command(mailbox, argument, reply)) === 'over') this.#end();
+    if (command === undefined) return this.#answer('-ERR unimplemented');
+    const result = await command(mailbox, argument, this.#reply);
+    if (result !== undefined) this.#isOver = true;
+    if (result === 'cut') this.#socket.destroy();
   }
 
   #capabilities(): void {
-    this.#reply('+OK ');
+    this.#answer('+OK ');
     for (const capability of capabilities) this.#output.line(capability);
     this.#output.line('.');
   }
 
-  #reply(text: string): void {
+  #answer(text: string): void {
     this.#output.line(text);
     this.#errors = text.startsWith('-ERR') ? this.#errors + 1 : 0;
-    if (this.#errors >= this.#context.limits.maxErrors) this.#end();
+    if (this.#errors >= this.#context.limits.maxErrors) this.#isOver = true;
   }
 
-  #refuse(text: string): void {
-    this.#output.line(text);
-    this.#end();
-  }
-
-  #end(): void {
+  #finish(text: string): void {
+    this.#answer(text);
     this.#isOver = true;
-    this.#closeSoon();
   }
 
-  /** The client should close its side now; one that does not is cut off. */
-  #closeSoon(): void {
+  /** Sends what is left. The client should close its side then; one that does not is cut off. */
+  #close(): void {
+    if (this.#socket.destroyed) return;
+    this.#output.end();
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), 5000).unref();
+    this.#lines.setIdle(closingMs);
+  }
+
+  /** A known trouble is a line in the log, a defect of ours is one with its stack. */
+  #logTrouble(error: unknown): void {
+    const isKnown =
+      error instanceof TemporaryError ||
+      error instanceof CorruptFileError ||
+      error instanceof PermanentError ||
+      errnoOf(error) !== undefined;
+    const text = `pop3: ${this.#client.remoteIp}: `;
+    if (isKnown) this.#context.log.warning(text + describe(error));
+    else this.#context.log.alert(text + (error instanceof Error ? error.stack : String(error)));
   }
 }

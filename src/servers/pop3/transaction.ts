@@ -1,21 +1,36 @@
 // The commands of a session that has a mailbox, as qmail-pop3d answers them (formats/qmail.md 8.3): read the arguments, check them, act and answer.
+//
+// Kept of qmail-pop3d, where RFC 1939 has it otherwise: STAT counts the deleted messages too (so its number is the highest that there is), while its octets
+// are those of the others; LAST goes by DELE; RETR takes a count of lines, and TOP may come without one.
+// Not kept: sizes are octets as they are sent; at QUIT a message that is gone already is no failure, and failures are one `-ERR`, not one each with a
+// `+OK` behind them, which a client would take for the replies to its next commands.
 
+import fs from 'node:fs';
+import { describe } from '../../errors.js';
+import type { Log } from '../../log.js';
 import type { ReplyWriter } from '../../net/reply-writer.js';
-import { parseMessageArgument } from '../../protocols/pop3-command.js';
+import { type MessageArgument, parseMessageArgument } from '../../protocols/pop3-command.js';
 import { MessageEncoder } from '../../protocols/pop3-message.js';
+import { readOn } from '../../stores/maildir/transfer-sizes.js';
 import type { Mailbox } from './mailbox.js';
 
 /** Where a command answers: single lines, and message data behind them. */
 export interface Reply {
   line(text: string): void;
   readonly writer: ReplyWriter;
+  readonly log: Log;
 }
 
-/** Carries a command out; `'over'` ends the session. */
-type Command = (mailbox: Mailbox, argument: string, reply: Reply) => unknown;
+/** `over` ends the session; `cut` breaks the connection off, since the reply that was begun cannot be finished. */
+export type CommandResult = 'over' | 'cut' | undefined;
+
+/** @throws TemporaryError as long as nothing was answered */
+type Command = (mailbox: Mailbox, argument: string, reply: Reply) => CommandResult | Promise<CommandResult>;
+
+const pieceBytes = 128 * 1024;
 
 /** A message number that may be used, with the count of lines behind it; otherwise the reply that says why not. */
-function messageOf(mailbox: Mailbox, argument: string): { number: number; lines: number | undefined } | string {
+function messageOf(mailbox: Mailbox, argument: string): MessageArgument | string {
   const parsed = parseMessageArgument(argument);
   if (parsed === undefined) return '-ERR syntax error';
   if (parsed.number === 0) return '-ERR messages are counted from 1';
@@ -24,18 +39,8 @@ function messageOf(mailbox: Mailbox, argument: string): { number: number; lines:
   return parsed;
 }
 
-/** LIST and UIDL: one line about one message, or a line about each that is not deleted. */
-async function listing(
-  mailbox: Mailbox,
-  argument: string,
-  { line, writer }: Reply,
-  about: (number: number) => string | number,
-): Promise<void> {
-  if (argument !== '') {
-    const message = messageOf(mailbox, argument);
-    line(typeof message === 'string' ? message : `+OK ${message.number} ${about(message.number)}`);
-    return;
-  }
+/** A line about each message that is not deleted. */
+async function listAll(mailbox: Mailbox, { line, writer }: Reply, about: (number: number) => unknown): Promise<void> {
   line('+OK ');
   for (let number = 1; number <= mailbox.count; number++) {
     if (!mailbox.isDeleted(number)) writer.line(`${number} ${about(number)}`);
@@ -44,57 +49,101 @@ async function listing(
   writer.line('.');
 }
 
-/** RETR and TOP are one routine: a second number ends the message after so many lines of its body. */
-const retrieve: Command = async (mailbox, argument, { line, writer }) => {
-  const message = messageOf(mailbox, argument);
-  if (typeof message === 'string') return line(message);
-  const content = await mailbox.read(message.number);
-  if (content === undefined) return line('-ERR unable to open that message');
-  line('+OK ');
-  const encoder = new MessageEncoder(message.lines);
-  for await (const piece of content) {
-    await writer.data(encoder.encode(piece));
-    if (encoder.isComplete || writer.isBroken) break;
-  }
-  await writer.data(encoder.end());
+const stat: Command = async (mailbox, _argument, { line, writer }) => {
+  await mailbox.learnSizes(() => writer.isBroken);
+  line(`+OK ${mailbox.count} ${mailbox.totalOctets}`);
+  return undefined;
 };
 
-const quit: Command = async (mailbox, _argument, { line }) => {
-  const failed = await mailbox.update();
-  for (let index = 0; index < failed; index++) line('-ERR unable to unlink all deleted messages');
+const list: Command = async (mailbox, argument, reply) => {
+  if (argument === '') {
+    await mailbox.learnSizes(() => reply.writer.isBroken);
+    await listAll(mailbox, reply, (number) => mailbox.sizeOf(number));
+    return undefined;
+  }
+  const message = messageOf(mailbox, argument);
+  if (typeof message === 'object') await mailbox.learnSize(message.number);
+  reply.line(typeof message === 'string' ? message : `+OK ${message.number} ${mailbox.sizeOf(message.number)}`);
+  return undefined;
+};
+
+const uidl: Command = async (mailbox, argument, reply) => {
+  if (argument === '') {
+    await listAll(mailbox, reply, (number) => mailbox.uidlOf(number));
+    return undefined;
+  }
+  const message = messageOf(mailbox, argument);
+  reply.line(typeof message === 'string' ? message : `+OK ${message.number} ${mailbox.uidlOf(message.number)}`);
+  return undefined;
+};
+
+/** RETR and TOP are one routine: a second number ends the message after so many lines of its body. */
+const retrieve: Command = async (mailbox, argument, { line, writer, log }) => {
+  const message = messageOf(mailbox, argument);
+  if (typeof message === 'string') return void line(message);
+  const open = await mailbox.open(message.number);
+  if (open === undefined) return void line('-ERR unable to open that message');
   line('+OK ');
+  try {
+    await send(open, new MessageEncoder(message.lines), writer);
+  } catch (error) {
+    log.warning(`pop3: a message could not be read to its end: ${describe(error)}`);
+    return 'cut';
+  } finally {
+    fs.closeSync(open.fd);
+  }
+  return undefined;
+};
+
+async function send(
+  open: { fd: number; sizeBytes: number },
+  encoder: MessageEncoder,
+  writer: ReplyWriter,
+): Promise<void> {
+  const piece = Buffer.allocUnsafe(Math.min(pieceBytes, open.sizeBytes + 1));
+  while (!writer.isBroken) {
+    const count = await readOn(open.fd, piece);
+    const chunk = piece.subarray(0, count);
+    // A read that does not fill the piece has met the end of the file.
+    if (count < piece.length) return writer.data(encoder.finish(chunk));
+    await writer.data(encoder.encode(chunk));
+    if (encoder.isComplete) return writer.data(encoder.finish(Buffer.alloc(0)));
+  }
+}
+
+const dele: Command = (mailbox, argument, { line }) => {
+  const message = messageOf(mailbox, argument);
+  if (typeof message === 'object') mailbox.delete(message.number);
+  line(typeof message === 'string' ? message : '+OK ');
+  return undefined;
+};
+
+const rset: Command = (mailbox, _argument, { line }) => {
+  mailbox.undelete();
+  line('+OK ');
+  return undefined;
+};
+
+const quit: Command = async (mailbox, _argument, { line, log }): Promise<CommandResult> => {
+  const { notRemoved, troubles } = await mailbox.update();
+  for (const trouble of troubles) log.warning(`pop3: at the end of a session: ${describe(trouble)}`);
+  line(notRemoved === 0 ? '+OK ' : '-ERR unable to unlink all deleted messages');
   return 'over';
 };
 
-export const transactionCommands: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ['STAT', (mailbox, _argument, { line }) => line(`+OK ${mailbox.count} ${mailbox.totalOctets}`)],
-  ['LIST', (mailbox, argument, reply) => listing(mailbox, argument, reply, (number) => mailbox.sizeOf(number))],
-  [
-    'UIDL',
-    async (mailbox, argument, reply) => {
-      const uidls = await mailbox.uidls();
-      return listing(mailbox, argument, reply, (number) => uidls[number - 1] ?? '');
-    },
-  ],
+const last: Command = (mailbox, _argument, { line }) => void line(`+OK ${mailbox.last}`);
+
+const noop: Command = (_mailbox, _argument, { line }) => void line('+OK ');
+
+export const transactionCommands: ReadonlyMap<string, Command> = new Map([
+  ['STAT', stat],
+  ['LIST', list],
+  ['UIDL', uidl],
   ['RETR', retrieve],
   ['TOP', retrieve],
-  [
-    'DELE',
-    (mailbox, argument, { line }) => {
-      const message = messageOf(mailbox, argument);
-      if (typeof message === 'string') return line(message);
-      mailbox.delete(message.number);
-      line('+OK ');
-    },
-  ],
-  [
-    'RSET',
-    (mailbox, _argument, { line }) => {
-      mailbox.undelete();
-      line('+OK ');
-    },
-  ],
-  ['LAST', (mailbox, _argument, { line }) => line(`+OK ${mailbox.last}`)],
-  ['NOOP', (_mailbox, _argument, { line }) => line('+OK ')],
+  ['DELE', dele],
+  ['RSET', rset],
+  ['LAST', last],
+  ['NOOP', noop],
   ['QUIT', quit],
 ]);

@@ -1,6 +1,6 @@
 // The messages of a Maildir as qmail-pop3d lists them (formats/qmail.md 8.3): the files of new/ and cur/, oldest first by modification time.
 //
-//   left out     names that begin with a dot or hold a line end; what is no regular file; files whose modification time is in the future
+//   left out     names that begin with a dot or hold a line end; what is no regular file; links that lead nowhere; files from the future (modification time)
 //   kept         links to regular files (vpopbull makes them); messages marked as trashed (`T`)
 //
 // qmail-pop3d also leaves out what was delivered in the current second. Here a message is listed at once. Files of equal times are ordered by name.
@@ -101,7 +101,7 @@ function statusNow(path: string): fs.Stats | undefined {
   try {
     return fs.statSync(bytesPath(path), { throwIfNoEntry: false });
   } catch (error) {
-    throw fileTrouble(error);
+    return noStatus(path, error);
   }
 }
 
@@ -109,9 +109,14 @@ async function statusLater(path: string): Promise<fs.Stats | undefined> {
   try {
     return await stat(bytesPath(path));
   } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw fileTrouble(error);
+    return noStatus(path, error);
   }
+}
+
+/** One link that goes wrong is left out; any other trouble is the directory's, and then nothing can be said. @throws TemporaryError */
+function noStatus(path: string, error: unknown): undefined {
+  if (isMissing(error) || fs.lstatSync(bytesPath(path), { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
+  throw fileTrouble(error);
 }
 
 /** Both lists, the files of `fresh` that were moved while we read without their first name. */

@@ -1,117 +1,82 @@
 // The unique ids that POP3 clients know messages by. A client that meets other ids downloads everything again, so they go on as the former server made them:
 //
-//   qmail      the file name up to its first colon (qmail-pop3d; also Dovecot's %f)
-//   dovecot    UID and UIDVALIDITY of dovecot-uidlist in hexadecimal, %08Xu%08Xv; a record's own P extension stands above it
-//   courier    UID<number>-<time> of courierpop3dsizelist
+//   qmail            the file name up to its first colon (qmail-pop3d; also Dovecot's %f)
+//   dovecot          UID and UIDVALIDITY of dovecot-uidlist in hexadecimal, %08Xu%08Xv, Dovecot's default
+//   dovecot:FORMAT   another pop3_uidl_format: %u %v (also as %08Xu), %f file name, %g GUID, %Mf MD5 of the file name
+//   courier          UID<number>-<time> of courierpop3dsizelist
 //
-// Messages that the former server has not seen are entered as it would enter them, so that it and we agree from then on: dovecot-uidlist gets a line appended under
-// its lock, courierpop3dsizelist is replaced. Where that cannot be done (no list, a broken one, the lock stays taken) such a message goes by its file name
-// until it can.
+// A record's own id in dovecot-uidlist (P) stands above the format. Messages that the former server has not seen are entered as it would enter them, so that it
+// and we agree from then on. A message that cannot be entered yet (somebody holds the lock) has no id, and is not shown in this session: with an id
+// that is another one tomorrow it would be downloaded twice. A broken list is a temporary failure for the same reason.
 
-import fs from 'node:fs';
-import { takeDotLock } from '../../files/dot-lock.js';
-import { bytesPath, readIfPresent } from '../../files/read.js';
-import { replaceFile } from '../../files/replace.js';
-import { courierUidl, parseSizeList, type SizeListEntry, serializeSizeList } from '../../formats/courier-size-list.js';
-import { extensionOf, nextUid, parseUidList, type UidList, uidRecordLine } from '../../formats/dovecot-uidlist.js';
-import { parseMaildirName } from '../../formats/maildir-name.js';
+import { createHash } from 'node:crypto';
+import { courierUidl } from '../../formats/courier-size-list.js';
+import { extensionOf, type UidRecord } from '../../formats/dovecot-uidlist.js';
+import { courierEntriesOf } from './courier-numbers.js';
+import { uidsOf } from './dovecot-uids.js';
 import type { MessageFile } from './message-list.js';
 
-export type UidlForm = 'qmail' | 'dovecot' | 'courier';
-
-export interface ListedMessage {
-  readonly file: MessageFile;
-  readonly sizeOctets: number;
-}
+export type UidlForm = 'qmail' | 'dovecot' | 'courier' | `dovecot:${string}`;
 
 interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
+const dovecotDefault = '%08Xu%08Xv';
+const variables = /%(0?)([0-9]*)([XM]?)([uvfg%])/g;
+
+/** Whether a text is a form that can be served. */
+export function isUidlForm(text: string): text is UidlForm {
+  if (['qmail', 'dovecot', 'courier'].includes(text)) return true;
+  if (!text.startsWith('dovecot:') || text === 'dovecot:') return false;
+  return !text.slice('dovecot:'.length).replace(variables, '').includes('%');
+}
+
 /**
- * The ids of messages, in the same order.
+ * The ids of messages, in the same order; undefined for one that has none yet.
  * @param maildir disk path
- * @throws CorruptFileError or the system error when a list cannot be used; file names do then
+ * @param sizeOf the octets of a message as it is sent, asked only for what Courier's list is to have; undefined: it is gone
+ * @throws CorruptFileError, TemporaryError or the system error when the former server's list cannot be used
  */
 export async function uidlsOf(
   form: UidlForm,
   maildir: string,
-  messages: readonly ListedMessage[],
+  files: readonly MessageFile[],
   owner: Owner,
-): Promise<string[]> {
-  if (form === 'dovecot') return dovecotUidls(`${maildir}/dovecot-uidlist`, messages, owner);
-  if (form === 'courier') return courierUidls(`${maildir}/courierpop3dsizelist`, messages, owner);
-  return messages.map(({ file }) => file.base);
-}
-
-async function dovecotUidls(path: string, messages: readonly ListedMessage[], owner: Owner): Promise<string[]> {
-  let list = readUidList(path);
-  if (list !== undefined && messages.some(({ file }) => !hasRecord(list, file.base))) {
-    const lock = await takeDotLock(path, { timeoutMs: 5000, mode: 0o600, ...owner });
-    try {
-      if (lock !== undefined) list = enterInUidList(path, messages);
-    } finally {
-      lock?.release();
-    }
+  sizeOf: (file: MessageFile) => Promise<number | undefined>,
+): Promise<(string | undefined)[]> {
+  if (form === 'qmail') return files.map(({ base }) => base);
+  if (form === 'courier') {
+    const entries = await courierEntriesOf(maildir, files, owner, sizeOf);
+    return files.map(({ base }) => {
+      const entry = entries.get(base);
+      return entry && courierUidl(entry, base);
+    });
   }
-  const byBase = new Map(list?.records.map((record) => [record.base, record]));
-  return messages.map(({ file }) => {
-    const record = byBase.get(file.base);
-    if (record === undefined || list === undefined) return file.base;
-    const own = extensionOf(record, 'P');
-    if (own !== undefined) return own === '' ? file.base : own;
-    return `${hexadecimal(record.uid)}${hexadecimal(list.uidValidity)}`;
+  const format = form === 'dovecot' ? dovecotDefault : form.slice('dovecot:'.length);
+  const bases = files.map(({ base }) => base);
+  const known = await uidsOf(maildir, bases, owner);
+  return bases.map((base) => {
+    const record = known?.byBase.get(base);
+    return known && record && dovecotUidl(format, record, known.uidValidity);
   });
 }
 
-function hexadecimal(number: number): string {
-  return number.toString(16).padStart(8, '0');
-}
-
-function hasRecord(list: UidList | undefined, base: string): boolean {
-  return list?.records.some((record) => record.base === base) ?? false;
-}
-
-function readUidList(path: string): UidList | undefined {
-  const bytes = readIfPresent(path);
-  return bytes === undefined ? undefined : parseUidList(bytes, path);
-}
-
-/** Appends what is not in the list yet; called under its lock. */
-function enterInUidList(path: string, messages: readonly ListedMessage[]): UidList | undefined {
-  const list = readUidList(path);
-  if (list === undefined || !list.isSound || list.version !== 3) return list;
-  const known = new Set(list.records.map((record) => record.base));
-  let uid = nextUid(list);
-  const added = messages
-    .filter(({ file }) => !known.has(file.base))
-    .map(({ file }) => ({ uid: uid++, extensions: [], base: file.base }));
-  const fd = fs.openSync(bytesPath(path), fs.constants.O_WRONLY | fs.constants.O_APPEND);
-  try {
-    fs.writeSync(fd, added.map(uidRecordLine).join(''), null, 'latin1');
-    fs.fdatasyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  return { ...list, records: [...list.records, ...added] };
-}
-
-async function courierUidls(path: string, messages: readonly ListedMessage[], owner: Owner): Promise<string[]> {
-  const bytes = readIfPresent(path);
-  const list =
-    bytes === undefined
-      ? { nextNumber: 1, time: Math.floor(Date.now() / 1000), entries: [] }
-      : parseSizeList(bytes, path);
-  const known = new Map<string, SizeListEntry>(list.entries.map((entry) => [parseMaildirName(entry.name).base, entry]));
-  let number = Math.max(1, list.nextNumber);
-  const entries = messages.map(({ file, sizeOctets }) => {
-    return known.get(file.base) ?? { name: file.name, sizeOctets, number: number++, time: list.time, utf8: '0' };
+function dovecotUidl(format: string, record: UidRecord, uidValidity: number): string {
+  const own = extensionOf(record, 'P');
+  if (own !== undefined) return own || record.base;
+  const values: Readonly<Record<string, string | number>> = {
+    u: record.uid,
+    v: uidValidity,
+    f: record.base,
+    g: extensionOf(record, 'G') ?? record.base,
+    '%': '%',
+  };
+  return format.replace(variables, (_, zero: string, width: string, modifier: string, name: string) => {
+    const value = values[name] ?? '';
+    const text = modifier === 'X' ? Number(value).toString(16) : String(value);
+    const shown = modifier === 'M' ? createHash('md5').update(text, 'latin1').digest('hex') : text;
+    return width === '' ? shown : shown.padStart(Number(width), zero === '' ? ' ' : '0');
   });
-  if (entries.some((entry) => !list.entries.includes(entry))) {
-    const next = { nextNumber: number, time: list.time, entries };
-    const temporaryName = `tmp/${Math.floor(Date.now() / 1000)}.${process.pid}_pop3.vqmail`;
-    await replaceFile(path, serializeSizeList(next), { mode: 0o600, ...owner, temporaryName });
-  }
-  return entries.map((entry, index) => courierUidl(entry, messages[index]?.file.base ?? ''));
 }
