@@ -5,44 +5,49 @@ import type { Host } from '../stores/host.js';
 import { removeStaleTemporaries } from '../stores/maildir.js';
 import type { Delivery, Envelope, ResolveOptions } from './accept.js';
 import { LocalMessage } from './incoming-message.js';
-import { refuse, trouble } from './outcomes.js';
-import { hasQuota, overQuotaText, quotaState, warnOwner } from './quota.js';
+import { trouble } from './outcomes.js';
+import { QuotaKeeper } from './quota.js';
 import type { MaildirTarget, Resolution } from './resolution.js';
 import { Resolver } from './resolve.js';
+import type { ResolverSettings } from './way.js';
+import { Workload } from './workload.js';
+
+export interface DeliverySettings extends ResolverSettings {
+  /** What a message is told that does not fit: for good (552 5.2.2), as vpopmail is built by default, or for now (452 4.2.2). */
+  readonly whenOverQuota?: 'refuse' | 'defer';
+}
 
 /** Delivery on this host. */
-export function createDelivery(host: Host): Delivery {
-  const cleaned = new Cleaning();
-  const resolver = new Resolver(host);
+export function createDelivery(host: Host, settings: DeliverySettings = {}): Delivery {
+  const cleaning = new Cleaning();
+  const resolver = new Resolver(host, settings);
+  const quotas = new QuotaKeeper(host, settings.whenOverQuota);
+  const tools = { log: host.log, quotas, workload: new Workload() };
   return {
     resolve(recipient: string, options: ResolveOptions = {}) {
       const resolution = resolver.resolve(recipient);
       const { outcome } = resolution;
-      if (outcome.kind !== 'deliver' || !outcome.maildirs.some(hasQuota)) return resolution;
-      return withinQuota(host, resolution, outcome.maildirs, options.declaredSizeBytes ?? 0);
+      if (outcome.kind !== 'deliver' || !outcome.maildirs.some((target) => quotas.isKept(target))) return resolution;
+      return withinQuota(quotas, resolution, outcome.maildirs, options.declaredSizeBytes);
     },
     accept(envelope: Envelope) {
       for (const { outcome } of envelope.recipients) {
-        if (outcome.kind === 'deliver') for (const { maildir } of outcome.maildirs) cleaned.visit(maildir);
+        if (outcome.kind === 'deliver') for (const { maildir } of outcome.maildirs) cleaning.visit(maildir);
       }
-      return new LocalMessage(host, envelope);
+      return new LocalMessage(tools, envelope);
     },
   };
 }
 
 async function withinQuota(
-  host: Host,
+  quotas: QuotaKeeper,
   resolution: Resolution,
   targets: readonly MaildirTarget[],
-  declaredBytes: number,
+  declaredSizeBytes: number | undefined,
 ): Promise<Resolution> {
   try {
-    for (const target of targets.filter(hasQuota)) {
-      if ((await quotaState(target, declaredBytes, Date.now())) !== 'over') continue;
-      await warnOwner(host, target, Date.now());
-      return { ...resolution, outcome: refuse(552, '5.2.2', overQuotaText(host, target)) };
-    }
-    return resolution;
+    const outcome = await quotas.refusalAtRecipient(targets, declaredSizeBytes);
+    return outcome === undefined ? resolution : { ...resolution, outcome };
   } catch (error) {
     return { ...resolution, outcome: trouble(error) };
   }
@@ -52,15 +57,16 @@ async function withinQuota(
 const cleanAgainMs = 24 * 3600 * 1000;
 const rememberedMaildirs = 10_000;
 
-/** Sees to it that what crashed writers left in tmp/ goes away, at most once a day for a Maildir. */
+/** Sees to it that what crashed writers left in tmp/ goes away: at most once a day for a Maildir, one Maildir at a time. */
 class Cleaning {
   readonly #last = new Map<string, number>();
+  #running: Promise<unknown> = Promise.resolve();
 
   visit(maildir: string): void {
     const now = Date.now();
     if (now - (this.#last.get(maildir) ?? 0) < cleanAgainMs) return;
     if (this.#last.size >= rememberedMaildirs) this.#last.clear();
     this.#last.set(maildir, now);
-    void removeStaleTemporaries(maildir, now);
+    this.#running = this.#running.then(() => removeStaleTemporaries(maildir, now));
   }
 }

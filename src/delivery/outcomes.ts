@@ -7,7 +7,7 @@
 //   a forward or mbox                              the recipient is for the queue, unless a later line refuses or defers: forwards are sent last
 //   otherwise                                      the Maildirs of all; with none, the message is discarded
 
-import { CorruptFileError, describe, TemporaryError } from '../errors.js';
+import { CorruptFileError, describe, errnoOf, TemporaryError, troubleWith } from '../errors.js';
 import type { LoopLines, MaildirTarget, Outcome, QueueReason } from './resolution.js';
 
 type Deliver = Extract<Outcome, { kind: 'deliver' }>;
@@ -72,6 +72,7 @@ export function trouble(error: unknown): Outcome {
     return { kind: 'defer', code, status: error.status, text: error.message, cause: describe(error) };
   }
   const text = 'temporary trouble with a file of this host. (#4.3.0)';
+  if (errnoOf(error) !== undefined) return trouble(troubleWith(text, error));
   if (error instanceof CorruptFileError) return defer('4.3.0', text, describe(error));
   return defer('4.3.0', text, error instanceof Error ? (error.stack ?? error.message) : String(error));
 }

@@ -143,7 +143,11 @@ async function countAndWrite(root: string, quota: string, owner: FileOwner): Pro
     count += held.count;
   }
   const usage = { bytes, count };
-  replaceMaildirsize(root, quota, usage, owner);
+  try {
+    replaceMaildirsize(root, quota, usage, owner);
+  } catch {
+    // What was counted is right all the same; the next delivery counts again.
+  }
   return { usage, isFreshCount: true, isCertain: before === timesOf(directories) };
 }
 
