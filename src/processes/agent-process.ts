@@ -15,6 +15,7 @@ export function runAgent(): void {
   const connections = new Set<net.Socket>();
   let service: Service | undefined;
   let server: net.Server | undefined;
+  let ownUid = -1;
 
   const serve = (socket: net.Socket): void => {
     connections.add(socket);
@@ -24,7 +25,8 @@ export function runAgent(): void {
       connections.delete(socket);
       tellSupervisor({ type: 'busy', connections: connections.size });
     });
-    if (service !== undefined) void serveWorker(socket, { delivery: service.delivery, pop3: service.pop3, log });
+    if (service !== undefined)
+      void serveWorker(socket, { delivery: service.delivery, pop3: service.pop3, log, ownUid });
   };
 
   runSupervised({
@@ -32,6 +34,7 @@ export function runAgent(): void {
       if (socket === undefined) throw new Error('an agent needs a socket');
       process.title = `vqmail: agent of uid ${owner.uid}`;
       service = startService(settings, log);
+      ownUid = owner.uid;
       server = listenFor(socket, serve);
       process.chdir('/');
       become(owner);

@@ -2,7 +2,7 @@
 // message, or one POP3 session.
 
 import type { Socket } from 'node:net';
-import type { Delivery, Envelope, IncomingMessage, ResolveOptions } from '../delivery/accept.js';
+import type { Delivery, Envelope, IncomingMessage, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
@@ -12,6 +12,8 @@ export interface AgentServices {
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
   readonly log: Log;
+  /** The uid of this agent. */
+  readonly ownUid: number;
 }
 
 /** Serves one connection of a session worker until it ends. */
@@ -20,7 +22,8 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       if (frame.kind === 'R') await resolve(socket, frame, services.delivery);
-      else if (frame.kind === 'M') return await receive(socket, frames, envelopeOf(frame), services);
+      else if (frame.kind === 'M')
+        return await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services);
       else if (frame.kind === 'S') {
         frames.detach();
         services.pop3.resume(socket, JSON.parse(frame.bytes.toString()) as ElsewhereSession);
@@ -39,17 +42,13 @@ async function resolve(socket: Socket, frame: Frame, delivery: Delivery): Promis
   await sendFrame(socket, 'r', await delivery.resolve(recipient, options));
 }
 
-function envelopeOf(frame: Frame): Envelope {
-  return JSON.parse(frame.bytes.toString()) as Envelope;
-}
-
 async function receive(
   socket: Socket,
   frames: FrameReader,
   envelope: Envelope,
   services: AgentServices,
 ): Promise<void> {
-  const message = services.delivery.accept(envelope);
+  const message = await accept(envelope, services).catch((error: unknown) => new RefusedMessage(error));
   let isOver = false;
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
@@ -64,6 +63,42 @@ async function receive(
     if (!isOver) await abortQuietly(message);
     socket.end();
   }
+}
+
+/** Takes a message in for recipients that are this agent's: they are resolved here, where a worker that was taken over cannot name a directory of its choice. */
+async function accept(envelope: Envelope, { delivery, ownUid }: AgentServices): Promise<IncomingMessage> {
+  const recipients: Resolution[] = [];
+  for (const { recipient } of envelope.recipients) {
+    const resolution = await delivery.resolve(recipient);
+    const { owner, outcome } = resolution;
+    if (outcome.kind === 'refuse') throw new PermanentError(outcome.status, outcome.text);
+    if (outcome.kind === 'defer' || outcome.kind === 'queue') throw new TemporaryError(outcome.status, outcome.text);
+    if (owner?.uid !== ownUid)
+      throw new TemporaryError(
+        '4.3.0',
+        'temporary trouble with this mailbox',
+        new Error(`${recipient} is not of uid ${ownUid}`),
+      );
+    recipients.push(resolution);
+  }
+  return delivery.accept({ ...envelope, recipients });
+}
+
+/** A message that is not taken: its end says why. */
+class RefusedMessage implements IncomingMessage {
+  readonly #why: unknown;
+
+  constructor(why: unknown) {
+    this.#why = why;
+  }
+  write(): void {}
+  prepare(): Promise<void> {
+    return Promise.reject(this.#why);
+  }
+  commit(): Promise<void> {
+    return Promise.reject(this.#why);
+  }
+  async abort(): Promise<void> {}
 }
 
 /** Does one act and tells the worker how it went. */
