@@ -38,11 +38,12 @@ export async function demo(args: string[], io: ToolIo): Promise<number> {
   const [smtp, pop3] = [await freePort(10025), await freePort(10110)];
   const listen = [`smtp=127.0.0.1:${smtp}`, `pop3=127.0.0.1:${pop3}`];
   const daemon = await startDaemon(parseSettings({ root }, { listen, workers: '0' }, false), log);
+  const ended = untilSignal(daemon, log);
   const ports = daemon.listening.map((place) => Number(place.slice(place.lastIndexOf(':') + 1)));
   io.stdout(`ready ${daemon.listening.join(' ')}\n\n`);
   io.stdout(instructions(shown(root), ports[0] ?? 0, ports[1] ?? 0));
   const watchers = tellDeliveries(root, io);
-  const status = await untilSignal(daemon, log);
+  const status = await ended;
   for (const watcher of watchers) watcher.close();
   process.exit(status);
 }

@@ -16,10 +16,11 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   const isRoot = process.geteuid?.() === 0;
   const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, options, isRoot);
   const daemon = await startDaemon(settings, standardErrorLog);
+  // Whoever reads the ready line may send a signal at once.
+  const ended = untilSignal(daemon, standardErrorLog);
   io.stdout(`ready ${daemon.listening.join(' ')}\n`);
-  const status = await untilSignal(daemon, standardErrorLog);
   // Sessions that outlived the drain time are cut off.
-  process.exit(status);
+  process.exit(await ended);
 }
 
 function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {

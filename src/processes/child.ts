@@ -59,10 +59,13 @@ export class Child {
     this.#process.send(message, () => {});
   }
 
-  /** Hands a socket over; this process has it no more. `failed` is called when the child could not take it. */
-  sendSocket(message: ToChild, socket: Socket, failed: () => void): void {
-    this.#process.send(message, socket, {}, (error) => {
-      if (error !== null) failed();
+  /**
+   * Hands a socket over. It stays this process's own, unread, until `sent` is called: then the child has it, and it is to be closed here. When the child ends
+   * before that, `sent` may never be called.
+   */
+  sendSocket(message: ToChild, socket: Socket, sent: () => void): void {
+    this.#process.send(message, socket, { keepOpen: true }, (error) => {
+      if (error === null) sent();
     });
   }
 

@@ -23,11 +23,13 @@ const waitingMost = 1000;
 interface Worker {
   readonly child: Child;
   readonly sessions: Map<number, () => void>;
+  /** Connections on their way to it: another worker gets them when it ends first. */
+  readonly unsent: Map<number, Connection>;
   readonly startedAt: number;
   state: 'starting' | 'ready' | 'leaving';
 }
 
-interface WaitingConnection {
+interface Connection {
   readonly socket: Socket;
   readonly protocol: ServedProtocol;
   readonly ended: () => void;
@@ -44,7 +46,7 @@ export interface WorkerPoolOptions {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers = new Set<Worker>();
-  readonly #waiting: WaitingConnection[] = [];
+  readonly #waiting: Connection[] = [];
   #lastId = 0;
   #pauseMs = firstPauseMs;
   #isDraining = false;
@@ -103,6 +105,7 @@ export class WorkerPool {
         ended: (how) => this.#workerEnded(worker, how),
       }),
       sessions: new Map(),
+      unsent: new Map(),
       startedAt: performance.now(),
       state: 'starting',
     };
@@ -132,8 +135,11 @@ export class WorkerPool {
 
   #workerEnded(worker: Worker, how: string): void {
     this.#workers.delete(worker);
+    const unsent = [...worker.unsent];
+    for (const [id] of unsent) worker.sessions.delete(id);
     const lost = worker.sessions.size;
     for (const id of [...worker.sessions.keys()]) sessionEnded(worker, id);
+    for (const [, { socket, protocol, ended }] of unsent) this.begin(socket, protocol, ended);
     if (this.#isDraining) return;
     const isFirst = worker.state === 'starting';
     this.#settleStart?.reject(new Error(`a session worker ended with ${how} before it was ready`));
@@ -168,16 +174,18 @@ export class WorkerPool {
     return least;
   }
 
-  #hand(worker: Worker, { socket, protocol, ended }: WaitingConnection): void {
+  #hand(worker: Worker, connection: Connection): void {
+    const { socket, protocol, ended } = connection;
     if (socket.destroyed) {
       ended();
       return;
     }
     const id = ++this.#lastId;
-    worker.sessions.set(id, ended);
+    worker.sessions.set(id, connection.ended);
+    worker.unsent.set(id, connection);
     worker.child.sendSocket({ type: 'session', id, protocol }, socket, () => {
+      worker.unsent.delete(id);
       socket.destroy();
-      sessionEnded(worker, id);
     });
   }
 
