@@ -12,7 +12,6 @@
 //
 // All of these are temporary failures. Group-writable is fine; the owner is not checked. Texts carry no path, since a stranger reads them.
 
-import fs from 'node:fs';
 import { errnoOf, TemporaryError, temporaryErrnos } from '../errors.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath, NotRegularFileError } from '../files/read.js';
@@ -63,18 +62,23 @@ export class DotQmailFiles {
 
   /** Looks at a home directory as qmail-local does before it reads there. @throws TemporaryError when it would defer */
   checkHome(directory: string): void {
-    let mode: bigint | undefined;
-    try {
-      mode = statusOf(bytesPath(directory))?.mode;
-      fs.accessSync(bytesPath(directory), fs.constants.X_OK);
-    } catch (error) {
-      throw refusal('4.3.0', 'Unable to switch to the home directory.', directory, error);
-    }
-    if (mode === undefined) throw refusal('4.3.0', 'Unable to switch to the home directory.', directory);
+    const mode = this.#modeOfHome(directory);
     if ((mode & othersMayWrite) !== 0n) throw refusal('4.7.0', 'Uh-oh: home directory is writable.', directory);
     if ((mode & sticky) !== 0n) {
       throw refusal('4.2.1', 'Home directory is sticky: user is editing his .qmail file.', directory);
     }
+  }
+
+  #modeOfHome(directory: string): bigint {
+    const says = 'Unable to switch to the home directory.';
+    try {
+      // The final dot asks for the right to enter, as chdir does.
+      const status = statusOf(bytesPath(`${directory}/.`));
+      if (status !== undefined) return status.mode;
+    } catch (error) {
+      throw refusal('4.3.0', says, directory, error);
+    }
+    throw refusal('4.3.0', says, directory);
   }
 }
 
