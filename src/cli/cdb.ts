@@ -7,7 +7,7 @@
 // Exit 0; 100 for usage; 111 when a file cannot be read or written, is corrupt, or the text is malformed.
 
 import fs from 'node:fs';
-import { bytesPath, openIfPresent, readAt, regularStatus } from '../files/read.js';
+import { bytesPath, openIfPresent, readAt } from '../files/read.js';
 import { type CdbSource, cdbFindAll, cdbRecords, makeCdb } from '../formats/cdb.js';
 import { cdbTextLine, parseCdbText } from '../formats/cdb-text.js';
 import { systemErrorText } from '../mail/system-errors.js';
@@ -24,7 +24,7 @@ export async function cdb(args: string[], io: ToolIo): Promise<number> {
   const [act, file, second, third] = args;
   return runTool('cdb: fatal: ', io, async () => {
     if (act === 'dump' && file !== undefined) return withFile(file, io, (source, path) => dump(source, path, io));
-    if (act === 'get' && file !== undefined && second !== undefined) {
+    if (act === 'get' && file !== undefined && second !== undefined && /^\d{0,9}$/.test(third ?? '')) {
       return withFile(file, io, (source, path) => get(source, path, second, Number(third ?? 0), io));
     }
     if (act === 'make' && file !== undefined && second !== undefined) return make(file, second, io);
@@ -83,8 +83,9 @@ async function withFile(
   const fd = await orFail(words, () => openIfPresent(bytesPath(path)));
   if (fd === undefined) throw new ToolFailure(111, `${words}: ${systemErrorText('ENOENT')}`);
   try {
-    const { size } = regularStatus(fd, path);
-    return await act({ size: Number(size), read: (offset, length) => readAt(fd, offset, length) }, path);
+    const status = fs.fstatSync(fd);
+    if (status.isDirectory()) throw new ToolFailure(111, `${words}: ${systemErrorText('EISDIR')}`);
+    return await act({ size: status.size, read: (offset, length) => readAt(fd, offset, length) }, path);
   } finally {
     fs.closeSync(fd);
   }

@@ -101,10 +101,10 @@ export function processIo(layout: Layout): ToolIo {
   };
 }
 
+/** An error ends the process, so there is only this to wait for. */
 function drained(): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     process.stdout.once('drain', resolve);
-    process.stdout.once('error', reject);
   });
 }
 

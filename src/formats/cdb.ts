@@ -41,7 +41,7 @@ export function bufferSource(bytes: Buffer): CdbSource {
 /** The same source read in large pieces, for walking through a file from front to back. */
 export function readAhead(source: CdbSource): CdbSource {
   let start = 0;
-  let piece = source.read(0, pieceBytes);
+  let piece = source.read(0, Math.min(pieceBytes, source.size));
   const read = (offset: number, length: number): Buffer => {
     if (offset < start || offset + length > start + piece.length) {
       start = offset;

@@ -8,7 +8,7 @@
 //   :allow                                      everybody else
 //
 // This is the language of Debian's ucspi-tcp-ipv6: the address ends at the first colon before `allow` or `deny`, so IPv6 addresses may be written with their
-// colons. Where that program loops for ever (a line without an instruction) the line is refused here. Trailing spaces and tabs are dropped, CR is not.
+// colons. Where that program loops for ever (a line without an instruction, also one of blanks) the line is refused here. Trailing spaces and tabs are dropped, CR is not.
 // A record's key is the address; its data `D\0` for deny, then `+NAME=value\0` for each variable. When an address occurs twice the first line wins.
 // All text is Latin-1. See formats/cdb-tcprules.md 2.
 
@@ -60,10 +60,9 @@ export function compileRules(text: Buffer, path: string): RuleRecord[] {
   return records;
 }
 
-/** A line without what is dropped from its end; undefined for an empty line or a comment. */
+/** A line without what is dropped from its end; undefined for an empty line or a comment. A line of blanks gives '', which is no rule. */
 export function ruleText(raw: string): string | undefined {
-  const line = withoutTrailingBlanks(raw);
-  return line === '' || line.startsWith('#') ? undefined : line;
+  return raw === '' || raw.startsWith('#') ? undefined : withoutTrailingBlanks(raw);
 }
 
 /** Takes a line of `ruleText` apart; undefined when it is no rule. A range that cannot be expanded is not noticed here. */
