@@ -1,17 +1,15 @@
-// Runs the dialogs of this folder, each on a fresh host (that of the recorded guide session: domain mailtest.example.jp with test, hanako, taro and
+// Runs the dialogs of this folder against the real daemon, each on a fresh host (that of the recorded guide session: domain mailtest.example.jp with test, hanako, taro and
 // postmaster; qmail's other accounts beside it). Their language is described in test/support/dialog.ts.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createDelivery } from '../../src/delivery/local-delivery.js';
-import { Layout } from '../../src/layout.js';
-import { openHost } from '../../src/stores/host.js';
 import { type Dialog, type DialogStep, matchesLine, parseDialog } from '../support/dialog.js';
 import { fixtures } from '../support/recording.js';
 import { SmtpClient } from '../support/smtp-client.js';
-import { type TestHost, testHost } from '../support/smtp-host.js';
+import { guideTree, writeControl, writeRules } from '../support/smtp-host.js';
+import { startServer } from '../support/started-server.js';
 
 const folder = path.join(path.dirname(fixtures), 'test/dialogs');
 
@@ -23,38 +21,48 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) 
 }
 
 async function play(t: TestContext, dialog: Dialog, file: string): Promise<void> {
-  const host = await testHost(
-    t,
-    (root) => createDelivery(openHost(new Layout({ root }))),
-    dialog.rules === '' ? {} : { rules: dialog.rules },
-  );
-  const session = new DialogSession(t, host);
+  const root = guideTree(t);
+  if (dialog.rules !== '') writeRules(root, dialog.rules);
+  const server = await startServer([
+    '--root',
+    root,
+    '--workers',
+    '0',
+    '--listen',
+    'smtp=0.0.0.0:0',
+    '--drain-seconds',
+    '1',
+  ]);
+  t.after(() => server.stop());
+  const session = new DialogSession(t, root, server.ports.smtp ?? 0);
   for (const step of dialog.steps) {
     try {
       await session.step(step);
     } catch (error) {
-      throw new Error(`${file}:${step.at}: ${error instanceof Error ? error.message : error}\nlog:\n${host.log()}`);
+      throw new Error(`${file}:${step.at}: ${error instanceof Error ? error.message : error}\nlog:\n${server.log()}`);
     }
   }
 }
 
 class DialogSession {
   readonly #test: TestContext;
-  readonly #host: TestHost;
+  readonly #root: string;
+  readonly #port: number;
   #client: SmtpClient | undefined;
   /** Lines of a reply that were read and not yet expected. */
   #lines: string[] = [];
 
-  constructor(t: TestContext, host: TestHost) {
+  constructor(t: TestContext, root: string, port: number) {
     this.#test = t;
-    this.#host = host;
+    this.#root = root;
+    this.#port = port;
   }
 
   async step(step: DialogStep): Promise<void> {
-    if (step.kind === 'control') this.#host.control(step.name, step.text === undefined ? null : `${step.text}\n`);
+    if (step.kind === 'control') writeControl(this.#root, step.name, step.text === undefined ? null : `${step.text}\n`);
     else if (step.kind === 'connect') await this.#connect(step.from);
     else if (step.kind === 'mail') assertLines(step.lines, await this.#takeMail(step.address));
-    else if (step.kind === 'no mail') assert.deepEqual(filesInMaildirs(this.#host.root), []);
+    else if (step.kind === 'no mail') assert.deepEqual(filesInMaildirs(this.#root), []);
     else await this.#converse(step, this.#client ?? (await this.#connect(undefined)));
   }
 
@@ -70,7 +78,7 @@ class DialogSession {
 
   async #connect(from: string | undefined): Promise<SmtpClient> {
     this.#lines = [];
-    const client = await SmtpClient.connect(this.#host.port, from);
+    const client = await SmtpClient.connect(this.#port, from);
     this.#test.after(() => client.destroy());
     this.#client = client;
     return client;
@@ -84,10 +92,10 @@ class DialogSession {
   async #takeMail(address: string): Promise<string> {
     const [local = '', domain = ''] = address.split('@');
     const maildir = `home/vpopmail/domains/${domain}/${local}/Maildir`;
-    const files = filesInMaildirs(this.#host.root).filter((file) => file.startsWith(`${maildir}/`));
+    const files = filesInMaildirs(this.#root).filter((file) => file.startsWith(`${maildir}/`));
     assert.equal(files.length, 1, `${address} has ${files.length} messages`);
-    const file = path.join(this.#host.root, files[0] ?? '');
-    assert.ok(file.startsWith(path.join(this.#host.root, maildir, 'new/')), `${file} is not in new`);
+    const file = path.join(this.#root, files[0] ?? '');
+    assert.ok(file.startsWith(path.join(this.#root, maildir, 'new/')), `${file} is not in new`);
     const text = readFileSync(file, 'latin1');
     rmSync(file);
     return text;

@@ -1,6 +1,8 @@
 // Debian's Postfix as the front end of the guide: it takes mail on its own port and relays what the transport map names to us.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../../src/delivery/resolution.js';
@@ -8,7 +10,8 @@ import { type CollectingDelivery, collectingDelivery } from '../support/collecti
 import { needs, needsRoot } from '../support/needs.js';
 import { type RunningPostfix, startPostfix } from '../support/postfix.js';
 import { SmtpClient } from '../support/smtp-client.js';
-import { testHost } from '../support/smtp-host.js';
+import { guideTree, testHost } from '../support/smtp-host.js';
+import { startServer } from '../support/started-server.js';
 
 const known: Outcome = { kind: 'deliver', maildirs: [], loopLines: { exact: [], anyCase: [] } };
 const unknown: Outcome = {
@@ -114,4 +117,41 @@ test('Postfix and a message above our limit: it learns SIZE from EHLO and does n
   );
   await until(() => /to=<test@mailtest\.example\.jp>.*status=bounced .*(size|limit)/.test(postfix.log()), postfix.log);
   assert.equal(delivery.messages.length, 0);
+});
+
+test('the guide: Postfix in front, vqmail behind it as root with a session worker, the message in the Maildir', async (t) => {
+  if (!needs(t, 'postfix') || !needsRoot(t)) return;
+  const root = guideTree(t);
+  const server = await startServer([
+    '--root',
+    root,
+    '--workers',
+    '1',
+    '--listen',
+    'smtp=127.0.0.1:0',
+    '--drain-seconds',
+    '1',
+  ]);
+  t.after(() => server.stop());
+  const postfix = await startPostfix(
+    ['relay_domains = mailtest.example.jp'],
+    [`mailtest.example.jp smtp:[127.0.0.1]:${server.ports.smtp}`],
+  );
+  t.after(() => postfix.stop());
+  await send(postfix, ['test@mailtest.example.jp'], 'Subject: test mail\r\n\r\nThis is a test.\r\n');
+  const maildir = path.join(root, 'home/vpopmail/domains/mailtest.example.jp/test/Maildir');
+  const messages = (): string[] => readdirSync(path.join(maildir, 'new'));
+  await until(
+    () => messages().length === 1,
+    () => `${postfix.log()}${server.log()}`,
+  );
+  const file = path.join(maildir, 'new', messages()[0] ?? '');
+  assert.match(
+    readFileSync(file, 'latin1'),
+    /^Return-Path: <noel@example\.gr\.jp>\nDelivered-To: test@mailtest\.example\.jp\nReceived: \(qmail \d+ invoked from network\); [^\n]* -0000\nReceived: from unknown \(HELO front\.example\) \(127\.0\.0\.1\)\n {2}by mail\.example\.gr\.jp with SMTP; [^\n]* -0000\nReceived: from sender\.example [\s\S]*\nSubject: test mail\n[\s\S]*\n\nThis is a test\.\n$/,
+  );
+  const { uid, gid, mode, size } = statSync(file);
+  assert.deepEqual([uid, gid, mode & 0o777], [6020, 6020, 0o600]);
+  assert.match(file, new RegExp(`,S=${size}$`));
+  assert.deepEqual(readdirSync(path.join(maildir, 'tmp')), []);
 });

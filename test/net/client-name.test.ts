@@ -15,7 +15,7 @@ function resolver({ reverse = [], forward = [] }: Zone): NameResolver {
   };
   return {
     reverse: () => answer(reverse),
-    resolve4: (() => answer(forward)) as NameResolver['resolve4'],
+    resolve4: (() => answer(forward)) as unknown as NameResolver['resolve4'],
     resolve6: (() => answer(forward)) as unknown as NameResolver['resolve6'],
   };
 }

@@ -33,12 +33,8 @@ export async function testHost(
   delivery: Delivery | ((root: string) => Delivery),
   options: TestHostOptions = {},
 ): Promise<TestHost> {
-  const root = newRoot();
-  t.after(() => removeRoot(root));
-  buildTree(loadRecording('smtp', 'guide-session').before, root);
-  applyWrite(recordedAccounts, root);
-  const control = (name: string, text: string | null): void =>
-    applyWrite({ [`/var/qmail/control/${name}`]: text }, root);
+  const root = guideTree(t);
+  const control = (name: string, text: string | null): void => writeControl(root, name, text);
   const rules = (text: string): void => writeRules(root, text);
   for (const [name, text] of Object.entries(options.control ?? {})) control(name, text);
   if (options.rules !== undefined) rules(options.rules);
@@ -69,7 +65,22 @@ export const recordedAccounts = {
   '/etc/group': 'nofiles:x:6000:\nqmail:x:6010:\nvchkpw:x:6020:\nhoster:x:7001:\n',
 };
 
-function writeRules(root: string, text: string): void {
+/** A fresh tree that is gone when the test ends. */
+export function guideTree(t: TestContext): string {
+  const root = newRoot();
+  t.after(() => removeRoot(root));
+  buildTree(loadRecording('smtp', 'guide-session').before, root);
+  applyWrite(recordedAccounts, root);
+  return root;
+}
+
+/** Writes a control file, or removes it. */
+export function writeControl(root: string, name: string, text: string | null): void {
+  applyWrite({ [`/var/qmail/control/${name}`]: text }, root);
+}
+
+/** Compiles access rules into place. */
+export function writeRules(root: string, text: string): void {
   mkdirSync(path.join(root, 'etc/tcp'), { recursive: true });
   writeFileSync(path.join(root, 'etc/tcp/smtp.cdb'), makeCdb(compileRules(Buffer.from(text), 'smtp')));
 }

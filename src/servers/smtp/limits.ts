@@ -12,7 +12,7 @@ export interface SmtpLimits {
   readonly dataWindowBytes: number;
   readonly dataWindowMs: number;
   readonly sessionMs: number;
-  /** How long running transactions may go on after `drain`. */
+  /** The time in which `drain` is over: transactions that are open after four fifths of it are ended. */
   readonly drainMs: number;
 }
 

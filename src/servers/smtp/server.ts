@@ -6,8 +6,8 @@
 //   controls unreadable 421, as qmail-smtpd does, logged
 //   otherwise          the greeting, at once
 //
-// `drain` takes no new sessions, lets those with an open transaction end it, tells the others 421, and after limits.drainMs ends the rest. A message that is being
-// put on disk is always answered.
+// `drain` takes no new sessions, lets those with an open transaction end it, tells the others 421, and ends the rest when most of limits.drainMs has passed. A
+// message that is being put on disk is always answered.
 
 import type net from 'node:net';
 import { SMTPServer } from 'smtp-server';
@@ -117,7 +117,7 @@ class MailServer extends SMTPServer implements SmtpServer {
     this.#tellWhenEmpty();
     const deadline = setTimeout(() => {
       for (const connection of this.#live) connection.shutDown();
-    }, this.#dialogContext.limits.drainMs);
+    }, this.#dialogContext.limits.drainMs * 0.8);
     await empty;
     clearTimeout(deadline);
     clearInterval(this.#paceTimer);

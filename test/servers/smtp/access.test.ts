@@ -147,7 +147,7 @@ const resolver: NameResolver = {
     return [name];
   },
   resolve4: (async (name: string) =>
-    name.startsWith('Host') ? ['192.0.2.1', '127.0.0.10'] : ['192.0.2.1']) as NameResolver['resolve4'],
+    name.startsWith('Host') ? ['192.0.2.1', '127.0.0.10'] : ['192.0.2.1']) as unknown as NameResolver['resolve4'],
   resolve6: (async () => []) as unknown as NameResolver['resolve6'],
 };
 
