@@ -1,0 +1,134 @@
+// A domain that users/assign gives to another uid than vpopmail's: mail for it and POP3 sessions of it go through a process of that uid.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { makeCdb } from '../../src/formats/cdb.js';
+import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { needsRoot } from '../support/needs.js';
+import type { Entry } from '../support/recording.js';
+import { startSampleHost, TextClient, type Tree, until } from './sample-server.js';
+
+const domain = 'shop.example.gr.jp';
+const before = `/home/vpopmail/domains/${domain}`;
+const directory = `/home/hoster/domains/${domain}`;
+
+/** Moves the second domain to the home of uid 7001, as `vadddomain -u hoster` would have made it. */
+function giveToHoster(tree: Tree): void {
+  for (const [hostPath, entry] of Object.entries(tree)) {
+    if (hostPath !== before && !hostPath.startsWith(`${before}/`)) continue;
+    delete tree[hostPath];
+    const text = entry.text?.replaceAll(before, directory);
+    tree[hostPath.replace(before, directory)] = { ...entry, uid: 7001, gid: 7001, ...(text !== undefined && { text }) };
+  }
+  for (const parent of ['/home/hoster', '/home/hoster/domains'])
+    tree[parent] = { type: 'dir', mode: '0700', uid: 7001, gid: 7001 };
+  const assign = tree['/var/qmail/users/assign']?.text ?? '';
+  const changed = assign.replace(`:${domain}:6020:6020:${before}:`, `:${domain}:7001:7001:${directory}:`);
+  tree['/var/qmail/users/assign'] = file(Buffer.from(changed), '0644', 0);
+  tree['/var/qmail/users/cdb'] = file(makeCdb(assignRecords(parseAssign(Buffer.from(changed)))), '0644', 0);
+  const vpasswd = Buffer.from(tree[`${directory}/vpasswd`]?.text ?? '');
+  tree[`${directory}/vpasswd.cdb`] = file(makeCdb(vpasswdCdbRecords(parseVpasswd(vpasswd))), '0600', 7001);
+}
+
+function file(bytes: Buffer, mode: string, uid: number): Entry {
+  return { type: 'file', mode, uid, gid: uid, base64: bytes.toString('base64') };
+}
+
+async function send(port: number | undefined, ...recipients: string[]): Promise<string> {
+  const client = await TextClient.open(port);
+  for (const line of ['EHLO me', 'MAIL FROM:<a@b.example>']) assert.match(await client.ask(line), /^250 /);
+  for (const recipient of recipients) {
+    const answer = await client.ask(`RCPT TO:<${recipient}>`);
+    if (!answer.startsWith('250')) return answer;
+  }
+  assert.match(await client.ask('DATA'), /^354 /);
+  const answer = await client.ask('Subject: for hoster\r\n\r\n..dot\r\nlast line\r\n.');
+  client.destroy();
+  return answer;
+}
+
+function agentOf(supervisor: number): number | undefined {
+  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ');
+  return children.map(Number).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('vqmail: agent'));
+}
+
+test('mail for the domain of another uid, and its POP3 sessions', async (t) => {
+  if (!needsRoot(t)) return;
+  const { server, root } = await startSampleHost(t, ['--workers', '1'], giveToHoster);
+  const supervisor = server.process.pid ?? 0;
+  const newOf = (maildir: string): string[] => readdirSync(path.join(root, maildir, 'new'));
+
+  await t.test('no agent runs before it is needed', () => assert.equal(agentOf(supervisor), undefined));
+
+  await t.test('delivered with its uid and the same head as for everybody', async () => {
+    assert.match(await send(server.ports.smtp, `mina@${domain}`), /^250 ok /);
+    const [name = ''] = newOf(`${directory}/mina/Maildir`);
+    const stored = path.join(root, directory, 'mina/Maildir/new', name);
+    const { uid, gid, mode, size } = statSync(stored);
+    assert.deepEqual([uid, gid, mode & 0o777], [7001, 7001, 0o600]);
+    assert.match(name, new RegExp(`,S=${size}$`));
+    const text = readFileSync(stored, 'latin1');
+    assert.match(text, /^Return-Path: <a@b\.example>\nDelivered-To: mina@shop\.example\.gr\.jp\nReceived: /);
+    assert.match(text, /\n\n\.dot\nlast line\n$/);
+  });
+
+  await t.test('the agent is that uid and nothing else, in every thread', () => {
+    const pid = agentOf(supervisor);
+    assert.ok(pid);
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1');
+      assert.match(status, /^Uid:\t7001\t7001\t7001\t7001$/m);
+      assert.match(status, /^Gid:\t7001\t7001\t7001\t7001$/m);
+      assert.match(status, /^Groups:\t7001 $/m);
+    }
+  });
+
+  await t.test('one message for both owners is in both mailboxes', async () => {
+    assert.match(await send(server.ports.smtp, `quo@${domain}`, 'test@mailtest.example.jp'), /^250 ok /);
+    assert.equal(newOf(`${directory}/quo/Maildir`).length, 1);
+    assert.equal(newOf('/home/vpopmail/domains/mailtest.example.jp/test/Maildir').length, 1);
+  });
+
+  await t.test('over quota there is a refusal here', async () => {
+    for (let n = 0; n < 8; n++) {
+      const answer = await send(server.ports.smtp, `quo@${domain}`);
+      if (answer.startsWith('250')) continue;
+      assert.match(answer, /^552 /);
+      return;
+    }
+    assert.fail('never over quota');
+  });
+
+  await t.test('a POP3 session', async () => {
+    const client = await TextClient.open(server.ports.pop3);
+    assert.equal((await client.ask(`USER mina@${domain}`)).slice(0, 3), '+OK');
+    assert.equal((await client.ask('PASS password')).slice(0, 3), '+OK');
+    assert.match(await client.ask('STAT'), /^\+OK 1 /);
+    assert.match(await client.ask('DELE 1'), /^\+OK/);
+    assert.match(await client.ask('QUIT'), /^\+OK/);
+    await until(() => newOf(`${directory}/mina/Maildir`).length === 0);
+    assert.equal(statSync(path.join(root, directory, 'mina/lastauth')).uid, 7001);
+  });
+
+  await t.test('a wrong password there', async () => {
+    const client = await TextClient.open(server.ports.pop3);
+    await client.ask(`USER mina@${domain}`);
+    assert.match(await client.ask('PASS wrong'), /^-ERR /);
+    await until(() => server.log().includes(`password fail mina@${domain}:127.0.0.1`));
+  });
+
+  await t.test('an agent that was killed is started again', async () => {
+    process.kill(agentOf(supervisor) ?? 0, 'SIGKILL');
+    await until(() => server.log().includes('of uid 7001 ended with SIGKILL'));
+    assert.match(await send(server.ports.smtp, `mina@${domain}`), /^250 ok /);
+  });
+
+  await t.test('all end together', async () => {
+    const agent = agentOf(supervisor);
+    assert.equal(await server.stop(), 0);
+    assert.throws(() => process.kill(agent ?? 0, 0));
+  });
+});
