@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errnoOf } from '../errors.js';
+import { sameIdentity } from './identity.js';
 import { giveTo } from './owner.js';
 import { bytesPath, fileTrouble, isMissing } from './read.js';
 
@@ -62,11 +63,12 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
     if (errnoOf(error) === 'EEXIST') return undefined;
     throw error;
   }
-  const { ino, dev } = fs.fstatSync(fd);
+  let made = fs.fstatSync(fd, { bigint: true });
   const release = (): void => {
     try {
-      const now = fs.lstatSync(lockPath, { throwIfNoEntry: false });
-      if (now?.ino === ino && now.dev === dev) fs.unlinkSync(lockPath);
+      const now = fs.lstatSync(lockPath, { bigint: true, throwIfNoEntry: false });
+      // A number alone may be that of another file by now.
+      if (now !== undefined && sameIdentity(now, made)) fs.unlinkSync(lockPath);
     } catch {
       // It cannot be looked at or removed; it will be found to be stale.
     }
@@ -74,8 +76,9 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
   try {
     giveTo(fd, options.uid, options.gid);
     fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
+    made = fs.fstatSync(fd, { bigint: true });
   } catch (error) {
-    release();
+    fs.rmSync(lockPath, { force: true });
     throw error;
   } finally {
     fs.closeSync(fd);

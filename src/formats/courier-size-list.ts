@@ -31,7 +31,7 @@ export interface SizeList {
 export function parseSizeList(bytes: Buffer, path: string): SizeList {
   const lines = bytes.toString('latin1').split('\n');
   if (lines.at(-1) === '') lines.pop();
-  if (lines.length > 0 && !lines[0]?.startsWith('/')) return { nextNumber: 1, time: 0, entries: entriesOf(lines) };
+  if (!lines[0]?.startsWith('/')) return { nextNumber: 1, time: 0, entries: entriesOf(lines) };
   const header = /^\/[23] ([0-9]{1,15}) ([0-9]{1,15})$/.exec(lines[0] ?? '');
   if (header === null)
     throw new CorruptFileError(path, 0, 'the first line is not that of a size list of version 2 or 3');
