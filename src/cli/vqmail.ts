@@ -36,12 +36,12 @@ const commands: Readonly<Record<string, { readonly about: string; readonly load:
 };
 const shortNames: Readonly<Record<string, string>> = { newu: 'qmail-newu', newmrh: 'qmail-newmrh' };
 
-const layoutOptions: Readonly<Record<string, keyof LayoutOptions>> = {
-  '--root': 'root',
-  '--qmail-dir': 'qmailDir',
-  '--vpopmail-dir': 'vpopmailDir',
-  '--tcp-dir': 'tcpDir',
-};
+const layoutOptions: ReadonlyMap<string, keyof LayoutOptions> = new Map([
+  ['--root', 'root'],
+  ['--qmail-dir', 'qmailDir'],
+  ['--vpopmail-dir', 'vpopmailDir'],
+  ['--tcp-dir', 'tcpDir'],
+]);
 
 function usage(): string {
   const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(14)} ${about}\n`);
@@ -58,7 +58,7 @@ function takeLayout(args: readonly string[], anywhere: boolean): { layout: Layou
   for (let at = 0; at < args.length; at++) {
     const argument = args[at] ?? '';
     const [option, joined] = splitOption(argument);
-    const key = anywhere || rest.length === 0 ? layoutOptions[option] : undefined;
+    const key = anywhere || rest.length === 0 ? layoutOptions.get(option) : undefined;
     const value = key === undefined ? undefined : (joined ?? args[++at]);
     if (key === undefined) rest.push(argument);
     else if (value) layout[key] = value;
@@ -80,7 +80,7 @@ async function main(): Promise<number> {
   const before = takeLayout(isLinked ? [] : processArguments(), false);
   const [name, ...args] = isLinked ? [invoked, ...processArguments()] : before.rest;
   if (name === undefined || name === '--help' || name === 'help') {
-    process.stdout.write(usage());
+    (name === undefined ? process.stderr : process.stdout).write(usage());
     return name === undefined ? 100 : 0;
   }
   if (name === '--version') {

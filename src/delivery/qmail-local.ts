@@ -59,7 +59,9 @@ function defaults(way: Way, recipient: LocalRecipient, file: DotQmailFile | unde
   const text = set === undefined ? readIfPresent(control) : Buffer.from(set, 'latin1');
   const empty = file === undefined ? `${recipient.hostDirectory}: no .qmail` : `${host.layout.host(file.path)}: empty`;
   if (text === undefined) {
-    explain?.(`${empty}, so qmail-start's default delivery counts, which is not known here (--default-delivery tells)`);
+    explain?.(
+      `${empty}, so qmail-start's default delivery counts, which is not known: control/defaultdelivery can tell it`,
+    );
     return undefined;
   }
   explain?.(`${empty}, so the default delivery counts`);

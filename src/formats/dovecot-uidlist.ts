@@ -73,7 +73,7 @@ type Header = Omit<UidList, 'records' | 'isSound'>;
 function parseHeader(line: string, path: string): Header {
   const [version, ...fields] = line.split(' ');
   const old = version === '1' ? { V: fields[0], N: fields[1] } : undefined;
-  const valueOf = (key: 'V' | 'N'): number => {
+  const fieldOf = (key: 'V' | 'N'): number => {
     const text = old === undefined ? fields.find((field) => field.startsWith(key))?.slice(1) : old[key];
     const value = numberOf(text);
     if (value === undefined) throw new CorruptFileError(path, 0, `the first line has no ${key}`);
@@ -82,7 +82,7 @@ function parseHeader(line: string, path: string): Header {
   if (version !== '1' && version !== '3')
     throw new CorruptFileError(path, 0, 'the first line is not that of version 1 or 3');
   const headerFields = old === undefined ? fields.filter((field) => !/^[VN]/.test(field)) : [];
-  return { version: old === undefined ? 3 : 1, uidValidity: valueOf('V'), headerNextUid: valueOf('N'), headerFields };
+  return { version: old === undefined ? 3 : 1, uidValidity: fieldOf('V'), headerNextUid: fieldOf('N'), headerFields };
 }
 
 function parseRecord(line: string): UidRecord | undefined {

@@ -83,6 +83,8 @@ export function subtractMessages(root: string, { bytes, count }: Usage): void {
 }
 
 function appendChange(root: string, change: Usage): void {
+  // Most Maildirs keep no accounts; a look costs less than an exception.
+  if (!exists(path.join(root, 'maildirsize'))) return;
   let fd: number;
   try {
     fd = fs.openSync(pathOf(root), fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_NONBLOCK);

@@ -133,7 +133,7 @@ describe('vqmail cdb', () => {
     if (!needs(t, 'cdbdump', 'cdbmake')) return;
     const text = serializeCdbText(oddRecords);
     run('cdbmake', ['theirs.cdb', 'theirs.tmp'], text);
-    const tool = async (args: string[], stdin = Buffer.alloc(0)): Promise<Buffer> => {
+    const tool = async (args: string[], stdin: Buffer = Buffer.alloc(0)): Promise<Buffer> => {
       const io = capturedIo({ layout: new Layout({ root }), workingDirectory: root, stdin });
       assert.equal(await cdb(args, io), 0);
       return io.written().stdout;

@@ -1,0 +1,99 @@
+// The command itself: how a tool is chosen, where the host is, exit codes, and that a tool loads nothing of the server.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { newRoot, removeRoot } from '../support/recording.js';
+import { vqmailProgram } from '../support/started-server.js';
+
+function vqmail(args: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
+  const env = { ...process.env, ...options.env };
+  return spawnSync(process.execPath, [vqmailProgram, ...args], { encoding: 'latin1', input: options.input ?? '', env });
+}
+
+const rows: readonly { reason: string; args: string[]; status: number; stdout?: RegExp; stderr?: RegExp }[] = [
+  { reason: 'no command', args: [], status: 100, stderr: /^usage: vqmail COMMAND/ },
+  { reason: 'help', args: ['--help'], status: 0, stdout: /^usage: vqmail COMMAND(?:.|\n)* serve (?:.|\n)* route / },
+  { reason: 'version', args: ['--version'], status: 0, stdout: /^vqmail \d+\.\d+\.\d+\n$/ },
+  { reason: 'unknown command', args: ['sevre'], status: 100, stderr: /^vqmail: there is no command sevre\nusage: / },
+  { reason: 'a name that every object has', args: ['constructor'], status: 100, stderr: /no command constructor/ },
+  { reason: 'an option without its value', args: ['check', '--root'], status: 100, stderr: /--root needs a directory/ },
+  { reason: 'help of a command', args: ['serve', '--help'], status: 0, stdout: /--listen <PROTO=ADDRESS:PORT>/ },
+  {
+    reason: 'unknown option',
+    args: ['serve', '--lisen', 'x'],
+    status: 100,
+    stderr: /^vqmail: .*unknown option '--lisen'/,
+  },
+  {
+    reason: 'a protocol of a later version',
+    args: ['serve', '--listen', 'imap=127.0.0.1:0'],
+    status: 100,
+    stderr: /^vqmail: --listen imap=127\.0\.0\.1:0: imap is not in this version; smtp and pop3 are\n$/,
+  },
+  {
+    reason: 'the queue is not in this version',
+    args: ['serve', '--queue', 'beside'],
+    status: 100,
+    stderr: /^vqmail: --queue beside: the queue is not in this version/,
+  },
+  { reason: "a tool's own exit code and text", args: ['tcprules'], status: 100, stderr: /^tcprules: usage: / },
+];
+
+for (const { reason, args, status, stdout, stderr } of rows) {
+  test(`vqmail ${args.join(' ')}: ${reason}`, () => {
+    const result = vqmail(args);
+    assert.equal(result.status, status, result.stderr);
+    assert.match(result.stdout, stdout ?? /^$/);
+    assert.match(result.stderr, stderr ?? /^$/);
+  });
+}
+
+test('the tool is chosen by the name of a symbolic link; the host by VQMAIL_ROOT or options on either side', (t) => {
+  const root = newRoot();
+  t.after(() => removeRoot(root));
+  const link = path.join(root, 'tcprules');
+  symlinkSync(vqmailProgram, link);
+  const [cdb, temporary] = [path.join(root, 'rules.cdb'), path.join(root, 'rules.tmp')];
+  const linked = spawnSync(process.execPath, [link, cdb, temporary], { input: '127.:allow\n', encoding: 'latin1' });
+  assert.equal(linked.status, 0, linked.stderr);
+  assert.equal(readFileSync(cdb).length > 2048, true);
+  const ways: [string, string[], NodeJS.ProcessEnv][] = [
+    ['environment', ['qmail-newu'], { VQMAIL_ROOT: root }],
+    ['before', ['--root', root, 'qmail-newu'], {}],
+    ['behind', ['qmail-newu', `--root=${root}`], {}],
+    ['short name, directory of its own', ['newu', '--qmail-dir', path.join(root, 'var/qmail')], {}],
+  ];
+  for (const [way, args, env] of ways) {
+    const result = vqmail(args, { env });
+    assert.equal(result.status, 111, way);
+    assert.match(result.stderr, /users\/assign/, way);
+  }
+});
+
+test('an address that is in use', (t) => {
+  const root = newRoot();
+  t.after(() => removeRoot(root));
+  writeFileSync(path.join(root, 'x'), '');
+  const listen = ['--listen', 'smtp=127.0.0.1:0', '--listen', 'pop3=192.0.2.1:0'];
+  const result = vqmail(['serve', '--root', root, '--workers', '0', ...listen]);
+  assert.equal(result.status, 111);
+  assert.equal(
+    result.stderr,
+    'vqmail: --listen pop3=192.0.2.1:0: cannot listen: this machine does not have that address: listen EADDRNOTAVAIL: address not available 192.0.2.1\n',
+  );
+});
+
+test('the built file can be run, and a tool loads nothing of the server', () => {
+  accessSync(vqmailProgram, constants.X_OK);
+  const loaded = spawnSync(process.execPath, [vqmailProgram, 'tcprules'], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_DEBUG: 'esm,module' },
+  });
+  assert.doesNotMatch(
+    loaded.stderr,
+    /dist\/src\/(servers|stores|processes|auth|delivery)\/|koffi|smtp-server|commander/,
+  );
+});
