@@ -89,11 +89,13 @@ const changedFirst: Readonly<Record<string, NonNullable<Step['write']>>> = {
   'ehlo-and-parameters': { '/var/qmail/control/databytes': null },
 };
 
+const played = new Set<string>();
 const met = new Set<number>();
 
 for (const name of recordingNames('smtp')) {
   if (notReplayed[name] !== undefined) continue;
   test(`delivery of recording ${name}`, async () => {
+    played.add(name);
     const recording = loadRecording('smtp', name);
     const root = newRoot();
     buildTree(recording.before, root);
@@ -129,7 +131,9 @@ for (const name of recordingNames('smtp')) {
 }
 
 after(() => {
-  const unmet = onPurpose.filter((_, index) => !met.has(index)).map(([name, command]) => `${name} ${command}`);
+  const unmet = onPurpose
+    .filter(([name], index) => played.has(name) && !met.has(index))
+    .map(([name, command]) => `${name} ${command}`);
   assert.deepEqual(unmet, [], 'differences that are named and not there');
 });
 
