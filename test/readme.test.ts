@@ -1,0 +1,36 @@
+// Every command of the README's `sh` blocks is run: `vqmail` ones here on the sample host; `npm start` is test/cli/demo.test.ts, and `npm test` is what runs this.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { unpackSampleHost } from '../src/cli/demo.js';
+import { fixtures, newRoot, removeRoot } from './support/recording.js';
+import { vqmailProgram } from './support/started-server.js';
+
+const readme = readFileSync(path.join(fixtures, '../README.md'), 'utf8');
+const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) => block.trim().split('\n'));
+
+test('the README names the two commands that do everything', () => {
+  assert.ok(commands.includes('npm ci && npm start'));
+  assert.ok(commands.includes('npm ci && npm test'));
+});
+
+for (const command of commands.filter((line) => line.startsWith('vqmail '))) {
+  test(`README: ${command}`, () => {
+    const root = newRoot();
+    unpackSampleHost(root);
+    const args = command
+      .split(' ')
+      .slice(1)
+      .map((word) => (word === '/' ? root : word.replace(/^\/var\//, `${root}/var/`)));
+    const { status, stderr } = spawnSync(process.execPath, [vqmailProgram, ...args], {
+      env: { ...process.env, VQMAIL_ROOT: root },
+      encoding: 'latin1',
+    });
+    // check exits with 1 where it finds something; a sample host unpacked by this user has this user's owners.
+    assert.ok(status === 0 || (args[0] === 'check' && status === 1), `${status}: ${stderr}`);
+    removeRoot(root);
+  });
+}
