@@ -26,7 +26,9 @@ export class CdbOutput {
     const file = await open(bytesPath(path), flags, 0o644);
     const status = await file.stat();
     const mode = 0o644 & ~umask;
-    if (status.isFile() && (status.mode & 0o7777) !== mode && status.uid === process.getuid?.()) await file.chmod(mode);
+    const uid = process.getuid?.();
+    const mayChange = status.isFile() && (uid === status.uid || uid === 0);
+    if (mayChange && (status.mode & 0o7777) !== mode) await file.chmod(mode);
     return new CdbOutput(path, file);
   }
 
