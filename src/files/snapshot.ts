@@ -44,12 +44,13 @@ export class Snapshot<T> {
 
   /**
    * What the file says now; undefined when it is absent.
+   * @param looked what a look at the file in this very moment gave, to save another one
    * @throws TemporaryError when it cannot be read, and whatever `parse` throws
    */
-  get(): T | undefined {
+  get(looked?: Identity): T | undefined {
     const kept = this.#version;
     try {
-      const status = statusOf(this.#systemPath);
+      const status = looked ?? statusOf(this.#systemPath);
       if (status !== undefined && kept?.settled && sameIdentity(kept.identity, status)) return kept.value;
       this.#version = undefined;
       this.#version = status === undefined ? undefined : this.#read();
@@ -113,11 +114,16 @@ export class Snapshots<T> {
     this.#limits = limits;
   }
 
+  /** Whether a version of the file at `path` is kept; it may be an old one. */
+  has(path: string): boolean {
+    return this.#byPath.has(path);
+  }
+
   /** What the file at `path` says now, as `Snapshot.get`. */
-  get(path: string): T | undefined {
+  get(path: string, looked?: Identity): T | undefined {
     const entry = this.#byPath.get(path) ?? { snapshot: new Snapshot(path, this.#parse), bytes: 0 };
     this.#forget(path, entry.bytes);
-    const value = entry.snapshot.get();
+    const value = entry.snapshot.get(looked);
     // An absent file leaves nothing behind: asking for unknown names must not push out known ones.
     if (value !== undefined) this.#keep(path, entry.snapshot);
     return value;

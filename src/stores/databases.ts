@@ -1,14 +1,15 @@
 // Look-ups in the host's cdb files: users/cdb, control/morercpthosts.cdb, each domain's vpasswd.cdb, the compiled access rules.
 //
-// Small files (up to 64 KiB) are kept as snapshots, a bounded number of them: one stat and no read for a look-up, a third of the time of opening the file. Bigger
-// ones are opened for the look-up, three or four short reads, and closed; they are never read whole. Both see a replaced file at the very next look-up.
+// A look-up opens the file, makes three or four short reads, and closes it; nothing is read whole. A small file (up to 64 KiB) that is asked again soon is
+// kept as a snapshot, a bounded number of them: then a look-up costs one stat, a third of the time. Files that are asked only now and then, as on a host with
+// thousands of domains, do not push those out. Either way a replaced file counts at the very next look-up.
 //
 // One lie of a broken file is caught here: a header of zeros (an unfinished or lost write) would answer "not found" for every key. A maker writes the
 // running position of every table, also of an empty one, so a position before the first record means that the file is no cdb.
 
 import { CorruptFileError } from '../errors.js';
 import { type FileSource, withCdb } from '../files/cdb-file.js';
-import { statusOf } from '../files/identity.js';
+import { type Identity, identityOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { Snapshots } from '../files/snapshot.js';
 import { bufferSource, cdbFind, cdbHash } from '../formats/cdb.js';
@@ -18,30 +19,45 @@ export type Find = (key: Buffer | string) => Buffer | undefined;
 
 const smallBytes = 64 * 1024;
 const headerBytes = 2048;
+/** How many other small files may be asked between two look-ups of one that counts as asked again soon. Less than are kept. */
+const soon = 256;
 
 /** Every cdb file of a host. */
 export class Databases {
-  readonly #small = new Snapshots<Buffer>((bytes) => bytes, { files: 512, bytes: 8 * 1024 * 1024 });
+  readonly #kept = new Snapshots<Buffer>((bytes) => bytes, { files: 512, bytes: 8 * 1024 * 1024 });
+  /** Small files that were asked lately, oldest first. */
+  readonly #lately = new Set<string>();
 
   /**
    * Looks keys up in the cdb at `path`; all of one call see the same version. undefined means that the file is absent.
    * @throws TemporaryError when the file cannot be read, CorruptFileError when it is no cdb
    */
   lookUp<T>(path: string, use: (find: Find) => T): { readonly value: T } | undefined {
-    if (this.#isSmall(path)) {
-      const bytes = this.#small.get(path);
-      return bytes === undefined ? undefined : { value: use(finder(bufferSource(bytes), path)) };
+    if (this.#kept.has(path) || this.#lately.has(path)) {
+      const status = look(path);
+      if (status === undefined) return undefined;
+      const bytes = status.size <= smallBytes ? this.#kept.get(path, status) : undefined;
+      if (bytes !== undefined) return { value: use(finder(bufferSource(bytes), path)) };
     }
-    return withCdb(path, (source) => use(finder(source, path)));
+    return withCdb(path, (source) => {
+      if (source.size <= smallBytes) this.#remember(path);
+      return use(finder(source, path));
+    });
   }
 
-  #isSmall(path: string): boolean {
-    try {
-      const status = statusOf(bytesPath(path));
-      return status === undefined || status.size <= smallBytes;
-    } catch (error) {
-      throw fileTrouble(error);
-    }
+  #remember(path: string): void {
+    this.#lately.delete(path);
+    this.#lately.add(path);
+    const [oldest] = this.#lately;
+    if (this.#lately.size > soon && oldest !== undefined) this.#lately.delete(oldest);
+  }
+}
+
+function look(path: string): Identity | undefined {
+  try {
+    return identityOf(bytesPath(path));
+  } catch (error) {
+    throw fileTrouble(error);
   }
 }
 

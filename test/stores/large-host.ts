@@ -33,7 +33,7 @@ export function domainDirectory(number: number): string {
   return `/home/vpopmail/domains/${hash < 0 ? '' : `${one}/`}${domainName(number)}`;
 }
 
-/** Makes the tree below `root`, which belongs to this process's user, and gives its layout. */
+/** Makes the tree below `root`, the domains owned by uid 6020 or this process's user, and gives its layout. */
 export function makeLargeHost(root: string, options: LargeHostOptions): Layout {
   const layout = new Layout({ root });
   const numbers = Array.from({ length: options.domains }, (_, number) => number);
@@ -42,8 +42,13 @@ export function makeLargeHost(root: string, options: LargeHostOptions): Layout {
   return layout;
 }
 
-function owner(): string {
-  return `${process.getuid?.() || 6020}:${process.getgid?.() || 6020}`;
+/** Who owns the domains: an ordinary user can only own its own. */
+const isRoot = process.getuid?.() === 0;
+const uid = isRoot ? 6020 : (process.getuid?.() ?? 0);
+const gid = isRoot ? 6020 : (process.getgid?.() ?? 0);
+
+function give(file: string): void {
+  if (isRoot) fs.chownSync(file, uid, gid);
 }
 
 function writeLists(layout: Layout, numbers: readonly number[]): void {
@@ -62,7 +67,7 @@ function writeLists(layout: Layout, numbers: readonly number[]): void {
   write(layout.control('virtualdomains'), lines(names.map((name) => `${name}:${name}`)));
   const entry = (number: number): string => {
     const name = domainName(number);
-    return `+${name}-:${name}:${owner()}:${domainDirectory(number)}:-::`;
+    return `+${name}-:${name}:${uid}:${gid}:${domainDirectory(number)}:-::`;
   };
   const assign = Buffer.from(lines([...numbers.map(entry), '.']));
   write(layout.assign, assign);
@@ -82,14 +87,22 @@ function writeDomain(layout: Layout, number: number, options: LargeHostOptions):
     maker.add(name, fields);
     if (account < (options.maildirsPerDomain ?? 0)) makeMaildir(path.join(directory, name));
   }
-  fs.writeFileSync(domainFiles.vpasswd(directory), vpasswd, { mode: 0o600 });
-  fs.writeFileSync(domainFiles.vpasswdCdb(directory), maker.finish(), { mode: 0o600 });
-  const program = "| /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n";
-  fs.writeFileSync(domainFiles.dotQmail(directory, '-default'), program, { mode: 0o600 });
+  const files: [string, string | Buffer][] = [
+    [domainFiles.vpasswd(directory), vpasswd],
+    [domainFiles.vpasswdCdb(directory), maker.finish()],
+    [domainFiles.dotQmail(directory, '-default'), "| /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n"],
+  ];
+  for (const [file, content] of files) {
+    fs.writeFileSync(file, content, { mode: 0o600 });
+    give(file);
+  }
+  give(directory);
 }
 
 function makeMaildir(home: string): void {
-  for (const part of ['new', 'cur', 'tmp']) {
-    fs.mkdirSync(path.join(accountFiles.maildir(home), part), { recursive: true, mode: 0o700 });
+  const maildir = accountFiles.maildir(home);
+  for (const directory of [home, maildir, ...['new', 'cur', 'tmp'].map((part) => path.join(maildir, part))]) {
+    fs.mkdirSync(directory, { mode: 0o700 });
+    give(directory);
   }
 }

@@ -40,17 +40,22 @@ interface Owner {
 }
 
 const sliceLength = 64;
-const lockPatienceMs = 10_000;
 
 /**
  * Removes and moves messages. Does not throw: what could be done is done, the rest is told.
  * @param maildir disk path
+ * @param options how long Dovecot's lock is waited for
  */
-export async function changeMailbox(maildir: string, change: MailboxChange, owner: Owner): Promise<MailboxChanged> {
+export async function changeMailbox(
+  maildir: string,
+  change: MailboxChange,
+  owner: Owner,
+  options = { lockPatienceMs: 10_000 },
+): Promise<MailboxChanged> {
   const fresh = change.kept.filter(({ part }) => part === 'new');
   if (change.deleted.length === 0 && fresh.length === 0) return { notRemoved: 0, troubles: [] };
   const troubles: unknown[] = [];
-  const lock = await lockBesideDovecot(maildir, owner, troubles);
+  const lock = await lockBesideDovecot(maildir, { ...options, ...owner }, troubles);
   try {
     const notRemoved = await remove(maildir, change.deleted, troubles);
     if (lock !== 'taken by another') await moveToCur(maildir, fresh, troubles);
@@ -62,7 +67,7 @@ export async function changeMailbox(maildir: string, change: MailboxChange, owne
 
 async function lockBesideDovecot(
   maildir: string,
-  owner: Owner,
+  { lockPatienceMs, ...owner }: Owner & { lockPatienceMs: number },
   troubles: unknown[],
 ): Promise<HeldDotLock | 'no need' | 'taken by another'> {
   const list = `${maildir}/dovecot-uidlist`;

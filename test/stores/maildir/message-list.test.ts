@@ -32,7 +32,10 @@ test('a message of this second is listed, one from the future is not', async (t)
   const now = Date.now();
   utimesSync(`${maildir}/new/now`, now / 1000, now / 1000);
   utimesSync(`${maildir}/new/later`, now / 1000 + 2, now / 1000 + 2);
-  assert.deepEqual((await listMessages(maildir, now)).map(({ name }) => name), ['now']);
+  assert.deepEqual(
+    (await listMessages(maildir, now)).map(({ name }) => name),
+    ['now'],
+  );
 });
 
 test('links to messages are messages, as vpopbull makes them', async (t) => {

@@ -16,7 +16,13 @@ async function deleting(maildir: string, ...bases: string[]): Promise<{ deleted:
 const done = { notRemoved: 0, troubles: [] };
 
 test('deleted messages go away, the others leave new/', async (t) => {
-  const maildir = newMaildir(t, { 'new/1.a': 'x', 'cur/2.b:2,RS': 'x', 'new/3.c': 'x', 'cur/4.d:2,F': 'x', 'new/5.e:2,S': 'x' });
+  const maildir = newMaildir(t, {
+    'new/1.a': 'x',
+    'cur/2.b:2,RS': 'x',
+    'new/3.c': 'x',
+    'cur/4.d:2,F': 'x',
+    'new/5.e:2,S': 'x',
+  });
   assert.deepEqual(await changeMailbox(maildir, await deleting(maildir, '1.a', '2.b'), owner), done);
   assert.deepEqual(filesOf(maildir), ['cur/3.c:2,', 'cur/4.d:2,F', 'cur/5.e:2,S']);
 });
@@ -41,7 +47,8 @@ test('messages that keep moving while they are removed are removed', async (t) =
   for (const base of bases.slice(100)) renameSync(`${maildir}/cur/${base}:2,`, `${maildir}/cur/${base}:2,S`);
   setImmediate(() => {
     for (const base of bases.slice(150)) {
-      if (existsSync(`${maildir}/cur/${base}:2,S`)) renameSync(`${maildir}/cur/${base}:2,S`, `${maildir}/cur/${base}:2,RS`);
+      if (existsSync(`${maildir}/cur/${base}:2,S`))
+        renameSync(`${maildir}/cur/${base}:2,S`, `${maildir}/cur/${base}:2,RS`);
     }
   });
   assert.deepEqual(await removing, done);

@@ -5,7 +5,15 @@ import type { MessageFile } from '../../../src/stores/maildir/message-list.js';
 import { countTransferOctets, TransferSizes } from '../../../src/stores/maildir/transfer-sizes.js';
 import { newMaildir } from '../../support/maildir.js';
 
-const file: MessageFile = { part: 'new', name: 'a', base: 'a', sizeBytes: 100, mtimeMs: 1772323300123.25, dev: 64768, ino: 5_000_000_123 };
+const file: MessageFile = {
+  part: 'new',
+  name: 'a',
+  base: 'a',
+  sizeBytes: 100,
+  mtimeMs: 1772323300123.25,
+  dev: 64768,
+  ino: 5_000_000_123,
+};
 
 test('a size is known by the file, not by its name or place', () => {
   const sizes = new TransferSizes();
