@@ -2,7 +2,7 @@
 //
 //   npm run bench                         everything, about 15 minutes (as root, with Debian's postfix, dovecot-pop3d installed)
 //   npm run bench -- --quick              a small selection, about a minute
-//   npm run bench -- smtp pop3            some: smtp rcpt pop3 connections
+//   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 connections
 //   --json FILE      every measurement      --rounds N  --seconds S   of each measurement
 //   --dir DIRECTORY  on the disk to measure (default: the temporary directory)      --keep  leave the files there
 //   --profile DIRECTORY  profile vqmail's processes, and list the functions that cost most (the rates of such a run count for nothing)
@@ -20,13 +20,20 @@ import { connectionsHeld } from './benchmarks/connections.js';
 import { pop3 } from './benchmarks/pop3.js';
 import { rcpt } from './benchmarks/rcpt.js';
 import { smtp } from './benchmarks/smtp.js';
+import { stores } from './benchmarks/stores.js';
 import { loadPrograms } from './load/programs.js';
 import { runAsLoad } from './measure/load.js';
 import { costliestFunctions } from './measure/profile.js';
 import { serveBareLibrary } from './servers/bare-library.js';
 import { Workplace } from './servers/workplace.js';
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { smtp, rcpt, pop3, connections: connectionsHeld };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  smtp,
+  rcpt,
+  stores,
+  pop3,
+  connections: connectionsHeld,
+};
 
 async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
