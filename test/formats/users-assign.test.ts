@@ -84,7 +84,7 @@ test('findings carry the line and what is wrong', () => {
     ['=a:b:1:1:/h:-::\n=A:c:1:1:/h:-::\n.\n', 2, 'warning', /line 1 already/],
     ['=a:b:1:1:/h:-::\r\n.\r\n', 1, 'warning', /CR LF/],
     ['xa:b:1:1:/h:-::\n.\n', 1, 'warning', /counts as a simple one/],
-    ['=a:b:0:0:/h:-::\n.\n', 1, 'warning', /root/],
+    ['=a:b:0:0:/h:-::\n.\n', 1, 'error', /root/],
     ['.\n=a:b:1:1:/h:-::\n', 2, 'warning', /after the line with the dot/],
   ];
   for (const [text, line, severity, told] of rows) {
