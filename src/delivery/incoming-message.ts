@@ -87,7 +87,8 @@ export class LocalMessage implements IncomingMessage {
     try {
       for (const { target, file } of this.#copies) file.move(target.style === 'vdelivermail' ? 'with-size' : 'plain');
       const byMaildir = new Map(this.#copies.map(({ file }) => [file.maildir, file]));
-      await Promise.all([...byMaildir.values()].map((file) => file.syncEntry()));
+      const { workload } = this.#tools;
+      await allOrNone([...byMaildir.values()].map((file) => workload.withFile(() => file.syncEntry())));
     } catch (error) {
       this.#takeBack(error);
       throw asAnswer(error);
@@ -104,6 +105,7 @@ export class LocalMessage implements IncomingMessage {
 
   async #prepare(): Promise<void> {
     try {
+      if (this.#isOver) throw new TemporaryError('4.3.0', 'the message was given up');
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#checkLoops();
       // vdelivermail drops a message without a byte. One that came by SMTP has its Received lines.
