@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FromChild, Role, ToChild } from './messages.js';
 
-/** Pool threads of a child: synced writes and password hashes in flight. Measured on 2 cores: 4 halves the deliveries per second, more than 16 changes nothing. */
+/** Pool threads of a child: so many synced writes and password hashes may be in flight at once. */
 const threadPoolSize = 16;
 
 /** The program of children, compiled as from the sources. */

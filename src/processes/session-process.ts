@@ -31,12 +31,15 @@ export function runSessionWorker(): void {
   });
 }
 
-/** The ends of sessions, told to the supervisor together once for each turn of the event loop. */
+/** How long the ends of sessions are gathered. Shorter than a connection without a place waits for one (processes/reception.ts). */
+const gatherMs = 5;
+
+/** The ends of sessions, told to the supervisor several at once: a message costs more than what it says. */
 class ClosedSessions {
   #ids: number[] = [];
 
   add(id: number): void {
-    if (this.#ids.length === 0) setImmediate(() => this.#tell());
+    if (this.#ids.length === 0) setTimeout(() => this.#tell(), gatherMs);
     this.#ids.push(id);
   }
 
