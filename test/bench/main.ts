@@ -60,8 +60,17 @@ async function main(args: string[]): Promise<void> {
     progress: (text) => process.stderr.write(`${text}\n`),
   };
   const results: Record<string, readonly unknown[]> = {};
-  for (const name of positionals.length === 0 ? Object.keys(benchmarks) : positionals) {
-    results[name] = await runOne(name, values.dir, values.keep, options);
+  const workplaces: Workplace[] = [];
+  process.once('SIGINT', () => void abandon(workplaces, values.keep));
+  try {
+    for (const name of positionals.length === 0 ? Object.keys(benchmarks) : positionals) {
+      const workplace = new Workplace(values.dir);
+      workplaces.push(workplace);
+      results[name] = await runOne(name, workplace, options);
+    }
+  } finally {
+    // Only now: removing files slows down those who make some (servers/maildirs).
+    if (!values.keep) for (const workplace of workplaces) workplace.remove();
   }
   if (values.json !== undefined) {
     const machine = { cpus: os.cpus().length, model: os.cpus()[0]?.model, node: process.version, kernel: os.release() };
@@ -69,12 +78,16 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-async function runOne(
-  name: string,
-  directory: string,
-  keep: boolean,
-  options: BenchmarkOptions,
-): Promise<readonly unknown[]> {
+/** Leaves neither processes nor files behind when somebody has waited long enough. */
+async function abandon(workplaces: readonly Workplace[], keep: boolean): Promise<void> {
+  for (const workplace of workplaces) {
+    await workplace.stop();
+    if (!keep) workplace.remove();
+  }
+  process.exit(130);
+}
+
+async function runOne(name: string, workplace: Workplace, options: BenchmarkOptions): Promise<readonly unknown[]> {
   const benchmark = benchmarks[name];
   if (benchmark === undefined) return [];
   const profile = options.profile === undefined ? undefined : path.join(options.profile, name);
@@ -83,15 +96,15 @@ async function runOne(
     // Workers write there after they have become another user.
     fs.chmodSync(profile, 0o777);
   }
-  const workplace = new Workplace(directory);
   try {
     const { text, measurements } = await benchmark(workplace, { ...options, profile });
     process.stdout.write(`\n${text}\n`);
-    if (profile !== undefined)
+    if (profile !== undefined) {
       process.stdout.write(`\n${name}: where vqmail's processes spend their time\n\n${costliestFunctions(profile)}\n`);
+    }
     return measurements;
   } finally {
-    await workplace.close(keep);
+    await workplace.stop();
   }
 }
 

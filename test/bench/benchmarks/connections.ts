@@ -6,7 +6,7 @@ import { startLoad } from '../measure/load.js';
 import { type TreeMemory, treeCpuSeconds, treeMemory } from '../measure/process-tree.js';
 import { figure, mebibytes, table } from '../measure/table.js';
 import { startBareLibrary } from '../servers/bare-library.js';
-import { clearMessages, countMessages } from '../servers/maildirs.js';
+import { countMessages } from '../servers/maildirs.js';
 import type { SmtpServerUnderTest } from '../servers/smtp-server-under-test.js';
 import { startVqmailForDelivery } from '../servers/vqmail.js';
 import type { Workplace } from '../servers/workplace.js';
@@ -40,7 +40,6 @@ export async function connectionsHeld(workplace: Workplace, options: BenchmarkOp
     const server = await start();
     options.progress(`connections: ${server.name}, ${count} messages`);
     measurements.push(await measure(server, count));
-    clearMessages(server.maildirs);
     await server.stop();
   }
   return { text: report(measurements), measurements };

@@ -51,7 +51,7 @@ function writeFiles({ maildirs, fileBytes, seconds, inFlight, number }: ThreadOr
   let files = 0;
   for (; performance.now() < deadline; files++) {
     const maildir = maildirs[(number + files * inFlight) % maildirs.length] ?? '';
-    writeDurably(maildir, `${number}.${files}`, bytes);
+    writeDurably(maildir, `${process.pid}.${number}.${files}`, bytes);
   }
   return files;
 }

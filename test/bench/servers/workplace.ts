@@ -44,7 +44,7 @@ export class Workplace {
     return file;
   }
 
-  /** Starts a program with its standard error (and output, unless it is piped) in a log file of the folder. It is stopped with the run. */
+  /** Starts a program with its standard error (and output, unless it is piped) in a log file of the folder. */
   start(
     name: string,
     command: string,
@@ -66,10 +66,13 @@ export class Workplace {
     return fs.readFileSync(this.path(`${name}.log`), 'latin1');
   }
 
-  /** Stops whatever still runs, and removes the folder unless it is kept. */
-  async close(keep: boolean): Promise<void> {
+  /** Stops whatever still runs. */
+  async stop(): Promise<void> {
     await Promise.all(this.#started.map((started) => started.stop()));
-    if (!keep) fs.rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  remove(): void {
+    fs.rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
