@@ -16,14 +16,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { errnoOf } from '../errors.js';
 import { giveTo } from '../files/owner.js';
 import { bytesPath } from '../files/read.js';
 import { syncDirectory } from '../files/sync.js';
 import { sizedName, UniqueNames } from '../formats/maildir-name.js';
-
-const fsync = promisify(fs.fsync);
 
 /** How often a name that is taken is exchanged before that is called trouble. */
 const attempts = 5;
@@ -186,6 +183,12 @@ function after(parts: readonly Buffer[], count: number): readonly Buffer[] {
     skipped += part.length;
   }
   return [];
+}
+
+function fsync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 function writev(fd: number, parts: readonly Buffer[]): Promise<number> {
