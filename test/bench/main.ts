@@ -56,6 +56,7 @@ async function main(args: string[]): Promise<void> {
     quick: values.quick,
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
     seconds: Number(values.seconds ?? (values.quick ? 0.8 : 2)),
+    warmUpSeconds: values.quick ? 3 : 12,
     profile: values.profile === undefined ? undefined : path.resolve(values.profile),
     progress: (text) => process.stderr.write(`${text}\n`),
   };

@@ -9,6 +9,8 @@ export interface BenchmarkOptions {
   readonly rounds: number;
   /** How long one measurement sends. */
   readonly seconds: number;
+  /** How long each program works before the first measurement: node compiles what it has run some thousand times, and servers run for months. */
+  readonly warmUpSeconds: number;
   /** Profile vqmail's processes into this folder. */
   readonly profile?: string | undefined;
   /** Says what is being measured, for people who wait. */

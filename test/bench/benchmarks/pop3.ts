@@ -57,10 +57,9 @@ export async function pop3(workplace: Workplace, options: BenchmarkOptions): Pro
   const subjects = [await vqmailSubject(workplace, options.profile), ...(await dovecotSubjects(workplace))];
   const measurements: Measurement[] = [];
   const mailboxes = options.quick ? large.slice(0, 2) : large;
-  // Not counted: node compiles what it has run often.
   for (const subject of subjects) {
-    await logins(subject, '$1$', passwordHashes.$1$, 0, options.seconds);
-    await retrievals(subject, mailboxes[0] ?? small, true, 0, options.seconds);
+    await logins(subject, '$1$', passwordHashes.$1$, 0, options.warmUpSeconds / 2);
+    await retrievals(subject, mailboxes[0] ?? small, true, 0, options.warmUpSeconds / 4);
   }
   for (let round = 0; round < options.rounds; round++) {
     options.progress(`pop3 round ${round + 1}/${options.rounds}`);

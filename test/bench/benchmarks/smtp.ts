@@ -51,7 +51,7 @@ export async function smtp(workplace: Workplace, options: BenchmarkOptions): Pro
   const measurements: Measurement[] = [];
   const cases = options.quick ? quickCases : allCases;
   options.progress('smtp: warming up');
-  for (const server of servers) await measureServer(server, warmUp, 0, options.seconds);
+  for (const server of servers) await measureServer(server, warmUp, 0, options.warmUpSeconds);
   for (const [number, one] of cases.entries()) {
     for (let round = 0; round < options.rounds; round++) {
       options.progress(`smtp ${describe(one)} (${number + 1}/${cases.length}, round ${round + 1}/${options.rounds})`);
@@ -74,7 +74,6 @@ const allCases: readonly Case[] = [
   { messageBytes: 2 * kibi, connections: 100, recipients: 1, reconnect: true },
 ];
 
-/** Not counted: node compiles what it has run often. */
 const warmUp: Case = { messageBytes: 2 * kibi, connections: 10, recipients: 1, reconnect: false };
 
 const quickCases: readonly Case[] = [
