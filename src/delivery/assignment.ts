@@ -53,8 +53,13 @@ export function assign(
       'temporary trouble with this mailbox. (#4.3.5)',
       `${shownCdb}: ${found.directory} is not absolute`,
     );
-  const directory = host.layout.disk(found.directory).replace(/(?<=.)\/+$/, '');
+  const directory = withoutFinalSlash(host.layout.disk(found.directory));
   return { user, owner: { uid, gid }, directory, hostDirectory: found.directory, dash, extension, ...address };
+}
+
+/** The path of a directory in the one form that its files are looked up by. */
+export function withoutFinalSlash(directory: string): string {
+  return directory.endsWith('/') ? directory.replace(/(?<=.)\/+$/, '') : directory;
 }
 
 function systemUser(

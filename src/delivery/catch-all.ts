@@ -13,6 +13,7 @@
 import { accountInstruction } from '../formats/account-dot-qmail.js';
 import { accountFiles } from '../layout.js';
 import { doAccountLine, followAccountFile, intoMaildir, type VpopmailRecipient } from './account-lines.js';
+import { withoutFinalSlash } from './assignment.js';
 import { discard, needsQueue, refuse, replyText } from './outcomes.js';
 import type { Outcome } from './resolution.js';
 import type { Way } from './way.js';
@@ -37,7 +38,7 @@ export function unknownUser(way: Way, recipient: VpopmailRecipient, argument: st
 }
 
 function intoDirectory(way: Way, recipient: VpopmailRecipient, argument: string): Outcome {
-  const hostDirectory = argument.replace(/(?<=.)\/+$/, '');
+  const hostDirectory = withoutFinalSlash(argument);
   const directory = way.host.layout.disk(hostDirectory);
   const instructed = followAccountFile(way, recipient, { directory, hostDirectory });
   if (instructed !== undefined) return instructed;

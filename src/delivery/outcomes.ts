@@ -55,6 +55,13 @@ export function combine(outcomes: readonly Outcome[], loopLines: Partial<LoopLin
 }
 
 function unite(done: readonly (Deliver | Discard)[], own: Partial<LoopLines>): Outcome {
+  const [only] = done;
+  // By far the most frequent case.
+  if (only !== undefined && done.length === 1) {
+    const exact = own.exact === undefined ? only.loopLines.exact : [...own.exact, ...only.loopLines.exact];
+    const anyCase = own.anyCase === undefined ? only.loopLines.anyCase : [...own.anyCase, ...only.loopLines.anyCase];
+    return { ...only, loopLines: { exact, anyCase } };
+  }
   const loopLines: LoopLines = {
     exact: [...(own.exact ?? []), ...done.flatMap((outcome) => outcome.loopLines.exact)],
     anyCase: [...(own.anyCase ?? []), ...done.flatMap((outcome) => outcome.loopLines.anyCase)],
