@@ -18,8 +18,7 @@ export async function listDirectory(path: string): Promise<string[] | undefined>
 export function* namesIn(path: string): Generator<string> {
   let directory: fs.Dir;
   try {
-    // The types allow `buffer` here, node allows any encoding.
-    directory = fs.opendirSync(path, { encoding: 'latin1', bufferSize: 256 });
+    directory = fs.opendirSync(bytesPath(path), { encoding: 'latin1', bufferSize: 256 });
   } catch (error) {
     if (isMissing(error)) return;
     throw fileTrouble(error);

@@ -50,7 +50,16 @@ export function regularStatus(fd: number, path: string): BigIntStats {
 
 /** Reads up to `length` bytes at `position`; fewer only at the end of the file. @throws the system error */
 export function readAt(fd: number, position: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
+  return fillFrom(fd, position, Buffer.allocUnsafe(length));
+}
+
+/** As `readAt`, for bytes that are kept: memory of their own, where a small Buffer would hold on to a piece that it shares with others. */
+export function readToKeep(fd: number, position: number, length: number): Buffer {
+  return fillFrom(fd, position, Buffer.allocUnsafeSlow(length));
+}
+
+function fillFrom(fd: number, position: number, buffer: Buffer): Buffer {
+  const { length } = buffer;
   let filled = 0;
   while (filled < length) {
     const count = fs.readSync(fd, buffer, filled, length - filled, position + filled);

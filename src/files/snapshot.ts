@@ -15,7 +15,7 @@ import type { BigIntStats } from 'node:fs';
 import fs from 'node:fs';
 import { TemporaryError } from '../errors.js';
 import { type Identity, isRacy, sameIdentity, statusOf } from './identity.js';
-import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from './read.js';
+import { bytesPath, fileTrouble, openIfPresent, readToKeep, regularStatus } from './read.js';
 
 /** Turns the bytes of one version into a value; may throw CorruptFileError. `path` is for messages, `status` for who needs the mode. */
 export type Parse<T> = (bytes: Buffer, path: string, status: BigIntStats) => T;
@@ -87,12 +87,14 @@ export class Snapshot<T> {
   #readDescriptor(fd: number): Version<T> | undefined {
     const readAtMs = Date.now();
     const before = regularStatus(fd, this.path);
-    const bytes = readAt(fd, 0, Number(before.size));
+    const bytes = readToKeep(fd, 0, Number(before.size));
     const after = fs.fstatSync(fd, { bigint: true });
     // Compared without the change time alone: a rename over our inode moves it, and the bytes are still whole.
     if (before.mtimeNs !== after.mtimeNs || before.size !== after.size || bytes.length !== Number(before.size))
       return undefined;
-    return { identity: before, settled: !isRacy(before, readAtMs), value: this.#parse(bytes, this.path, before) };
+    const { dev, ino, size, mtimeNs, ctimeNs } = before;
+    const identity = { dev, ino, size, mtimeNs, ctimeNs };
+    return { identity, settled: !isRacy(identity, readAtMs), value: this.#parse(bytes, this.path, before) };
   }
 }
 

@@ -1,46 +1,49 @@
 // Look-ups in the host's cdb files: users/cdb, control/morercpthosts.cdb, each domain's vpasswd.cdb, the compiled access rules.
 //
-// A look-up opens the file, makes three or four short reads, and closes it; nothing is read whole. A small file (up to 64 KiB) that is asked again soon is
-// kept as a snapshot, a bounded number of them: then a look-up costs one stat, a third of the time. Files that are asked only now and then, as on a host with
-// thousands of domains, do not push those out. Either way a replaced file counts at the very next look-up.
-//
-// One lie of a broken file is caught here: a header of zeros (an unfinished or lost write) would answer "not found" for every key. A maker writes the
-// running position of every table, also of an empty one, so a position before the first record means that the file is no cdb.
+// A look-up opens the file, makes three or four short reads, and closes it; nothing is read whole. A small file (up to 64 KiB; up to 4 MiB for the few that the
+// whole host shares) that is asked again soon is kept as a snapshot, a bounded number of them: then a look-up costs one stat, a third of the time. Files
+// that are asked only now and then, as on a host with thousands of domains, do not push those out. Either way a replaced file counts at the very next look-up.
 
-import { CorruptFileError } from '../errors.js';
 import { type FileSource, withCdb } from '../files/cdb-file.js';
 import { type Identity, identityOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { Snapshots } from '../files/snapshot.js';
-import { bufferSource, cdbFind, cdbHash } from '../formats/cdb.js';
+import { bufferSource, cdbFind } from '../formats/cdb.js';
 
 /** The data of the first record with a key; undefined when there is none. A string stands for its Latin-1 bytes. @throws CorruptFileError */
 export type Find = (key: Buffer | string) => Buffer | undefined;
 
 const smallBytes = 64 * 1024;
-const headerBytes = 2048;
+/** Up to this size a file of the whole host (users/cdb, morercpthosts.cdb, smtp.cdb) is kept: some 30,000 domains. */
+const sharedBytes = 4 * 1024 * 1024;
 /** How many other small files may be asked between two look-ups of one that counts as asked again soon. Less than are kept. */
 const soon = 256;
 
 /** Every cdb file of a host. */
 export class Databases {
-  readonly #kept = new Snapshots<Buffer>((bytes) => bytes, { files: 512, bytes: 8 * 1024 * 1024 });
+  readonly #kept = new Snapshots<Buffer>((bytes) => bytes, { files: 512, bytes: 16 * 1024 * 1024 });
   /** Small files that were asked lately, oldest first. */
   readonly #lately = new Set<string>();
 
   /**
    * Looks keys up in the cdb at `path`; all of one call see the same version. undefined means that the file is absent.
+   * @param options.isShared whether it is one of the few files of the whole host, which may be kept when bigger
    * @throws TemporaryError when the file cannot be read, CorruptFileError when it is no cdb
    */
-  lookUp<T>(path: string, use: (find: Find) => T): { readonly value: T } | undefined {
+  lookUp<T>(
+    path: string,
+    use: (find: Find) => T,
+    options: { readonly isShared?: boolean } = {},
+  ): { readonly value: T } | undefined {
+    const largest = options.isShared ? sharedBytes : smallBytes;
     if (this.#kept.has(path) || this.#lately.has(path)) {
       const status = look(path);
       if (status === undefined) return undefined;
-      const bytes = status.size <= smallBytes ? this.#kept.get(path, status) : undefined;
+      const bytes = status.size <= largest ? this.#kept.get(path, status) : undefined;
       if (bytes !== undefined) return { value: use(finder(bufferSource(bytes), path)) };
     }
     return withCdb(path, (source) => {
-      if (source.size <= smallBytes) this.#remember(path);
+      if (source.size <= largest) this.#remember(path);
       return use(finder(source, path));
     });
   }
@@ -62,15 +65,5 @@ function look(path: string): Identity | undefined {
 }
 
 function finder(source: FileSource, path: string): Find {
-  return (key) => {
-    const data = cdbFind(source, key, path);
-    if (data === undefined) checkTable(source, cdbHash(key) & 0xff, path);
-    return data;
-  };
-}
-
-function checkTable(source: FileSource, table: number, path: string): void {
-  const position = source.read(table * 8, 4).readUInt32LE(0);
-  if (position < headerBytes)
-    throw new CorruptFileError(path, table * 8, 'the header was never written; make the file anew');
+  return (key) => cdbFind(source, key, path);
 }

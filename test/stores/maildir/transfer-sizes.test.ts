@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
+import { FileReads } from '../../../src/files/file-reads.js';
 import type { MessageFile } from '../../../src/stores/maildir/message-list.js';
 import { countTransferOctets, TransferSizes } from '../../../src/stores/maildir/transfer-sizes.js';
 import { newMaildir } from '../../support/maildir.js';
@@ -47,6 +48,6 @@ for (const [content, octets, why] of contents) {
     const maildir = newMaildir(t, { 'new/1.a': content });
     const fd = fs.openSync(`${maildir}/new/1.a`, 'r');
     t.after(() => fs.closeSync(fd));
-    assert.equal(await countTransferOctets(fd, content.length), octets);
+    assert.equal(await countTransferOctets(fd, content.length, new FileReads()), octets);
   });
 }

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CorruptFileError, TemporaryError } from '../../../src/errors.js';
+import { FileReads } from '../../../src/files/file-reads.js';
 import { listMessages, type MessageFile } from '../../../src/stores/maildir/message-list.js';
 import { countTransferOctets } from '../../../src/stores/maildir/transfer-sizes.js';
 import { isUidlForm, type UidlForm, uidlsOf } from '../../../src/stores/maildir/uidl.js';
@@ -30,7 +31,7 @@ const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 async function sizeOf(maildir: string, { part, name, sizeBytes }: MessageFile): Promise<number> {
   const fd = fs.openSync(`${maildir}/${part}/${name}`, 'r');
   try {
-    return await countTransferOctets(fd, sizeBytes);
+    return await countTransferOctets(fd, sizeBytes, new FileReads());
   } finally {
     fs.closeSync(fd);
   }
