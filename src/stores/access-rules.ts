@@ -39,7 +39,8 @@ export class AccessRules {
    * @throws TemporaryError or CorruptFileError when the rules cannot be read
    */
   decide(client: RuleClient): AccessDecision {
-    const found = this.#databases.lookUp(this.#layout.smtpRulesCdb, (find) => lookUpRule(find, client));
+    const { smtpRulesCdb } = this.#layout;
+    const found = this.#databases.lookUp(smtpRulesCdb, (find) => lookUpRule(find, client), { isShared: true });
     if (found?.value === undefined) return allowAll;
     const { key, rule } = found.value;
     return { allow: !rule.deny, environment: rule.environment, rule: key };

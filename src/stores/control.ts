@@ -20,7 +20,7 @@ import { parseLine, parseMap, parseNumber, parseSet } from '../formats/control-f
 import { matchesHost } from '../formats/rcpthosts.js';
 import type { Layout } from '../layout.js';
 import { lower, splitAddress } from '../mail/address.js';
-import type { Databases } from './databases.js';
+import type { Databases, Find } from './databases.js';
 
 const nothing: ReadonlySet<string> = new Set();
 const noMap: ReadonlyMap<string, string> = new Map();
@@ -83,9 +83,8 @@ export class Control {
     const hosts = this.#sets('rcpthosts').get();
     if (hosts === undefined) return this.#acceptsEverything();
     if (matchesHost(domain, (key) => hosts.has(key))) return true;
-    const more = this.#databases.lookUp(this.#layout.control('morercpthosts.cdb'), (find) =>
-      matchesHost(domain, (key) => find(key) !== undefined),
-    );
+    const inCdb = (find: Find): boolean => matchesHost(domain, (key) => find(key) !== undefined);
+    const more = this.#databases.lookUp(this.#layout.control('morercpthosts.cdb'), inCdb, { isShared: true });
     return more?.value ?? false;
   }
 

@@ -40,7 +40,7 @@ export class DotQmailFiles {
       if ((status.mode & othersMayWrite) !== 0n) throw refusal('4.7.0', 'Uh-oh: .qmail file is writable.', path);
       return { path, bytes, lines: parseDotQmail(bytes), forwardOnly: (status.mode & ownerMayExecute) !== 0n };
     },
-    { files: 2000, bytes: 4 * 1024 * 1024 },
+    { files: 10_000, bytes: 4 * 1024 * 1024 },
   );
 
   /**

@@ -68,7 +68,7 @@ export class Users {
   }
 
   #lookUp<T>(use: (find: Find) => T | undefined): T | undefined {
-    const found = this.#databases.lookUp(this.#layout.usersCdb, use);
+    const found = this.#databases.lookUp(this.#layout.usersCdb, use, { isShared: true });
     if (found !== undefined) return found.value;
     if (this.#hasAssign()) {
       const cause = new Error(`${this.#layout.usersCdb} is missing; run qmail-newu`);
