@@ -6,7 +6,7 @@
 //   lines without a colon                     are left out (vpopmail crashes there)
 //   a last line without its newline           is not made: vpopmail would leave that account out, and its mail would bounce
 //
-// Only root and the domain's own user repair. A directory whose repair failed is left alone for a minute.
+// Only root and the owner of the domain's directory repair. A directory whose repair failed is left alone for a minute.
 
 import { CorruptFileError, describe } from '../errors.js';
 import { statusOf } from '../files/identity.js';
@@ -76,7 +76,8 @@ export class IndexRepairs {
     const cdb = domainFiles.vpasswdCdb(place.directory);
     try {
       const me = process.geteuid?.();
-      if (me !== 0 && me !== place.uid) throw new Error(`only root and uid ${place.uid} may make it`);
+      const owner = statusOf(bytesPath(place.directory))?.uid;
+      if (me !== 0 && owner !== BigInt(me ?? -1)) throw new Error(`only root and uid ${owner} may make it`);
       await rebuildIndex(place, { onlyIfMissing: true });
       this.#failedAtMs.delete(place.directory);
       this.#log.info(`${cdb}: was missing, made from vpasswd`);
