@@ -8,7 +8,7 @@
 //   libcrypt.so.2    libxcrypt without it (Fedora, Arch)
 //   the C library    musl (Alpine), the BSDs
 //
-// struct crypt_data is 32768 bytes in libxcrypt, 131232 in glibc's own libcrypt before it, 256 in musl: the largest is allocated, once for each call that may run at the same
+// struct crypt_data is 32768 bytes in libxcrypt, 131232 in glibc's own libcrypt before it, less elsewhere; it is allocated once for each call that may run at the same
 // time. It holds key material and is wiped after use.
 
 import { createRequire } from 'node:module';
@@ -39,12 +39,15 @@ interface AsyncCrypt {
   async(password: Buffer, setting: Buffer, data: Buffer, done: Callback): void;
 }
 
-const cryptDataBytes = 131_232;
+const libxcryptDataBytes = 32_768;
+const glibcDataBytes = 131_232;
 
 function bind(libraryName: string | null): Crypt {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const call = koffi.load(libraryName).func('crypt_r', 'str', ['void *', 'void *', 'void *']) as unknown as AsyncCrypt;
-  const scratch: Buffer[] = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(cryptDataBytes));
+  const library = koffi.load(libraryName);
+  const call = library.func('crypt_r', 'str', ['void *', 'void *', 'void *']) as unknown as AsyncCrypt;
+  const dataBytes = isLibxcrypt(library) ? libxcryptDataBytes : glibcDataBytes;
+  const scratch: Buffer[] = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(dataBytes));
   const waiting: Array<(data: Buffer) => void> = [];
 
   const take = (): Promise<Buffer> | Buffer => scratch.pop() ?? new Promise<Buffer>((resolve) => waiting.push(resolve));
@@ -71,6 +74,16 @@ function bind(libraryName: string | null): Crypt {
       giveBack(data);
     }
   };
+}
+
+/** Only libxcrypt can say which method it prefers. */
+function isLibxcrypt(library: ReturnType<typeof import('koffi').load>): boolean {
+  try {
+    library.func('crypt_preferred_method', 'str', []);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** As many as there are cores, and one less than the pool has threads. */

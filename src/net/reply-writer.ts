@@ -1,15 +1,18 @@
 // What a server writes on a connection: replies as text, message data as bytes, in order and with back pressure.
 //
-// Text is gathered until `flush`, so that the replies to commands sent ahead leave in one packet. Bytes follow the text before them at once. `flush` and `data` resolve when the
-// other side has taken enough to go on: a slow reader holds its own session up and fills no memory. After the connection broke everything is dropped without an error;
-// the session learns of it from its lines.
+// Everything is gathered until `flush`, or until there is enough for a write, so that the replies to commands sent ahead leave together. `flush` and `data` give a
+// promise when the other side has to take something first: a slow reader holds its own session up and fills no memory. After the connection broke everything is
+// dropped without an error; the session learns of it from its lines.
 
 import type { Socket } from 'node:net';
 
-const gatherBytes = 32 * 1024;
+const enoughOctets = 64 * 1024;
 
 export class ReplyWriter {
   readonly #socket: Socket;
+  /** In order; `#text` comes behind them. */
+  #bytes: Buffer[] = [];
+  #byteCount = 0;
   #text = '';
   #wake: (() => void) | undefined;
 
@@ -29,40 +32,66 @@ export class ReplyWriter {
     this.#text += '\r\n';
   }
 
-  /** Whether so much text has gathered that it should be flushed even though more follows. */
-  get isFull(): boolean {
-    return this.#text.length >= gatherBytes;
-  }
-
-  /** Sends the gathered text. */
-  flush(): Promise<void> | undefined {
-    if (this.#text === '') return undefined;
-    const text = this.#text;
-    this.#text = '';
-    return this.isBroken || this.#socket.write(text, 'latin1') ? undefined : this.#drained();
-  }
-
-  /** Sends the gathered text and then these bytes, in one packet where they fit. */
+  /** Adds bytes to what is to be sent, and sends it when it is enough. The bytes belong to the writer from here on. */
   data(bytes: Buffer): Promise<void> | undefined {
+    this.#takeText();
+    this.#bytes.push(bytes);
+    this.#byteCount += bytes.length;
+    return this.isFull ? this.flush() : undefined;
+  }
+
+  /** Whether so much has gathered that it should be flushed even though more follows. */
+  get isFull(): boolean {
+    return this.#byteCount + this.#text.length >= enoughOctets;
+  }
+
+  /** Sends what has gathered. */
+  flush(): Promise<void> | undefined {
+    const [bytes, byteCount, text] = [this.#bytes, this.#byteCount, this.#text];
+    if (byteCount === 0 && text === '') return undefined;
+    this.#forget();
     if (this.isBroken) return undefined;
-    this.#socket.cork();
-    if (this.#text !== '') this.#socket.write(this.#text, 'latin1');
-    this.#text = '';
-    const mayGoOn = this.#socket.write(bytes);
-    this.#socket.uncork();
+    const mayGoOn = byteCount === 0 ? this.#socket.write(text, 'latin1') : this.#write(bytes, text);
     return mayGoOn ? undefined : this.#drained();
   }
 
   /** Sends what is left and closes the connection in an orderly way. */
   end(): void {
+    void this.flush();
     if (this.isBroken) this.#socket.destroy();
-    else this.#socket.end(this.#text, 'latin1');
-    this.#text = '';
+    else this.#socket.end();
   }
 
   /** Leaves the socket to another owner. */
   detach(): void {
     this.#socket.off('drain', this.#awake).off('close', this.#awake).off('error', this.#awake);
+  }
+
+  #takeText(): void {
+    if (this.#text === '') return;
+    this.#bytes.push(Buffer.from(this.#text, 'latin1'));
+    this.#byteCount += this.#text.length;
+    this.#text = '';
+  }
+
+  #forget(): void {
+    this.#bytes = [];
+    this.#byteCount = 0;
+    this.#text = '';
+  }
+
+  /** Small pieces are joined, which costs less than handing them over one by one; a large one is not copied. */
+  #write(bytes: Buffer[], text: string): boolean {
+    if (text !== '') bytes.push(Buffer.from(text, 'latin1'));
+    const last = bytes.pop() ?? Buffer.alloc(0);
+    if (bytes.length === 0) return this.#socket.write(last);
+    const isLarge = last.length > enoughOctets / 2;
+    if (!isLarge) return this.#socket.write(Buffer.concat([...bytes, last]));
+    this.#socket.cork();
+    this.#socket.write(Buffer.concat(bytes));
+    const mayGoOn = this.#socket.write(last);
+    this.#socket.uncork();
+    return mayGoOn;
   }
 
   #drained(): Promise<void> {

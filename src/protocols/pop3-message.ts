@@ -16,13 +16,16 @@ const LF = 10;
 const CR = 13;
 const DOT = 46;
 
+/** More than a line adds to its own octets. */
+const spareOctets = 8;
+
 /** Octets that are sent for every message after its last complete line: the empty line. */
 export const closingOctets = 2;
 
 /** Encodes one message for RETR or TOP. */
 export class MessageEncoder {
-  #atLineStart = true;
-  #afterCr = false;
+  /** The last octet so far; a message begins as a line does. */
+  #last = LF;
   /** Of the current line: how many octets before its LF so far, and whether they are none or one CR. Kept only while lines are counted. */
   #lineOctets = 0;
   #lineIsEmpty = true;
@@ -48,28 +51,40 @@ export class MessageEncoder {
   /** The octets to send for the last stored bytes, and what ends the reply. */
   finish(chunk: Uint8Array): Buffer {
     const octets = this.encode(chunk);
-    return Buffer.concat([octets, Buffer.from(this.#atLineStart ? '\r\n.\r\n' : '\r\n\r\n.\r\n', 'latin1')]);
+    return Buffer.concat([octets, Buffer.from(this.#last === LF ? '\r\n.\r\n' : '\r\n\r\n.\r\n', 'latin1')]);
   }
 
   #encodeAll(chunk: Uint8Array): Buffer {
-    const output = Buffer.allocUnsafe(2 * chunk.length);
+    const size = chunk.length;
+    // Room for lines of ordinary length; where they are shorter, more is taken below.
+    let output = Buffer.allocUnsafe(size + (size >> 3) + spareOctets);
+    const from = viewOf(chunk);
+    let to = viewOf(output);
     let length = 0;
-    let atLineStart = this.#atLineStart;
-    let afterCr = this.#afterCr;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index] as number;
-      if (byte === LF) {
-        if (!afterCr) output[length++] = CR;
-        atLineStart = true;
-      } else if (atLineStart) {
-        if (byte === DOT) output[length++] = DOT;
-        atLineStart = false;
-      }
+    let last = this.#last;
+    for (let index = 0; index < size; ) {
+      const byte = chunk[index++] as number;
+      if (byte === LF && last !== CR) output[length++] = CR;
+      else if (byte === DOT && last === LF) output[length++] = DOT;
       output[length++] = byte;
-      afterCr = byte === CR;
+      last = byte;
+      if (byte === LF) {
+        if (output.length - length < size - index + spareOctets) {
+          output = enlarged(output, length, 2 * (size - index) + spareOctets);
+          to = viewOf(output);
+        }
+        continue;
+      }
+      // The rest of the line goes four bytes at a time; most of a message does.
+      const start = index;
+      for (; index + 4 <= size; index += 4, length += 4) {
+        const word = from.getUint32(index);
+        if (holdsLineFeed(word)) break;
+        to.setUint32(length, word);
+      }
+      if (index > start) last = chunk[index - 1] as number;
     }
-    this.#atLineStart = atLineStart;
-    this.#afterCr = afterCr;
+    this.#last = last;
     return output.subarray(0, length);
   }
 
@@ -105,19 +120,40 @@ export class TransferSize {
   #last = LF;
 
   add(chunk: Uint8Array): void {
-    let octets = chunk.length;
-    let last = this.#last;
-    for (let index = 0; index < chunk.length; index++) {
-      const byte = chunk[index] as number;
-      if (byte === LF && last !== CR) octets++;
-      last = byte;
+    const size = chunk.length;
+    const from = viewOf(chunk);
+    let octets = size;
+    for (let index = 0; index < size; ) {
+      if (index + 4 <= size && !holdsLineFeed(from.getUint32(index))) {
+        index += 4;
+        continue;
+      }
+      if (chunk[index] === LF && (index === 0 ? this.#last : chunk[index - 1]) !== CR) octets++;
+      index++;
     }
     this.#octets += octets;
-    this.#last = last;
+    this.#last = chunk[size - 1] ?? this.#last;
   }
 
   /** The size to announce once every byte of the message was added. */
   get total(): number {
     return this.#octets + (this.#last === LF ? 0 : 2) + closingOctets;
   }
+}
+
+/** The first octets of a buffer, with room behind them. */
+function enlarged(buffer: Buffer, length: number, room: number): Buffer<ArrayBuffer> {
+  const larger = Buffer.allocUnsafe(length + room);
+  buffer.copy(larger, 0, 0, length);
+  return larger;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Whether one of the four bytes of a word is LF: a byte that is zero after the exclusive or borrows into its highest bit. */
+function holdsLineFeed(word: number): boolean {
+  const zeroed = word ^ 0x0a0a0a0a;
+  return ((zeroed - 0x01010101) & ~zeroed & 0x80808080) !== 0;
 }

@@ -58,6 +58,20 @@ const messageBytes = fc
   .array(fc.constantFrom('\n', '\r\n', '\r', '.', 'a', 'bc', '\0', '\xff'), { maxLength: 40 })
   .map((parts) => Buffer.from(parts.join(''), 'latin1'));
 
+test('what is sent is what the rules say, however it is cut', () => {
+  const byTheRules = (stored: string): string => {
+    const lines = stored.split(/\r?\n/);
+    if (lines.at(-1) === '') lines.pop();
+    return `${lines.map((line) => `${line.startsWith('.') ? '.' : ''}${line}\r\n`).join('')}\r\n.\r\n`;
+  };
+  fc.assert(
+    fc.property(messageBytes, fc.integer({ min: 1, max: 30 }), (message, length) => {
+      assert.equal(sent(message, length), byTheRules(message.toString('latin1')));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('what is announced is what is sent, without doubled dots and the last line, however it is cut', () => {
   fc.assert(
     fc.property(messageBytes, fc.integer({ min: 1, max: 9 }), (message, length) => {

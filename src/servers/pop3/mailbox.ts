@@ -7,10 +7,11 @@
 
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { FileReads } from '../../files/file-reads.js';
 import { fileTrouble } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
 import { closingOctets } from '../../protocols/pop3-message.js';
-import { listMessages, type MessageFile } from '../../stores/maildir/message-list.js';
+import { hasTemporaries, listMessages, type MessageFile } from '../../stores/maildir/message-list.js';
 import { changeMailbox, type MailboxChanged } from '../../stores/maildir/removal.js';
 import { countTransferOctets, type TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import { type UidlForm, uidlsOf } from '../../stores/maildir/uidl.js';
@@ -22,16 +23,23 @@ interface Owner {
   readonly gid: number;
 }
 
+/** What the sessions of a process share. */
+export interface SharedReading {
+  readonly sizes: TransferSizes;
+  readonly reads: FileReads;
+}
+
 interface Message {
   readonly file: MessageFile;
   readonly uidl: string;
   sizeOctets: number | undefined;
 }
 
-/** A message whose file is open for reading; whoever asked closes it. */
+/** A message whose file is open for reading; whoever asked closes the descriptor. */
 export interface OpenMessage {
   readonly fd: number;
   readonly sizeBytes: number;
+  readonly reads: FileReads;
 }
 
 const filesAtOnce = 4;
@@ -41,16 +49,16 @@ export class Mailbox {
   readonly #maildir: string;
   readonly #owner: Owner;
   readonly #whereabouts: Whereabouts;
-  readonly #sizes: TransferSizes;
+  readonly #shared: SharedReading;
   readonly #deleted = new Set<number>();
   #messages: readonly Message[] = [];
   /** The highest number that DELE was given since the start or RSET; qmail-pop3d's answer to LAST. */
   last = 0;
 
-  private constructor(maildir: string, owner: Owner, sizes: TransferSizes) {
+  private constructor(maildir: string, owner: Owner, shared: SharedReading) {
     this.#maildir = maildir;
     this.#owner = owner;
-    this.#sizes = sizes;
+    this.#shared = shared;
     this.#whereabouts = new Whereabouts(maildir);
   }
 
@@ -64,13 +72,13 @@ export class Mailbox {
     directory: string,
     owner: Owner,
     uidl: UidlForm,
-    sizes: TransferSizes,
+    shared: SharedReading,
   ): Promise<Mailbox | undefined> {
     const maildir = accountFiles.maildir(directory);
     try {
       if (maildirProblem(maildir) === 'missing') return undefined;
-      const mailbox = new Mailbox(maildir, owner, sizes);
-      await removeStaleTemporaries(maildir, Date.now());
+      const mailbox = new Mailbox(maildir, owner, shared);
+      if (await hasTemporaries(maildir).catch(() => false)) await removeStaleTemporaries(maildir, Date.now());
       await mailbox.#list(uidl);
       return mailbox;
     } catch (error) {
@@ -152,7 +160,8 @@ export class Mailbox {
   async open(number: number): Promise<OpenMessage | undefined> {
     const message = this.#messages[number - 1];
     const fd = message && (await this.#open(message.file));
-    return fd === undefined ? undefined : { fd, sizeBytes: message?.file.sizeBytes ?? 0 };
+    const sizeBytes = message?.file.sizeBytes ?? 0;
+    return fd === undefined ? undefined : { fd, sizeBytes, reads: this.#shared.reads };
   }
 
   /** Does what the session asked for. */
@@ -168,7 +177,7 @@ export class Mailbox {
     const ids = await uidlsOf(uidl, this.#maildir, files, this.#owner, (file) => this.#measure(file));
     this.#messages = files.flatMap((file, index) => {
       const id = ids[index];
-      return id === undefined ? [] : [{ file, uidl: id, sizeOctets: this.#sizes.get(file) }];
+      return id === undefined ? [] : [{ file, uidl: id, sizeOctets: this.#shared.sizes.get(file) }];
     });
   }
 
@@ -183,13 +192,13 @@ export class Mailbox {
   }
 
   async #measure(file: MessageFile): Promise<number | undefined> {
-    const known = this.#sizes.get(file);
+    const known = this.#shared.sizes.get(file);
     if (known !== undefined) return known;
     const fd = await this.#open(file);
     if (fd === undefined) return undefined;
     try {
-      const octets = await countTransferOctets(fd, file.sizeBytes);
-      this.#sizes.set(file, octets);
+      const octets = await countTransferOctets(fd, file.sizeBytes, this.#shared.reads);
+      this.#shared.sizes.set(file, octets);
       return octets;
     } finally {
       fs.closeSync(fd);

@@ -6,11 +6,13 @@
 import type { Socket } from 'node:net';
 import type { PasswordChecker } from '../../auth/password.js';
 import { describe } from '../../errors.js';
+import { FileReads } from '../../files/file-reads.js';
 import { ucspiAddress } from '../../formats/ucspi-address.js';
 import type { Log } from '../../log.js';
 import type { Host } from '../../stores/host.js';
 import { TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import type { UidlForm } from '../../stores/maildir/uidl.js';
+import type { SharedReading } from './mailbox.js';
 import { type Credentials, Pop3Session } from './session.js';
 
 /** A session on its way to another process: the client, and the login that it has sent. */
@@ -70,7 +72,7 @@ export interface Pop3Server {
 /** What sessions share. */
 export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere'>> {
   readonly limits: Pop3Limits;
-  readonly sizes: TransferSizes;
+  readonly reading: SharedReading;
   readonly elsewhere: OpenElsewhere | undefined;
 }
 
@@ -83,7 +85,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     service: context.service ?? 'pop3',
     logSuccess: context.logSuccess ?? false,
     limits: { ...defaultPop3Limits, ...context.limits },
-    sizes: new TransferSizes(),
+    reading: { sizes: new TransferSizes(), reads: new FileReads() },
     elsewhere: context.elsewhere,
   };
   const live = new Set<Pop3Session>();

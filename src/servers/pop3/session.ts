@@ -148,9 +148,9 @@ export class Pop3Session {
   }
 
   async #enter({ account, domain }: Extract<LoginResult, { ok: true }>): Promise<void> {
-    const { sizes, uidl, limits } = this.#context;
+    const { reading, uidl, limits } = this.#context;
     const owner = { uid: domain.uid, gid: domain.gid };
-    this.#mailbox = await Mailbox.open(account.directory, owner, uidl, sizes);
+    this.#mailbox = await Mailbox.open(account.directory, owner, uidl, reading);
     if (this.#mailbox === undefined) return this.#finish('-ERR this user has no $HOME/Maildir');
     this.#lines.setIdle(this.#isDraining ? drainingIdleMs : limits.idleMs);
     this.#answer('+OK ');

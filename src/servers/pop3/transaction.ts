@@ -11,8 +11,7 @@ import type { Log } from '../../log.js';
 import type { ReplyWriter } from '../../net/reply-writer.js';
 import { type MessageArgument, parseMessageArgument } from '../../protocols/pop3-command.js';
 import { MessageEncoder } from '../../protocols/pop3-message.js';
-import { readOn } from '../../stores/maildir/transfer-sizes.js';
-import type { Mailbox } from './mailbox.js';
+import type { Mailbox, OpenMessage } from './mailbox.js';
 
 /** Where a command answers: single lines, and message data behind them. */
 export interface Reply {
@@ -95,14 +94,10 @@ const retrieve: Command = async (mailbox, argument, { line, writer, log }) => {
   return undefined;
 };
 
-async function send(
-  open: { fd: number; sizeBytes: number },
-  encoder: MessageEncoder,
-  writer: ReplyWriter,
-): Promise<void> {
+async function send(open: OpenMessage, encoder: MessageEncoder, writer: ReplyWriter): Promise<void> {
   const piece = Buffer.allocUnsafe(Math.min(pieceBytes, open.sizeBytes + 1));
   while (!writer.isBroken) {
-    const count = await readOn(open.fd, piece);
+    const count = await open.reads.read(open.fd, piece);
     const chunk = piece.subarray(0, count);
     // A read that does not fill the piece has met the end of the file.
     if (count < piece.length) return writer.data(encoder.finish(chunk));

@@ -50,10 +50,18 @@ export async function listMessages(maildir: string, nowMs: number): Promise<Mess
 
 /** The names of message files in one part of a Maildir. @throws TemporaryError when it is missing or cannot be read */
 export async function messageNames(maildir: string, part: MaildirPart): Promise<string[]> {
-  const directory = `${maildir}/${part}`;
+  return (await namesIn(`${maildir}/${part}`)).filter(isMessageName);
+}
+
+/** Whether there is anything in tmp/, which there is seldom. @throws TemporaryError when it is missing or cannot be read */
+export async function hasTemporaries(maildir: string): Promise<boolean> {
+  return (await namesIn(`${maildir}/tmp`)).length > 0;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
   const names = isSmall(directory) ? readAtOnce(directory) : await listDirectory(directory);
   if (names === undefined) throw fileTrouble(new Error(`there is no directory ${directory}`));
-  return names.filter(isMessageName);
+  return names;
 }
 
 function isSmall(directory: string): boolean {

@@ -7,8 +7,7 @@
 // The memory is a table of fixed size, one for each process: 2^17 messages in 5 MiB. A message has four places in it; a newcomer takes the place of the one
 // that was put there first.
 
-import fs from 'node:fs';
-import { fileTrouble } from '../../files/read.js';
+import type { FileReads } from '../../files/file-reads.js';
 import { TransferSize } from '../../protocols/pop3-message.js';
 import type { MessageFile } from './message-list.js';
 
@@ -59,23 +58,13 @@ export class TransferSizes {
  * Reads an open message and counts. The descriptor is left at its end.
  * @throws TemporaryError when it cannot be read
  */
-export async function countTransferOctets(fd: number, sizeBytes: number): Promise<number> {
+export async function countTransferOctets(fd: number, sizeBytes: number, reads: FileReads): Promise<number> {
   const counter = new TransferSize();
   const piece = Buffer.allocUnsafe(Math.min(pieceBytes, sizeBytes + 1));
   for (;;) {
-    const count = await readOn(fd, piece);
+    const count = await reads.read(fd, piece);
     counter.add(piece.subarray(0, count));
     // A read that does not fill the piece has met the end of a file.
     if (count < piece.length) return counter.total;
   }
-}
-
-/** Reads where the last read ended; 0 at the end of the file. @throws TemporaryError */
-export function readOn(fd: number, piece: Buffer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.read(fd, piece, 0, piece.length, null, (error, count) => {
-      if (error === null) resolve(count);
-      else reject(fileTrouble(error));
-    });
-  });
 }
