@@ -4,8 +4,8 @@
 // line and is dropped. Lines may arrive many in a packet or one byte at a time; a command that was sent ahead is kept until it is asked for, across
 // whatever happens in between, and while nobody asks the sender is held back after `maxWaitingBytes`.
 //
-// The stream ends when the other side closes or resets, when nothing moved in either direction for `idleMs` (then the connection is cut, so that a client that
-// does not read holds nobody either), when a line grows longer than `maxLineBytes`, or when `stop` is called; `ended` says which.
+// The stream ends when the other side closes or resets, when a line grows longer than `maxLineBytes`, when `stop` is called, or when the other side does nothing for
+// `idleMs` while it is waited for: for a line, or for what was sent to be taken; then the connection is cut. `ended` says which. Time that our side takes does not count.
 
 import type { Socket } from 'node:net';
 
@@ -28,6 +28,7 @@ export class LineStream implements AsyncIterable<string> {
   #buffer: Buffer;
   /** Where the LF of the next line is; -1: not there yet. */
   #lineFeed: number;
+  #idleMs: number;
   #ended: StreamEnd | undefined;
   #wake: (() => void) | undefined;
 
@@ -37,6 +38,7 @@ export class LineStream implements AsyncIterable<string> {
     this.#buffer = options.initial ?? Buffer.alloc(0);
     this.#lineFeed = this.#buffer.indexOf(LF);
     socket.on('data', this.#onData).on('end', this.#onClose).on('close', this.#onClose).on('timeout', this.#onIdle);
+    this.#idleMs = options.idleMs;
     socket.setTimeout(options.idleMs);
     socket.resume();
   }
@@ -50,8 +52,9 @@ export class LineStream implements AsyncIterable<string> {
     return this.#lineFeed >= 0;
   }
 
-  /** Changes how long nothing may move. */
+  /** Changes how long the other side may do nothing. */
   setIdle(idleMs: number): void {
+    this.#idleMs = idleMs;
     this.#socket.setTimeout(idleMs);
   }
 
@@ -117,6 +120,8 @@ export class LineStream implements AsyncIterable<string> {
   #onClose = (): void => this.#end('closed');
 
   #onIdle = (): void => {
+    const isWaitedFor = this.#wake !== undefined || this.#socket.writableNeedDrain || this.#ended !== undefined;
+    if (!isWaitedFor) return void this.#socket.setTimeout(this.#idleMs);
     this.#end('idle');
     this.#socket.destroy();
   };

@@ -83,6 +83,17 @@ test('the end is told: closed, reset, too long, idle, stopped', async (t) => {
   assert.equal(stoppedLines.ended, 'stopped');
 });
 
+test('the time that our side takes is not the time of the other', async (t) => {
+  const { client, server } = await connection(t);
+  const lines = new LineStream(server, { ...limits, idleMs: 20 });
+  client.write('one\n');
+  assert.equal(await lines.next(), 'one');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(lines.ended, undefined);
+  assert.equal(await lines.next(), undefined);
+  assert.equal(lines.ended, 'idle');
+});
+
 test('lines that were sent before the connection was closed are given out', async (t) => {
   const { client, server } = await connection(t);
   const lines = new LineStream(server, limits);

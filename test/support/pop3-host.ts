@@ -23,6 +23,8 @@ export interface Pop3Host {
   readonly server: Pop3Server;
   /** The lines that the server logged. */
   readonly log: readonly string[];
+  /** How many connections the server has. */
+  connections(): Promise<number>;
   connect(from?: string): Promise<Pop3Client>;
   /** A client that has logged in. */
   loggedIn(user?: string): Promise<Pop3Client>;
@@ -72,6 +74,10 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
     port,
     server,
     log: lines,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        listener.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+      }),
     connect,
     maildir,
     async loggedIn(user = testUser) {

@@ -30,9 +30,9 @@ export type OpenElsewhere = (
 ) => Promise<Socket | undefined>;
 
 export interface Pop3Limits {
-  /** How long nothing may move, in milliseconds. */
+  /** How long the client may do nothing, in milliseconds. */
   readonly idleMs: number;
-  /** The same before login. */
+  /** How long it may take to log in. */
   readonly loginMs: number;
   readonly maxLineBytes: number;
   /** Commands that were refused in a row before the connection is closed. */

@@ -50,6 +50,7 @@ export class Pop3Session {
   #errors = 0;
   #isWaiting = false;
   #isDraining = false;
+  #isLate = false;
   #isOver = false;
 
   /** @param credentials of a session that began in another process: it goes on with the login */
@@ -58,14 +59,23 @@ export class Pop3Session {
     this.#client = client;
     this.#context = context;
     this.#credentials = credentials;
-    const { maxLineBytes, loginMs } = context.limits;
-    this.#lines = new LineStream(socket, { maxLineBytes, idleMs: loginMs });
+    const { maxLineBytes, idleMs } = context.limits;
+    this.#lines = new LineStream(socket, { maxLineBytes, idleMs });
     this.#output = new ReplyWriter(socket);
     this.#reply = { line: (text) => this.#answer(text), writer: this.#output, log: context.log };
   }
 
   /** Serves the client to the end of the session. */
   async run(): Promise<void> {
+    const deadline = setTimeout(() => this.#beLate(), this.#context.limits.loginMs);
+    try {
+      await this.#serve();
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async #serve(): Promise<void> {
     if (this.#credentials === undefined) this.#answer(`+OK ${this.#client.timestamp}`);
     else await this.#logIn(this.#credentials);
     while (!this.#isOver) {
@@ -85,8 +95,15 @@ export class Pop3Session {
     else if (this.#isWaiting) this.#lines.stop();
   }
 
+  /** A client that has not logged in by now will not; one whose login is being looked at is let finish. */
+  #beLate(): void {
+    this.#isLate = true;
+    if (this.#isWaiting && this.#mailbox === undefined) this.#socket.destroy();
+  }
+
   async #nextLine(): Promise<string | undefined> {
-    if (this.#isDraining && this.#mailbox === undefined && !this.#lines.hasLine) return undefined;
+    const isUnwanted = this.#isLate || (this.#isDraining && !this.#lines.hasLine);
+    if (isUnwanted && this.#mailbox === undefined) return undefined;
     this.#isWaiting = true;
     const line = await this.#lines.next();
     this.#isWaiting = false;
@@ -148,11 +165,11 @@ export class Pop3Session {
   }
 
   async #enter({ account, domain }: Extract<LoginResult, { ok: true }>): Promise<void> {
-    const { reading, uidl, limits } = this.#context;
+    const { reading, uidl } = this.#context;
     const owner = { uid: domain.uid, gid: domain.gid };
     this.#mailbox = await Mailbox.open(account.directory, owner, uidl, reading);
     if (this.#mailbox === undefined) return this.#finish('-ERR this user has no $HOME/Maildir');
-    this.#lines.setIdle(this.#isDraining ? drainingIdleMs : limits.idleMs);
+    if (this.#isDraining) this.#lines.setIdle(drainingIdleMs);
     this.#answer('+OK ');
   }
 
