@@ -6,7 +6,7 @@
 // Sizes are learned when they are asked for, a few files at a time; clients that go by UIDL alone never pay for them.
 
 import fs from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { errnoOf } from '../../errors.js';
 import type { FileReads } from '../../files/file-reads.js';
 import { fileTrouble } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
@@ -43,7 +43,6 @@ export interface OpenMessage {
 }
 
 const filesAtOnce = 4;
-const knownAtOnce = 2000;
 
 export class Mailbox {
   readonly #maildir: string;
@@ -82,7 +81,7 @@ export class Mailbox {
       await mailbox.#list(uidl);
       return mailbox;
     } catch (error) {
-      throw fileTrouble(error);
+      throw asTrouble(error);
     }
   }
 
@@ -136,7 +135,6 @@ export class Mailbox {
     let next = 0;
     const learnOn = async (): Promise<void> => {
       while (next < unknown.length && !isPointless()) {
-        if (next % knownAtOnce === knownAtOnce - 1) await nextTurn();
         await this.learnSize(unknown[next++] ?? 0);
       }
     };
@@ -187,7 +185,7 @@ export class Mailbox {
       const opened = await this.#whereabouts.with(file, (place) => fs.openSync(this.#whereabouts.pathOf(place), flags));
       return opened?.value;
     } catch (error) {
-      throw fileTrouble(error);
+      throw asTrouble(error);
     }
   }
 
@@ -204,4 +202,9 @@ export class Mailbox {
       fs.closeSync(fd);
     }
   }
+}
+
+/** What the system says is trouble with a file; anything else stays what it is. */
+function asTrouble(error: unknown): unknown {
+  return errnoOf(error) === undefined ? error : fileTrouble(error);
 }

@@ -77,33 +77,36 @@ const uidl: Command = async (mailbox, argument, reply) => {
 };
 
 /** RETR and TOP are one routine: a second number ends the message after so many lines of its body. */
-const retrieve: Command = async (mailbox, argument, { line, writer, log }) => {
+const retrieve: Command = async (mailbox, argument, reply) => {
   const message = messageOf(mailbox, argument);
-  if (typeof message === 'string') return void line(message);
+  if (typeof message === 'string') return void reply.line(message);
   const open = await mailbox.open(message.number);
-  if (open === undefined) return void line('-ERR unable to open that message');
-  line('+OK ');
+  if (open === undefined) return void reply.line('-ERR unable to open that message');
   try {
-    await send(open, new MessageEncoder(message.lines), writer);
-  } catch (error) {
-    log.warning(`pop3: a message could not be read to its end: ${describe(error)}`);
-    return 'cut';
+    return await send(open, new MessageEncoder(message.lines), reply);
   } finally {
     fs.closeSync(open.fd);
   }
-  return undefined;
 };
 
-async function send(open: OpenMessage, encoder: MessageEncoder, writer: ReplyWriter): Promise<void> {
+/** @throws TemporaryError when not even the beginning can be read */
+async function send(open: OpenMessage, encoder: MessageEncoder, { line, writer, log }: Reply): Promise<CommandResult> {
   const piece = Buffer.allocUnsafe(Math.min(pieceBytes, open.sizeBytes + 1));
-  while (!writer.isBroken) {
-    const count = await open.reads.read(open.fd, piece);
-    const chunk = piece.subarray(0, count);
-    // A read that does not fill the piece has met the end of the file.
-    if (count < piece.length) return writer.data(encoder.finish(chunk));
-    await writer.data(encoder.encode(chunk));
-    if (encoder.isComplete) return writer.data(encoder.finish(Buffer.alloc(0)));
+  let count = await open.reads.read(open.fd, piece);
+  line('+OK ');
+  // A read that does not fill the piece has met the end of the file.
+  while (count === piece.length && !encoder.isComplete) {
+    await writer.data(encoder.encode(piece));
+    if (writer.isBroken) return undefined;
+    try {
+      count = await open.reads.read(open.fd, piece);
+    } catch (error) {
+      log.warning(`pop3: a message could not be read to its end: ${describe(error)}`);
+      return 'cut';
+    }
   }
+  await writer.data(encoder.finish(piece.subarray(0, encoder.isComplete ? 0 : count)));
+  return undefined;
 }
 
 const dele: Command = (mailbox, argument, { line }) => {

@@ -81,7 +81,7 @@ function withoutRecord(list: UidList, bases: readonly string[]): string[] {
 async function enter(path: string, maildir: string, bases: readonly string[], owner: Owner): Promise<UidList> {
   const found = read(path);
   const list = found?.list ?? newList(maildir, owner);
-  const missing = withoutRecord(list, bases).sort(inOrderOfArrival);
+  const missing = inOrderOfArrival(withoutRecord(list, bases));
   if (missing.length === 0 && found !== undefined) return list;
   const mayAppend = found !== undefined && list.isSound && list.version === 3;
   let uid = mayAppend
@@ -132,11 +132,16 @@ function highestNumber(bytes: Buffer): number {
   return numbers.reduce((highest, digits) => Math.max(highest, Number(digits)), 0);
 }
 
-function inOrderOfArrival(a: string, b: string): number {
-  const [x, y] = [parseMaildirBase(a), parseMaildirBase(b)];
-  const seconds = (x.unixSeconds ?? 0) - (y.unixSeconds ?? 0);
-  if (seconds !== 0) return seconds;
-  const haveBoth = x.microseconds !== undefined && y.microseconds !== undefined;
-  const microseconds = haveBoth ? (x.microseconds ?? 0) - (y.microseconds ?? 0) : 0;
-  return microseconds || (a < b ? -1 : 1);
+/** As Dovecot orders new messages. */
+function inOrderOfArrival(bases: readonly string[]): string[] {
+  const keyed = bases.map((base) => {
+    const { unixSeconds = 0, microseconds } = parseMaildirBase(base);
+    return { base, unixSeconds, microseconds };
+  });
+  keyed.sort((a, b) => {
+    const haveBoth = a.microseconds !== undefined && b.microseconds !== undefined;
+    const microseconds = haveBoth ? (a.microseconds ?? 0) - (b.microseconds ?? 0) : 0;
+    return a.unixSeconds - b.unixSeconds || microseconds || (a.base < b.base ? -1 : 1);
+  });
+  return keyed.map(({ base }) => base);
 }

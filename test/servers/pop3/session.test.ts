@@ -169,6 +169,17 @@ test('one message that cannot be read breaks only itself', async (t) => {
   assert.equal(messageOf(await client.ask('RETR 2')), 'two\r\n\r\n');
 });
 
+test('a message that cannot be read at all is refused, and the session goes on', async (t) => {
+  const host = await pop3Host(t, { empty: true });
+  host.put('new/1.a', 'one\n');
+  const client = await host.loggedIn();
+  const file = path.join(host.maildir(), 'new/1.a');
+  rmSync(file);
+  mkdirSync(file);
+  assert.match(await client.ask('RETR 1'), /^-ERR \[SYS\/TEMP\] /);
+  assert.equal(await client.ask('NOOP'), '+OK \r\n');
+});
+
 test('beside another reader: found again when it was moved or flagged, told when it is gone', async (t) => {
   const host = await pop3Host(t, { empty: true });
   for (const [name, time] of [
