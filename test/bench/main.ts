@@ -1,7 +1,7 @@
 // Benchmarks: two programs in one run on one disk, ratios, and the processor time of all server processes beside them.
 //
-//   npm run bench                         everything, about 15 minutes (as root, with Debian's postfix, dovecot-pop3d installed)
-//   npm run bench -- --quick              a small selection, about a minute
+//   npm run bench                         everything, 15 to 20 minutes (as root, with Debian's postfix, dovecot-pop3d installed)
+//   npm run bench -- --quick              a small selection, one to two minutes
 //   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 connections
 //   --json FILE      every measurement      --rounds N  --seconds S   of each measurement
 //   --dir DIRECTORY  on the disk to measure (default: the temporary directory)      --keep  leave the files there
@@ -55,8 +55,8 @@ async function main(args: string[]): Promise<void> {
   const options: BenchmarkOptions = {
     quick: values.quick,
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
-    seconds: Number(values.seconds ?? (values.quick ? 0.8 : 2)),
-    warmUpSeconds: values.quick ? 3 : 12,
+    seconds: Number(values.seconds ?? (values.quick ? 0.8 : 1.5)),
+    warmUpSeconds: values.quick ? 3 : 10,
     profile: values.profile === undefined ? undefined : path.resolve(values.profile),
     progress: (text) => process.stderr.write(`${text}\n`),
   };

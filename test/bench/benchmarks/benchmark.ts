@@ -3,7 +3,7 @@
 import type { Workplace } from '../servers/workplace.js';
 
 export interface BenchmarkOptions {
-  /** A small selection, for a look in about a minute. */
+  /** A small selection, for a first look. */
   readonly quick: boolean;
   /** Measurements of each program and case; they take turns, so that a slow moment of the machine meets all of them. */
   readonly rounds: number;

@@ -59,7 +59,10 @@ function nextMessage<Kind extends LoadMessage['kind']>(
   kind: Kind,
 ): Promise<LoadMessage & { readonly kind: Kind }> {
   return new Promise((resolve, reject) => {
-    const ended = (): void => reject(new Error('the load process ended without a word'));
+    const ended = async (): Promise<void> => {
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      reject(new Error(`the load process ended with ${child.exitCode ?? child.signalCode} and without a word`));
+    };
     const message = (received: LoadMessage): void => {
       if (received.kind !== kind && received.kind !== 'failed') return;
       child.off('disconnect', ended);
