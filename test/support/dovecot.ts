@@ -3,11 +3,11 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { dovecotConfiguration } from './dovecot-configuration.js';
 import { programPath } from './needs.js';
+import { freePort, waitForPort } from './ports.js';
 import { newRoot, removeRoot } from './recording.js';
 
 export interface DovecotAccount {
@@ -32,36 +32,7 @@ export async function startDovecot(t: TestContext, account: DovecotAccount): Pro
   );
   const config = path.join(folder, 'dovecot.conf');
   const log = path.join(folder, 'log');
-  writeFileSync(
-    config,
-    `base_dir = ${run}
-state_dir = ${run}
-log_path = ${log}
-protocols = pop3
-listen = 127.0.0.1
-ssl = no
-first_valid_uid = 1
-mail_max_userip_connections = 0
-login_trusted_networks = 127.0.0.0/8
-disable_plaintext_auth = no
-passdb {
-  driver = passwd-file
-  args = ${users}
-}
-userdb {
-  driver = passwd-file
-  args = ${users}
-}
-service pop3-login {
-  inet_listener pop3 {
-    port = ${port}
-  }
-  inet_listener pop3s {
-    port = 0
-  }
-}
-`,
-  );
+  writeFileSync(config, dovecotConfiguration({ run, log, users, port }));
   const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', config], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   t.after(async () => {
@@ -69,28 +40,6 @@ service pop3-login {
     await ended;
     removeRoot(folder);
   });
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null) throw new Error(`dovecot has ended: ${readFileSync(log, 'latin1')}`);
-    await sleep(50);
-  }
+  await waitForPort(port, () => readFileSync(log, 'latin1'));
   return port;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

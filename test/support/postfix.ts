@@ -2,12 +2,12 @@
 // has one, is not touched.
 
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemAccounts } from '../../src/files/accounts.js';
 import { Layout } from '../../src/layout.js';
 import { programPath } from './needs.js';
+import { freePort } from './ports.js';
 import { run } from './program.js';
 import { newRoot, removeRoot } from './recording.js';
 
@@ -109,16 +109,6 @@ function masterServices(port: number): string {
     'postlog unix-dgram n - n - 1 postlogd',
   ];
   return `${services.join('\n')}\n`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0));
-    });
-  });
 }
 
 async function stopMaster(pid: number): Promise<void> {

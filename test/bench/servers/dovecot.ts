@@ -8,8 +8,10 @@
 
 import fs from 'node:fs';
 import os from 'node:os';
+import { dovecotConfiguration } from '../../support/dovecot-configuration.js';
 import { programPath } from '../../support/needs.js';
-import { freePort, mailOwner, type Started, type Workplace, waitForPort } from './workplace.js';
+import { freePort, waitForPort } from '../../support/ports.js';
+import { mailOwner, type Started, type Workplace } from './workplace.js';
 
 export const dovecotModes = ['default', 'high-performance', 'reused'] as const;
 export type DovecotMode = (typeof dovecotModes)[number];
@@ -36,9 +38,9 @@ const loginService: Record<DovecotMode, string> = {
 };
 
 const mailService: Record<DovecotMode, string> = {
-  default: '',
-  'high-performance': '',
-  reused: 'service_count = 1000',
+  default: 'process_limit = 1000',
+  'high-performance': 'process_limit = 1000',
+  reused: 'process_limit = 1000\n  service_count = 1000',
 };
 
 export async function startDovecot(
@@ -55,39 +57,8 @@ export async function startDovecot(
   const passwdFile = workplace.write(workplace.path(name, 'users'), users.join(''));
   const base = workplace.path(name, 'run');
   fs.mkdirSync(base, { recursive: true });
-  const configuration = `base_dir = ${base}
-state_dir = ${base}
-log_path = ${workplace.path(name, 'log')}
-protocols = pop3
-listen = 127.0.0.1
-ssl = no
-first_valid_uid = 1
-mail_max_userip_connections = 0
-login_trusted_networks = 127.0.0.0/8
-disable_plaintext_auth = no
-auth_mechanisms = plain
-passdb {
-  driver = passwd-file
-  args = ${passwdFile}
-}
-userdb {
-  driver = passwd-file
-  args = ${passwdFile}
-}
-service pop3-login {
-  inet_listener pop3 {
-    port = ${port}
-  }
-  inet_listener pop3s {
-    port = 0
-  }
-  ${loginService[mode]}
-}
-service pop3 {
-  process_limit = 1000
-  ${mailService[mode]}
-}
-`;
+  const places = { run: base, log: workplace.path(name, 'log'), users: passwdFile, port };
+  const configuration = dovecotConfiguration(places, loginService[mode], mailService[mode]);
   const file = workplace.write(workplace.path(name, 'dovecot.conf'), configuration);
   const { started } = workplace.start(name, programPath('dovecot') ?? '', ['-F', '-c', file]);
   await waitForPort(port, () => workplace.log(name) + fs.readFileSync(workplace.path(name, 'log'), 'latin1'));

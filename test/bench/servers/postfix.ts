@@ -9,9 +9,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programPath } from '../../support/needs.js';
+import { freePort, waitForPort } from '../../support/ports.js';
 import { makeMaildir } from './maildirs.js';
 import { accountNames, mailDomain, type SmtpServerUnderTest } from './smtp-server-under-test.js';
-import { freePort, mailOwner, type Workplace, waitForPort } from './workplace.js';
+import { mailOwner, type Workplace } from './workplace.js';
 
 export interface PostfixOptions {
   /** The domains to serve, `d0` to `dN`, each with `accountsPerDomain` accounts. */

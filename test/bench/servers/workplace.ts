@@ -3,9 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Who owns mailboxes: the numbers that the host trees of the benchmarks give to vpopmail. An ordinary user can only own its own. */
 export const mailOwner: { readonly uid: number; readonly gid: number } =
@@ -87,29 +85,4 @@ async function stopProcess(child: ChildProcess): Promise<void> {
   const late = AbortSignal.timeout(15_000);
   late.addEventListener('abort', () => child.kill('SIGKILL'));
   await ended;
-}
-
-/** A TCP port of 127.0.0.1 that is free at the moment, for programs that cannot choose one. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** Waits until a port accepts a connection. @throws Error with the log when it does not within 10 s */
-export async function waitForPort(port: number, log: () => string): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; await sleep(50)) {
-    const socket = net.connect(port, '127.0.0.1');
-    const accepted = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (accepted) return;
-  }
-  throw new Error(`port ${port} does not accept: ${log()}`);
 }
