@@ -7,8 +7,8 @@ import { PermanentError } from './errors.js';
 import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
+import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
-export type UidlForm = 'qmail' | 'dovecot' | 'courier';
 export type ServedProtocol = 'smtp' | 'pop3';
 
 export interface Settings {
@@ -60,7 +60,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     workers: parseWorkers(options.workers, isRoot),
     localName: options.localName,
     resolveClientNames: options.resolveClientNames ?? false,
-    uidl: oneOf('--uidl', options.uidl ?? 'qmail', ['qmail', 'dovecot', 'courier']),
+    uidl: parseUidl(options.uidl ?? 'qmail'),
     limits: parseLimits(options),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
@@ -111,6 +111,11 @@ function parseLimits(options: ServeOptions): ConnectionLimitSettings {
 function checkQueue(text: string): void {
   const queue = oneOf('--queue', text, ['auto', 'beside', 'instead']);
   if (queue !== 'auto') throw refuse(`--queue ${queue}`, 'the queue is not in this version; leave it at auto');
+}
+
+function parseUidl(text: string): UidlForm {
+  if (isUidlForm(text)) return text;
+  throw refuse(`--uidl ${text}`, 'choose one of qmail, dovecot, courier, or dovecot:FORMAT with its pop3_uidl_format');
 }
 
 function parseNumber(option: string, text: string | undefined, otherwise: number, least: number, most: number): number {

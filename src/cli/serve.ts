@@ -31,7 +31,10 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     .option('--workers <n>', 'session processes when started as root; 0: one process with the uid it has')
     .option('--local-name <name>', "this host's name in Received lines (tcpserver -l); control/me unless given")
     .option('--resolve-client-names', "look up clients' names, for access rules by name (tcpserver without -H)")
-    .option('--uidl <qmail|dovecot|courier>', 'whose unique ids POP3 clients know')
+    .option(
+      '--uidl <qmail|dovecot|courier>',
+      'whose unique ids POP3 clients know; dovecot:FORMAT for another pop3_uidl_format',
+    )
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)

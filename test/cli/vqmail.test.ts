@@ -39,6 +39,12 @@ const rows: readonly { reason: string; args: string[]; status: number; stdout?: 
     status: 100,
     stderr: /^vqmail: --queue beside: the queue is not in this version/,
   },
+  {
+    reason: 'unique ids that nobody gives out',
+    args: ['serve', '--uidl', 'dovecot:%x'],
+    status: 100,
+    stderr: /^vqmail: --uidl dovecot:%x: choose one of qmail, dovecot, courier, or dovecot:FORMAT/,
+  },
   { reason: "a tool's own exit code and text", args: ['tcprules'], status: 100, stderr: /^tcprules: usage: / },
 ];
 
