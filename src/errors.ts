@@ -54,12 +54,6 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Whether a thrown system error says that the path does not exist (the only case in which a default may be used). */
-export function isAbsent(error: unknown): boolean {
-  const code = errnoOf(error);
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
 /** The errno names that qmail takes for temporary (formats/qmail.md 0.3). ENOENT, EACCES and EPERM are not among them. */
 export const temporaryErrnos: ReadonlySet<string> = new Set(
   (
