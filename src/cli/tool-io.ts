@@ -8,12 +8,22 @@ import path from 'node:path';
 import { ConfigurationError, CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../errors.js';
 import type { Layout } from '../layout.js';
 import { systemErrorText } from '../mail/system-errors.js';
+import { askSecret, DescriptorLines } from './terminal.js';
 
 export interface ToolIo {
   readonly layout: Layout;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. @throws the system error */
   readAll(): Promise<Buffer>;
+  /** All of a descriptor that the caller opened, such as 3. @throws the system error, EBADF when it is not open */
+  readDescriptor(fd: number): Promise<Buffer>;
+  /** The next line of standard input without its line feed; undefined at the end. Not to be mixed with `readAll`. */
+  readLine(): Promise<string | undefined>;
+  /**
+   * Asks for a password as getpass(3) does: on the terminal without echo where there is one, else with the prompt on standard error and the next line
+   * of standard input; '' at its end.
+   */
+  askSecret(prompt: string): Promise<string>;
   /** Writes to standard output; a string is Latin-1. */
   stdout(output: string | Buffer): void;
   stderr(output: string | Buffer): void;
@@ -86,6 +96,7 @@ export function processIo(layout: Layout): ToolIo {
   const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
   // Whoever reads our output may leave early; nothing is left to do then.
   process.stdout.on('error', () => process.exit(111));
+  const lines = new DescriptorLines(0);
   const env = Object.fromEntries(
     Object.entries(process.env).map(([name, value]) => [latin1(name), latin1(value ?? '')]),
   );
@@ -93,6 +104,9 @@ export function processIo(layout: Layout): ToolIo {
     layout,
     env,
     readAll: () => readDescriptor(0),
+    readDescriptor,
+    readLine: () => lines.next(),
+    askSecret: (prompt) => askSecret(prompt, () => lines.next()),
     stdout: (output) => process.stdout.write(output, 'latin1'),
     stderr: (output) => process.stderr.write(output, 'latin1'),
     flushed: () => (process.stdout.writableNeedDrain ? drained() : Promise.resolve()),

@@ -7,6 +7,8 @@ export interface CapturedOptions {
   readonly layout: Layout;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: Buffer | string;
+  /** What other descriptors give; one that is not here is not open. */
+  readonly descriptors?: Readonly<Record<number, Buffer | string>>;
   readonly umask?: number;
   readonly workingDirectory?: string;
 }
@@ -17,6 +19,8 @@ export interface CapturedIo extends ToolIo {
 }
 
 export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...rest }: CapturedOptions): CapturedIo {
+  const lines = latin1Text(stdin).split('\n');
+  if (lines.at(-1) === '') lines.pop();
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const bytes = (output: string | Buffer): Buffer => (typeof output === 'string' ? latin1(output) : output);
@@ -26,11 +30,25 @@ export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...res
     umask,
     workingDirectory: rest.workingDirectory ?? '/',
     readAll: async () => bytes(stdin),
+    readDescriptor: async (fd) => {
+      const given = rest.descriptors?.[fd];
+      if (given === undefined) throw Object.assign(new Error('EBADF: bad file descriptor, read'), { code: 'EBADF' });
+      return bytes(given);
+    },
+    readLine: async () => lines.shift(),
+    askSecret: async (prompt) => {
+      err.push(latin1(prompt));
+      return lines.shift() ?? '';
+    },
     stdout: (output) => void out.push(bytes(output)),
     stderr: (output) => void err.push(bytes(output)),
     flushed: async () => {},
     written: () => ({ stdout: Buffer.concat(out), stderr: Buffer.concat(err) }),
   };
+}
+
+function latin1Text(input: string | Buffer): string {
+  return typeof input === 'string' ? input : input.toString('latin1');
 }
 
 function latin1(text: string): Buffer {
