@@ -12,10 +12,12 @@
 
 import fs from 'node:fs';
 import { TemporaryError } from '../errors.js';
+import { withCdb } from '../files/cdb-file.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
 import { Snapshot } from '../files/snapshot.js';
 import type { RewritingRules } from '../formats/address-rewriting.js';
+import { cdbRecords } from '../formats/cdb.js';
 import { parseLine, parseMap, parseNumber, parseSet } from '../formats/control-file.js';
 import { matchesHost } from '../formats/rcpthosts.js';
 import type { Layout } from '../layout.js';
@@ -86,6 +88,23 @@ export class Control {
     const inCdb = (find: Find): boolean => matchesHost(domain, (key) => find(key) !== undefined);
     const more = this.#databases.lookUp(this.#layout.control('morercpthosts.cdb'), inCdb, { isShared: true });
     return more?.value ?? false;
+  }
+
+  /** Whether there is a list of domains at all; without one every domain is allowed. */
+  hasRcptHosts(): boolean {
+    return this.#sets('rcpthosts').get() !== undefined || !this.#acceptsEverything();
+  }
+
+  /**
+   * The entries of rcpthosts and morercpthosts.cdb in lower case, each once; one with a dot in front stands for every domain below it. undefined where
+   * rcpthosts is absent.
+   */
+  rcptHosts(): ReadonlySet<string> | undefined {
+    const hosts = this.#sets('rcpthosts').get();
+    if (hosts === undefined) return this.#acceptsEverything() && undefined;
+    const path = this.#layout.control('morercpthosts.cdb');
+    const more = withCdb(path, (source) => Array.from(cdbRecords(source, path), ({ key }) => key.toString('latin1')));
+    return more === undefined ? hosts : new Set([...hosts, ...more.value]);
   }
 
   /** Domains delivered here without a prefix, in lower case. */
