@@ -7,11 +7,11 @@
 // Exit 0; 100 for usage; 111 when a file cannot be read or written, is corrupt, or the text is malformed.
 
 import fs from 'node:fs';
+import { CdbOutput } from '../files/cdb-output.js';
 import { bytesPath, openIfPresent, readAt } from '../files/read.js';
 import { type CdbSource, cdbFindAll, cdbRecords, makeCdb } from '../formats/cdb.js';
 import { cdbTextLine, parseCdbText } from '../formats/cdb-text.js';
 import { systemErrorText } from '../mail/system-errors.js';
-import { CdbOutput } from './cdb-output.js';
 import { argumentPath, orFail, runTool, ToolFailure, type ToolIo } from './tool-io.js';
 
 const usage = `cdb: usage: cdb dump FILE

@@ -3,10 +3,10 @@
 // On failure the old database stays in force. The mode is 0644 whatever the umask, as with qmail-newu.
 
 import { readFile } from 'node:fs/promises';
+import { CdbOutput } from '../files/cdb-output.js';
 import { bytesPath } from '../files/read.js';
 import { makeCdb } from '../formats/cdb.js';
 import { moreRcptHostsKeys } from '../formats/rcpthosts.js';
-import { CdbOutput } from './cdb-output.js';
 import { orFail, runTool, type ToolIo } from './tool-io.js';
 
 const umask = 0o033;

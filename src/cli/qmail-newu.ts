@@ -4,10 +4,10 @@
 // others' write bits (the original sets its umask to 033).
 
 import { readFile } from 'node:fs/promises';
+import { CdbOutput } from '../files/cdb-output.js';
 import { bytesPath } from '../files/read.js';
 import { makeCdb } from '../formats/cdb.js';
 import { assignRecords, parseAssign, refusedByNewu } from '../formats/users-assign.js';
-import { CdbOutput } from './cdb-output.js';
 import { orFailSilently, runTool, ToolFailure, type ToolIo } from './tool-io.js';
 
 const umask = 0o033;

@@ -7,8 +7,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { bytesPath } from '../files/read.js';
-import { syncDirectory } from '../files/sync.js';
+import { bytesPath } from './read.js';
+import { syncDirectory } from './sync.js';
 
 /** A new database that is being made. `path` is its temporary name. */
 export class CdbOutput {
