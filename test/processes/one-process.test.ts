@@ -43,3 +43,38 @@ test('SIGTERM ends idle sessions and lets a message end; SIGHUP changes nothing'
   assert.equal(await ended, 0);
   assert.equal(readdirSync(`${root}/home/vpopmail/domains/mailtest.example.jp/test/Maildir/new`).length, 1);
 });
+
+const optionRows = [
+  { options: [], why: 'vpopmail refuses for good', recipient: 'quo@shop.example.gr.jp', reply: /^552 5\.2\.2 / },
+  { options: ['--over-quota', 'defer'], why: 'soft', recipient: 'quo@shop.example.gr.jp', reply: /^452 4\.2\.2 / },
+  {
+    options: [],
+    why: 'an empty .qmail without a known default waits',
+    recipient: 'plain@shop.example.gr.jp',
+    reply: /^451 /,
+  },
+  {
+    options: ['--default-delivery', './mina/Maildir/'],
+    why: 'the default delivery is known',
+    recipient: 'plain@shop.example.gr.jp',
+    reply: /^250 ok/,
+  },
+];
+
+for (const { options, why, recipient, reply } of optionRows) {
+  test(`${why}: ${options.join(' ') || 'no option'}`, async (t) => {
+    const { server } = await startSampleHost(t, ['--workers', '0', ...options], (tree) => {
+      const owner = { type: 'file', mode: '0600', uid: 6020, gid: 6020 } as const;
+      const shop = '/home/vpopmail/domains/shop.example.gr.jp';
+      tree[`${shop}/quo/Maildir/maildirsize`] = { ...owner, text: '2000S,5C\n1990 5\n' };
+      tree[`${shop}/quo/Maildir/cur/1290000000.1.host,S=1990:2,S`] = { ...owner, text: `x\n`.repeat(995) };
+      for (const name of '1234')
+        tree[`${shop}/quo/Maildir/cur/129000000${name}.2.host,S=0:2,S`] = { ...owner, text: '' };
+      tree[`${shop}/.qmail-plain`] = { ...owner, text: '' };
+    });
+    const client = await TextClient.open(server.ports.smtp);
+    for (const line of ['HELO me', 'MAIL FROM:<>']) await client.ask(line);
+    assert.match(await client.ask(`RCPT TO:<${recipient}>`), reply);
+    client.destroy();
+  });
+}
