@@ -5,16 +5,18 @@
 //
 // As root with workers the sessions run in children (processes/supervisor.ts); otherwise this process does everything with the uid that it has.
 
-import { describe } from './errors.js';
+import { ConfigurationError, describe } from './errors.js';
+import { SystemAccounts } from './files/accounts.js';
 import { readIfPresent } from './files/read.js';
 import { ucspiAddress } from './formats/ucspi-address.js';
 import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
+import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
-import type { Settings } from './settings.js';
+import type { ServedAddress, Settings } from './settings.js';
 import { type Host, openHost } from './stores/host.js';
 
 export interface Daemon {
@@ -31,6 +33,7 @@ export interface Daemon {
 /** Who has the sessions: this process or its children. */
 interface Sessions {
   readonly begin: BeginSession;
+  listening(addresses: readonly ServedAddress[]): void;
   drain(ms: number): Promise<void>;
   kill(): void;
 }
@@ -44,12 +47,13 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     limits: settings.limits,
     log,
     begin: sessions.begin,
-    isExempt: (protocol, address) => protocol === 'smtp' && mayRelay(host, address),
+    isExempt: (protocol, address) => protocol !== 'pop3' && mayRelay(host, address),
   });
-  const listeners = await openListeners(settings.listen, reception).catch(async (error: unknown) => {
+  const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
     await sessions.drain(0);
     throw error;
   });
+  sessions.listening(listeners.map(({ address }) => address as ServedAddress));
   return {
     listening: listeners.map(({ address }) => formatListenAddress(address)),
     tryControls: () => tryControls(host, log),
@@ -74,6 +78,7 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
       socket.once('close', ended);
       service.handle(socket, protocol);
     },
+    listening: (addresses) => service.listening(addresses),
     drain: (ms) => service.drain(ms),
     kill() {},
   };
@@ -90,9 +95,22 @@ async function inChildren(settings: Settings, host: Host, log: Log): Promise<Ses
   }
   return {
     begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
+    listening: (addresses) => supervisor.listening(addresses),
     drain: (ms) => supervisor.drain(ms),
     kill: () => supervisor.kill(),
   };
+}
+
+/** The owner of a unix socket by name: of this machine, whose Postfix opens it, even where the host's tree has accounts of its own. */
+function ownerOf({ user, group }: SocketAccess): SocketOwner {
+  const accounts = new SystemAccounts(new Layout());
+  const uid = user === undefined ? undefined : accounts.user(user)?.uid;
+  const gid = group === undefined ? undefined : accounts.group(group)?.gid;
+  if (user !== undefined && uid === undefined)
+    throw new ConfigurationError('--listen', undefined, `this machine has no user ${user}`);
+  if (group !== undefined && gid === undefined)
+    throw new ConfigurationError('--listen', undefined, `this machine has no group ${group}`);
+  return { uid, gid };
 }
 
 /** A client that may relay is a front end of this host's own, and may have as many connections as it likes. */

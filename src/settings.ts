@@ -9,7 +9,8 @@ import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } 
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
-export type ServedProtocol = 'smtp' | 'pop3';
+export type OverQuotaChoice = 'refuse' | 'defer';
+export type ServedProtocol = 'smtp' | 'pop3' | 'postmap';
 
 export interface Settings {
   readonly layout: LayoutOptions;
@@ -21,6 +22,12 @@ export interface Settings {
   /** Whether clients' names are looked up in DNS, as tcpserver does without -H. */
   readonly resolveClientNames: boolean;
   readonly uidl: UidlForm;
+  /** What a message is told that does not fit into the recipient's quota: for good, as vpopmail is built by default, or for now. */
+  readonly whenOverQuota: OverQuotaChoice;
+  /** What an empty .qmail means, as qmail-start's argument; undefined: control/defaultdelivery. */
+  readonly defaultDelivery: string | undefined;
+  /** What the map `transport` of the postmap listener gives; undefined: the first smtp listener (`nextHopTo`). */
+  readonly postmapTransport: string | undefined;
   readonly limits: ConnectionLimitSettings;
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
@@ -38,13 +45,16 @@ export interface ServeOptions {
   readonly localName?: string;
   readonly resolveClientNames?: boolean;
   readonly uidl?: string;
+  readonly overQuota?: string;
+  readonly defaultDelivery?: string;
+  readonly postmapTransport?: string;
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
   readonly unlimited?: readonly string[];
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'submission smtps pop3s imap imaps lmtp qmqp auth postmap admin metrics'.split(' ');
+const laterProtocols = 'submission smtps pop3s imap imaps lmtp qmqp auth admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -61,19 +71,42 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     localName: options.localName,
     resolveClientNames: options.resolveClientNames ?? false,
     uidl: parseUidl(options.uidl ?? 'qmail'),
+    whenOverQuota: oneOf('--over-quota', options.overQuota ?? 'refuse', ['refuse', 'defer']),
+    defaultDelivery: options.defaultDelivery,
+    postmapTransport: parseTransport(options.postmapTransport),
     limits: parseLimits(options),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
 }
 
+/** The mode of a unix socket that none was asked for: what anybody may ask is for all. */
+const openToAll = 0o666;
+
 function parseServed(text: string): ServedAddress {
-  const { protocol, at } = parseListenAddress(text);
+  const { protocol, at, access } = parseListenAddress(text);
   if (laterProtocols.includes(protocol))
-    throw refuse(`--listen ${text}`, `${protocol} is not in this version; smtp and pop3 are`);
-  if (protocol !== 'smtp' && protocol !== 'pop3')
-    throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; smtp and pop3 are served`);
-  if ('path' in at) throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
-  return { protocol, at };
+    throw refuse(`--listen ${text}`, `${protocol} is not in this version; smtp, pop3 and postmap are`);
+  if (protocol !== 'smtp' && protocol !== 'pop3' && protocol !== 'postmap')
+    throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; smtp, pop3 and postmap are served`);
+  if ('host' in at) return { protocol, at };
+  if (protocol !== 'postmap') throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
+  return { protocol, at, access: { mode: openToAll, ...access } };
+}
+
+/** A next hop as Postfix's transport(5) has it: `smtp:[127.0.0.1]:10025`, `lmtp:unix:/run/lmtp`. */
+function parseTransport(text: string | undefined): string | undefined {
+  if (text === undefined || /^[!-9;-~]*:[!-~]*$/.test(text)) return text;
+  throw refuse(`--postmap-transport ${text}`, 'write it as Postfix does, such as smtp:[127.0.0.1]:10025');
+}
+
+/** Where a Postfix on this machine sends what an SMTP listener is to get; undefined when none of them has a port yet. */
+export function nextHopTo(listeners: readonly ServedAddress[]): string | undefined {
+  for (const { protocol, at } of listeners) {
+    if (protocol !== 'smtp' || !('port' in at) || at.port === 0) continue;
+    const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
+    return `smtp:[${host}]:${at.port}`;
+  }
+  return undefined;
 }
 
 function parseWorkers(text: string | undefined, isRoot: boolean): number {

@@ -26,7 +26,11 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
 function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
   const collect = (value: string, before: string[] = []): string[] => [...before, value];
   const command = new Command('vqmail serve')
-    .option('--listen <PROTO=ADDRESS:PORT>', 'where to listen; once for each place (smtp, pop3)', collect)
+    .option(
+      '--listen <PROTO=ADDRESS:PORT>',
+      'where to listen; once for each place (smtp, pop3, postmap); postmap=unix:PATH[,mode=0660][,group=NAME]',
+      collect,
+    )
     .option('--queue <auto|beside|instead>', 'the queue is not in this version; auto')
     .option('--workers <n>', 'session processes when started as root; 0: one process with the uid it has')
     .option('--local-name <name>', "this host's name in Received lines (tcpserver -l); control/me unless given")
@@ -34,6 +38,18 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     .option(
       '--uidl <qmail|dovecot|courier>',
       'whose unique ids POP3 clients know; dovecot:FORMAT for another pop3_uidl_format',
+    )
+    .option(
+      '--over-quota <refuse|defer>',
+      'what a message is told that does not fit: 552 for good, or 452 for now; refuse',
+    )
+    .option(
+      '--default-delivery <lines>',
+      "what an empty .qmail means, as qmail-start's argument; control/defaultdelivery unless given",
+    )
+    .option(
+      '--postmap-transport <next hop>',
+      'what Postfix is told to send our mail to; smtp:[127.0.0.1]:PORT of the first smtp listener unless given',
     )
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')

@@ -29,12 +29,15 @@ export interface LocalRecipient {
   readonly domain: string;
 }
 
+/** What the question needs of a way. */
+type Where = Pick<Way, 'host' | 'explain'>;
+
 /** qmail-getpw looks up no longer names. */
 const longestUser = 31;
 
 /** @throws TemporaryError or CorruptFileError when it cannot be told */
 export function assign(
-  way: Way,
+  way: Where,
   local: string,
   address: { readonly address: string; readonly domain: string },
 ): LocalRecipient | Outcome {
@@ -63,7 +66,7 @@ export function withoutFinalSlash(directory: string): string {
 }
 
 function systemUser(
-  way: Way,
+  way: Where,
   local: string,
   address: { readonly address: string; readonly domain: string },
 ): LocalRecipient | Outcome {
@@ -84,7 +87,7 @@ function systemUser(
 }
 
 function homeOf(
-  way: Way,
+  way: Where,
   user: SystemUser,
   rest: Pick<LocalRecipient, 'dash' | 'extension' | 'address' | 'domain'>,
 ): LocalRecipient {
@@ -93,7 +96,7 @@ function homeOf(
 }
 
 /** @throws TemporaryError when a home cannot be looked at for a reason that may pass */
-function ownsItsHome(way: Way, user: SystemUser): boolean {
+function ownsItsHome(way: Where, user: SystemUser): boolean {
   if (user.uid === 0) return false;
   try {
     const home = fs.statSync(bytesPath(way.host.layout.disk(user.home)), { throwIfNoEntry: false });

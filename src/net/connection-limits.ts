@@ -3,7 +3,7 @@
 //
 // An address is counted in the form in which its owner holds it: IPv4 by itself (also when it comes mapped into IPv6), IPv6 by its /64, since one customer
 // has at least that. Addresses in `unlimited` (loopback unless told otherwise: a front end on the same host brings everybody's mail from there) are held to
-// the limit in all alone.
+// the limit in all alone, and so are the clients of a unix socket, which have no address.
 
 import net from 'node:net';
 
@@ -72,6 +72,7 @@ export class ConnectionLimits {
   }
 
   #isUnlimited(address: string): boolean {
+    if (!net.isIP(address)) return true;
     return this.#unlimited.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 }

@@ -1,17 +1,20 @@
 // Where the server listens: `PROTO=ADDRESS:PORT`, one for each --listen, and the sockets that come of it.
 //
-//   smtp=0.0.0.0:25   pop3=127.0.0.1:10110   smtp=[::1]:10025   pop3=*:110   smtp=127.0.0.1:0   lmtp=unix:/run/lmtp
+//   smtp=0.0.0.0:25   pop3=127.0.0.1:10110   smtp=[::1]:10025   pop3=*:110   smtp=127.0.0.1:0   lmtp=unix:/run/lmtp,mode=0660,group=postfix
 //
 // Port 0 picks a free port, which the ready line reports. `*` is 0.0.0.0. `[::]` takes IPv4 clients too (mapped addresses), unless another listener has the
 // same port in IPv4. A socket is handed on unread: whoever takes it resumes it.
 
 import net from 'node:net';
 import { ConfigurationError, errnoOf, PermanentError } from '../errors.js';
+import { listenAtPath, makeRoom, parseSocketPlace, type SocketAccess, type SocketOwner } from './unix-socket.js';
 
 /** One place to listen at. */
 export interface ListenAddress {
   readonly protocol: string;
   readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
+  /** Of a unix socket. */
+  readonly access?: SocketAccess;
 }
 
 /** @throws PermanentError with a text for the command line */
@@ -21,8 +24,12 @@ export function parseListenAddress(text: string): ListenAddress {
   const [, protocol, place] = /^([a-z0-9]+)=(.+)$/.exec(text) ?? [];
   if (protocol === undefined || place === undefined) throw refuse('PROTO=ADDRESS:PORT is needed');
   if (place.startsWith('unix:')) {
-    if (place.length === 5) throw refuse('a path is needed after unix:');
-    return { protocol, at: { path: place.slice(5) } };
+    try {
+      const { path, access } = parseSocketPlace(place.slice(5));
+      return { protocol, at: { path }, access };
+    } catch (error) {
+      throw refuse(error instanceof Error ? error.message : String(error));
+    }
   }
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(place) ?? [];
   if (port === undefined) throw refuse('ADDRESS:PORT is needed, an IPv6 address in [ ]');
@@ -53,34 +60,64 @@ export interface Receiver {
   trouble(error: Error, listener: ListenAddress): void;
 }
 
-/**
- * Opens a listener.
- * @param ipv6Only whether an IPv6 wildcard leaves IPv4 clients to another listener
- * @throws ConfigurationError when the address cannot be had
- */
-export function openListener(wanted: ListenAddress, receiver: Receiver, ipv6Only = false): Promise<Listener> {
-  const { protocol, at } = wanted;
+/** How a listener is opened. */
+export interface OpenOptions {
+  /** Whether an IPv6 wildcard leaves IPv4 clients to another listener. */
+  readonly ipv6Only?: boolean;
+  /** Looks the user and group of a unix socket up. @throws ConfigurationError when there is none of that name */
+  readonly ownerOf?: (access: SocketAccess) => SocketOwner;
+}
+
+/** The mode of a unix socket that none was asked for. */
+const defaultMode = 0o600;
+
+/** Opens a listener. @throws ConfigurationError when the address cannot be had */
+export async function openListener(
+  wanted: ListenAddress,
+  receiver: Receiver,
+  options: OpenOptions = {},
+): Promise<Listener> {
   const server = net.createServer({ pauseOnConnect: true, noDelay: true });
+  try {
+    if ('path' in wanted.at) await makeRoom(wanted.at.path);
+    await listen(server, wanted, options);
+  } catch (error) {
+    server.close();
+    throw error instanceof ConfigurationError ? error : cannotListen(wanted, error);
+  }
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+  const address = 'path' in wanted.at ? wanted : { ...wanted, at: { host: wanted.at.host, port } };
+  server.on('connection', (socket) => receiver.take(socket, address));
+  server.on('error', (error) => receiver.trouble(error, address));
+  return { address, close: () => server.close() };
+}
+
+function listen(server: net.Server, { at, access = {} }: ListenAddress, options: OpenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: Error): void => reject(cannotListen(wanted, error));
-    server.once('error', refuse);
-    // The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn).
-    server.listen({ ...at, backlog: 4096, ipv6Only }, () => {
-      const bound = server.address();
-      const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-      const address = 'path' in at ? wanted : { protocol, at: { host: at.host, port } };
-      server.on('connection', (socket) => receiver.take(socket, address));
-      server.removeListener('error', refuse).on('error', (error) => receiver.trouble(error, address));
-      resolve({ address, close: () => server.close() });
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.removeListener('error', reject);
+      resolve();
     });
+    if ('path' in at) listenAtPath(server, at, access.mode ?? defaultMode, options.ownerOf?.(access) ?? {});
+    // The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn).
+    else server.listen({ ...at, backlog: 4096, ipv6Only: options.ipv6Only ?? false });
   });
 }
 
 /** Opens all, in order, or none. */
-export async function openListeners(wanted: readonly ListenAddress[], receiver: Receiver): Promise<Listener[]> {
+export async function openListeners(
+  wanted: readonly ListenAddress[],
+  receiver: Receiver,
+  options: OpenOptions = {},
+): Promise<Listener[]> {
   const open: Listener[] = [];
   try {
-    for (const address of wanted) open.push(await openListener(address, receiver, sharesPortWithIpv4(address, wanted)));
+    for (const address of wanted) {
+      const ipv6Only = sharesPortWithIpv4(address, wanted);
+      open.push(await openListener(address, receiver, { ...options, ipv6Only }));
+    }
     return open;
   } catch (error) {
     for (const listener of open) listener.close();
@@ -94,12 +131,17 @@ function sharesPortWithIpv4({ at }: ListenAddress, all: readonly ListenAddress[]
   );
 }
 
-function cannotListen(address: ListenAddress, error: Error): ConfigurationError {
+function cannotListen(address: ListenAddress, error: unknown): ConfigurationError {
+  const isSocket = 'path' in address.at;
   const hints: Record<string, string> = {
-    EADDRINUSE: 'another program listens there already; stop it or choose another port',
-    EACCES: 'ports below 1024 need root; start as root or choose a higher port',
+    EADDRINUSE: `another program listens there already; stop it or choose another ${isSocket ? 'path' : 'port'}`,
+    EACCES: isSocket
+      ? 'this user may not make a socket there; choose another directory'
+      : 'ports below 1024 need root; start as root or choose a higher port',
+    EPERM: 'this user may not give a socket to another user or group; start as root',
     EADDRNOTAVAIL: 'this machine does not have that address',
+    ENOENT: 'its directory is missing, and the one above too; make it',
   };
-  const why = hints[errnoOf(error) ?? ''] ?? error.message;
+  const why = hints[errnoOf(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
   return new ConfigurationError(`--listen ${formatListenAddress(address)}`, undefined, `cannot listen: ${why}`, error);
 }

@@ -3,6 +3,7 @@
 //   supervisor                                  child
 //   begin {settings, owner, socket?}       ->   becomes that owner, opens the host
 //                                          <-   ready
+//   listening {addresses}                  ->   where the daemon listens, with the ports that were picked
 //   session {id, protocol} + socket        ->   serves it
 //                                          <-   closed {ids}
 //                                          <-   need-agent {request, owner}     a domain of another uid
@@ -13,7 +14,7 @@
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
-import type { ServedProtocol, Settings } from '../settings.js';
+import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { Ids } from './ownership.js';
 
 /** The unix socket at which an agent listens: made while it is still root, for the session workers' uid alone. */
@@ -34,6 +35,7 @@ export interface Begin {
 
 export type ToChild =
   | Begin
+  | { readonly type: 'listening'; readonly addresses: readonly ServedAddress[] }
   | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
   | { readonly type: 'drain'; readonly ms: number };

@@ -14,6 +14,7 @@ import {
   plainAddress,
 } from '../net/connection-limits.js';
 import type { ListenAddress, Receiver } from '../net/listener.js';
+import { encodeNetstring } from '../protocols/netstring.js';
 import type { ServedProtocol } from '../settings.js';
 
 /** Takes a connection that may have a session; `ended` is called once when it is over. */
@@ -55,7 +56,7 @@ export class Reception implements Receiver {
   }
 
   take(socket: Socket, listener: ListenAddress): void {
-    const address = socket.remoteAddress;
+    const address = 'path' in listener.at ? 'unix' : socket.remoteAddress;
     const protocol = listener.protocol as ServedProtocol;
     socket.on('error', () => {});
     // A client that is gone again already has no address.
@@ -123,9 +124,15 @@ export class Reception implements Receiver {
   }
 }
 
+const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buffer>> = {
+  smtp: (text) => `421 ${text} (#4.3.2)\r\n`,
+  pop3: (text) => `-ERR ${text}\r\n`,
+  postmap: (text) => encodeNetstring(`TEMP ${text}`),
+};
+
 /** Ends a connection with the protocol's word for "not now". Nothing is read; a client that does not take the line is cut off. */
 export function turnAway(socket: Socket, protocol: ServedProtocol, text: string): void {
   const timer = setTimeout(() => socket.destroy(), refusalMs);
   socket.once('close', () => clearTimeout(timer));
-  socket.end(protocol === 'smtp' ? `421 ${text} (#4.3.2)\r\n` : `-ERR ${text}\r\n`, () => socket.destroySoon());
+  socket.end(lastWords[protocol](text), () => socket.destroySoon());
 }

@@ -8,8 +8,9 @@ import { createDelivery } from '../delivery/local-delivery.js';
 import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
+import { createPostmapServer } from '../servers/postmap/server.js';
 import { createSmtpServer } from '../servers/smtp/server.js';
-import type { ServedProtocol, Settings } from '../settings.js';
+import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
@@ -18,6 +19,8 @@ export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  /** Is told where the daemon listens, with the ports that were picked. */
+  listening(addresses: readonly ServedAddress[]): void;
   /** Takes over an accepted socket of which nothing has been read. */
   handle(socket: Socket, protocol: ServedProtocol): void;
   /** Begins no session any more and resolves when the last one has ended, at the latest after `ms`. */
@@ -30,7 +33,7 @@ export interface Service {
  */
 export function startService(settings: Settings, log: Log, agents?: Agents): Service {
   const host = openHost(new Layout(settings.layout), log, { repairIndexes: true });
-  const local = createDelivery(host);
+  const local = createDelivery(host, settings);
   const delivery = agents === undefined ? local : deliveryByOwner(local, agents);
   const smtp = createSmtpServer({
     host,
@@ -46,20 +49,28 @@ export function startService(settings: Settings, log: Log, agents?: Agents): Ser
     uidl: settings.uidl,
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
+  let listeners = settings.listen;
+  const postmap = createPostmapServer({
+    host,
+    delivery,
+    log,
+    nextHop: () => settings.postmapTransport ?? nextHopTo(listeners),
+  });
+  const servers = { smtp, pop3, postmap };
   return {
     host,
     delivery,
     pop3,
-    handle(socket, protocol) {
-      if (protocol === 'smtp') smtp.handle(socket);
-      else pop3.handle(socket);
+    listening(addresses) {
+      listeners = addresses;
     },
+    handle: (socket, protocol) => servers[protocol].handle(socket),
     async drain(ms) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, ms);
       });
-      await Promise.race([Promise.all([smtp.drain(), pop3.drain()]), late]);
+      await Promise.race([Promise.all(Object.values(servers).map((server) => server.drain())), late]);
       clearTimeout(timer);
     },
   };

@@ -6,7 +6,7 @@
 
 import type { Socket } from 'node:net';
 import type { Log } from '../log.js';
-import type { ServedProtocol, Settings } from '../settings.js';
+import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import { AgentPool } from './agent-pool.js';
 import { sessionOwner } from './ownership.js';
@@ -27,6 +27,11 @@ export class Supervisor {
   /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
   start(): Promise<void> {
     return this.#workers.start();
+  }
+
+  /** Tells all workers, of now and later, where the daemon listens. */
+  listening(addresses: readonly ServedAddress[]): void {
+    this.#workers.listening(addresses);
   }
 
   /** Hands an accepted socket to a worker. `ended` is called once, when its session is over or its worker has died. */

@@ -5,7 +5,7 @@
 
 import type { Socket } from 'node:net';
 import type { Log } from '../log.js';
-import type { ServedProtocol, Settings } from '../settings.js';
+import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import { Child } from './child.js';
 import type { FromChild, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
@@ -47,6 +47,7 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers = new Set<Worker>();
   readonly #waiting: Connection[] = [];
+  #listening: readonly ServedAddress[] | undefined;
   #lastId = 0;
   #pauseMs = firstPauseMs;
   #isDraining = false;
@@ -63,6 +64,12 @@ export class WorkerPool {
     });
     for (let n = 0; n < this.#options.settings.workers; n++) this.#startWorker();
     await started;
+  }
+
+  /** Tells all workers, of now and later, where the daemon listens. */
+  listening(addresses: readonly ServedAddress[]): void {
+    this.#listening = addresses;
+    for (const { child } of this.#workers) child.send({ type: 'listening', addresses });
   }
 
   /** Has a session for a connection. `ended` is called once when it is over, its worker has died, or there is none. */
@@ -98,7 +105,11 @@ export class WorkerPool {
 
   #startWorker(): void {
     const { settings, owner } = this.#options;
-    const begin: ToChild = { type: 'begin', settings, owner };
+    const begin: ToChild = {
+      type: 'begin',
+      settings: { ...settings, listen: this.#listening ?? settings.listen },
+      owner,
+    };
     const worker: Worker = {
       child: new Child('session', begin, {
         hear: (message) => this.#hear(worker, message),
