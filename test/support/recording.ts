@@ -79,6 +79,8 @@ export interface Step {
   readonly queued?: readonly Readonly<Record<string, RecordedBytes>>[];
   readonly changed?: Readonly<Record<string, Entry | null>>;
   readonly moved?: Readonly<Record<string, string>>;
+  /** Files that are another inode than before the step. */
+  readonly replaced?: readonly string[];
 }
 
 export interface Recording {
@@ -86,6 +88,9 @@ export interface Recording {
   readonly about: string;
   readonly before: Readonly<Record<string, Entry>>;
   readonly steps: readonly Step[];
+  /** The directories that were looked at, and regular expressions of paths that were left out. */
+  readonly watch?: readonly string[];
+  readonly skip?: readonly string[];
   /** Of `tcprules/` only. */
   readonly rules?: RecordedBytes;
 }
@@ -166,7 +171,8 @@ export function applyChanged(step: Step, root: string): void {
   }
 }
 
-function put(file: string, entry: Entry): void {
+/** Makes one path as the entry says, with what is missing above it. */
+export function put(file: string, entry: Entry): void {
   mkdirSync(path.dirname(file), { recursive: true });
   const link = entry.target ?? entry.link;
   const hasContent = entry.text !== undefined || entry.base64 !== undefined || entry.gzip_base64 !== undefined;
@@ -196,13 +202,17 @@ export type Picture = ReadonlyMap<string, Entry>;
 
 const watched = ['/var/qmail/control', '/var/qmail/users', '/var/qmail/alias', '/home', '/etc/tcp', '/srv'];
 
-/** Looks at the recorded parts of the tree below `root`. */
-export function pictureOf(root: string, directories: readonly string[] = watched): Picture {
+/** Looks at the recorded parts of the tree below `root`, without the paths that `skip` matches and what is below them. */
+export function pictureOf(
+  root: string,
+  directories: readonly string[] = watched,
+  skip: readonly RegExp[] = [],
+): Picture {
   const picture = new Map<string, Entry>();
   const visit = (hostPath: string): void => {
     const file = path.join(root, hostPath);
     const stat = lstatSync(file, { throwIfNoEntry: false });
-    if (stat === undefined) return;
+    if (stat === undefined || skip.some((left) => left.test(hostPath))) return;
     const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0');
     const owner = { mode, uid: stat.uid, gid: stat.gid };
     if (stat.isDirectory()) {

@@ -1,0 +1,17 @@
+// What our tools do otherwise than the recorded originals, on purpose: one list, each entry with its reason, most of them in the design's words. A difference that is not
+// here fails the replay, and so does an entry that no longer differs.
+
+/** One reason and where it shows. */
+export interface DeliberateDifference {
+  readonly why: string;
+  /** `RECORDING STEP WHAT`, steps counted from 1, WHAT as replay.ts names it. */
+  readonly at: readonly string[];
+}
+
+export const deliberateDifferences: readonly DeliberateDifference[] = [];
+
+/** Recordings that are not replayed, with the reason. */
+export const notReplayed: Readonly<Record<string, string>> = {
+  'v561-adddomain-adduser': 'a newer version of the original with other defaults',
+  'v561-login': 'a newer version of the original with other defaults',
+};

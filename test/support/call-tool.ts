@@ -1,0 +1,33 @@
+// Calls a command-line tool of ours within this process, as `vqmail NAME ARGUMENTS...` would be run on the host below a root.
+
+import { commands } from '../../src/cli/commands.js';
+import { Layout } from '../../src/layout.js';
+import { capturedIo } from './captured-io.js';
+
+export interface ToolCall {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Buffer | string;
+}
+
+/** `exit` is what a shell sees; texts are Latin-1. */
+export interface CalledTool {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @param argv the tool's name and its arguments, Latin-1 */
+export async function callTool(
+  root: string,
+  argv: readonly string[],
+  { env, stdin }: ToolCall = {},
+): Promise<CalledTool> {
+  const [name = '', ...args] = argv;
+  const command = commands[name];
+  if (command === undefined) throw new Error(`there is no tool ${name}`);
+  const tool = await command.load();
+  const io = capturedIo({ layout: new Layout({ root }), ...(env && { env }), ...(stdin !== undefined && { stdin }) });
+  const status = await tool(args, io);
+  const { stdout, stderr } = io.written();
+  return { exit: status & 255, stdout: stdout.toString('latin1'), stderr: stderr.toString('latin1') };
+}
