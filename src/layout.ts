@@ -93,6 +93,13 @@ export const domainFiles = {
     path.join(directory, name),
 };
 
+/** Files of a directory (a disk path) that says into which of its sub-directories the next user or domain goes. */
+export const dirControlFiles = {
+  state: (directory: string): string => path.join(directory, '.dir-control'),
+  free: (directory: string): string => path.join(directory, '.dir_control_free'),
+  freeLock: (directory: string): string => path.join(directory, '.dir_control_free.lock'),
+};
+
 /** Files of one account's directory (a disk path). */
 export const accountFiles = {
   maildir: (directory: string): string => path.join(directory, 'Maildir'),

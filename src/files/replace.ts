@@ -8,8 +8,8 @@
 // A failure (full disk) removes the temporary file and leaves the old one. Whoever changes several files together prepares all of them before it
 // commits the first. Locks are the caller's.
 
-import { constants } from 'node:fs';
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { constants, renameSync } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import nodePath from 'node:path';
 import { giveTo } from './owner.js';
 import { bytesPath, fileTrouble } from './read.js';
@@ -25,7 +25,10 @@ export interface ReplaceOptions {
 
 /** A new version that lies beside the file, written and synced. Exactly one of the two is to be called. */
 export interface Replacement {
-  /** Renames it over the file. The directory is not synced yet. @throws TemporaryError, and the old file stays */
+  /**
+   * Renames it over the file, before it returns, so that several done in a row follow each other at once. The directory is not synced yet. @throws TemporaryError, and
+   * the old file stays
+   */
   commit(): Promise<void>;
   /** Removes it. Does not throw. */
   abandon(): Promise<void>;
@@ -56,7 +59,7 @@ export async function prepareReplacement(
   }
   const commit = async (): Promise<void> => {
     try {
-      await rename(temporary, bytesPath(path));
+      renameSync(temporary, bytesPath(path));
     } catch (error) {
       await abandon();
       throw fileTrouble(error);

@@ -50,6 +50,43 @@ export function parseDirControl(bytes: Buffer): DirControl | undefined {
   return { curUsers: BigInt(curUsers), levelCur: Number(levelCur), levelMax: Number(levelMax), ...rows, theDir };
 }
 
+/**
+ * What vpopmail makes of any file: a missing line reads as the one before it, text as 0. The values are those after its reading (`asVpopmailReads`); a
+ * directory that is no plain name below this one is not believed.
+ */
+export function readDirControlLoosely(bytes: Buffer): DirControl {
+  const lines = bytes.toString('latin1').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  let last = '';
+  const line = (index: number): string => {
+    last = lines[index] ?? last;
+    return last;
+  };
+  const number = (text: string): bigint => BigInt(/^\s*([0-9]{1,20})/.exec(text)?.[1] ?? 0);
+  const row = (text: string): Levels => {
+    const [first = 0, second = 0] = [...text.matchAll(/[0-9]{1,9}/g)].map(Number);
+    return [first, second, second];
+  };
+  const curUsers = BigInt.asUintN(64, number(line(0)));
+  const [levelCur, levelMax] = [Number(number(line(1))), Number(number(line(2)))];
+  const [levelStart, levelEnd, levelMod, levelIndex] = [row(line(3)), row(line(4)), row(line(5)), row(line(6))];
+  const eighth = line(7);
+  const named = lines[8] === undefined || lines[8] === '' ? eighth : lines[8];
+  const theDir = isPlainDirectory(named) ? named : '';
+  return { curUsers, levelCur, levelMax, levelStart, levelEnd, levelMod, levelIndex, theDir };
+}
+
+/** One more: the count, and at every hundredth the next directory. */
+export function withOneMore(state: DirControl): DirControl {
+  const counted = { ...state, curUsers: BigInt.asUintN(64, state.curUsers + 1n) };
+  return counted.curUsers % usersInDirectory === 0n ? { ...counted, ...nextDirectory(state) } : counted;
+}
+
+/** One less: the directory never moves back, and below 0 the count wraps. */
+export function withOneLess(state: DirControl): DirControl {
+  return { ...state, curUsers: BigInt.asUintN(64, state.curUsers - 1n) };
+}
+
 /** The file as vpopmail writes it. The mirror of `parseDirControl` for files of eight lines. */
 export function serializeDirControl(state: DirControl): Buffer {
   const { curUsers, levelCur, levelMax, levelStart, levelEnd, levelMod, levelIndex, theDir } = state;
@@ -67,6 +104,46 @@ export function asVpopmailReads(state: DirControl): DirControl {
     levelMod: copied(state.levelMod),
     levelIndex: copied(state.levelIndex),
   };
+}
+
+const usersInDirectory = 100n;
+const directoryNames = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const levels = 3;
+
+/**
+ * The directory after this one: none, `0` to `z`, `0/0` to `z/z`, then three levels. vpopmail's own third level takes up two-level directories again, an effect of its
+ * reader; here it is a third one. A state that does not hold together begins anew.
+ */
+function nextDirectory(state: DirControl): Pick<DirControl, 'theDir' | 'levelCur' | 'levelIndex'> {
+  const indexes = state.theDir
+    .split('/')
+    .filter((name) => name !== '')
+    .map((name) => (name.length === 1 ? directoryNames.indexOf(name) : -1));
+  if (indexes.includes(-1) || indexes.length > levels) indexes.length = 0;
+  else if (indexes.length > 0) increment(indexes);
+  if (indexes.length === 0) indexes.push(0);
+  const [first, second, third] = indexes;
+  return {
+    theDir: indexes.map((index) => directoryNames.charAt(index)).join('/'),
+    levelCur: indexes.length - 1,
+    levelIndex: [first ?? 0, second ?? state.levelIndex[1], third ?? state.levelIndex[2]],
+  };
+}
+
+/** Counts up in digits of 62; all at their end make one digit more, as long as there may be more. */
+function increment(indexes: number[]): void {
+  for (let level = indexes.length - 1; level >= 0; level--) {
+    const index = (indexes[level] ?? 0) + 1;
+    indexes[level] = index % directoryNames.length;
+    if (index < directoryNames.length) return;
+  }
+  if (indexes.length < levels) indexes.push(0);
+}
+
+function isPlainDirectory(text: string): boolean {
+  if (text === '') return true;
+  const names = text.replace(/\/$/, '').split('/');
+  return text.length < 100 && names.every((name) => /^[0-9A-Za-z_-][0-9A-Za-z._-]*$/.test(name));
 }
 
 function isNumber(text: string | undefined): text is string {

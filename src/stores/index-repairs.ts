@@ -8,44 +8,15 @@
 //
 // Only root and the owner of the domain's directory repair. A directory whose repair failed is left alone for a minute.
 
-import { CorruptFileError, describe } from '../errors.js';
+import { describe } from '../errors.js';
 import { statusOf } from '../files/identity.js';
-import { withLock } from '../files/lock.js';
-import { bytesPath, readIfPresent } from '../files/read.js';
-import { replaceFile } from '../files/replace.js';
-import { CdbMaker } from '../formats/cdb.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../formats/vpasswd.js';
+import { bytesPath } from '../files/read.js';
 import { domainFiles } from '../layout.js';
 import type { Log } from '../log.js';
 import type { DomainPlace } from './account-index.js';
+import { rebuildIndex } from './accounts/user-database.js';
 
 const pauseAfterFailureMs = 60_000;
-
-/**
- * Makes a domain's vpasswd.cdb from its vpasswd.
- * @param options.onlyIfMissing leaves a cdb alone that another program made while the lock was waited for
- * @throws TemporaryError when the lock stays taken or a file cannot be read or written, CorruptFileError for a vpasswd that is cut off
- */
-export async function rebuildIndex(place: DomainPlace, options: { onlyIfMissing?: boolean } = {}): Promise<void> {
-  const { directory, uid, gid } = place;
-  await withLock(domainFiles.vpasswdLock(directory), { kind: 'fcntl', uid, gid }, async () => {
-    const cdb = domainFiles.vpasswdCdb(directory);
-    if (options.onlyIfMissing && statusOf(bytesPath(cdb)) !== undefined) return;
-    const vpasswd = domainFiles.vpasswd(directory);
-    const text = readIfPresent(vpasswd);
-    if (text === undefined) return;
-    await replaceFile(cdb, indexOf(text, vpasswd), { mode: 0o600, uid, gid, temporaryName: 'cdb.tmp' });
-  });
-}
-
-function indexOf(text: Buffer, path: string): Buffer {
-  if (text.length > 0 && text.at(-1) !== 0x0a) {
-    throw new CorruptFileError(path, text.length, 'the last line does not end in a newline');
-  }
-  const maker = new CdbMaker();
-  for (const { key, data } of vpasswdCdbRecords(parseVpasswd(text))) maker.add(key, data);
-  return maker.finish();
-}
 
 /** Repairs that look-ups asked for, one at a time for each domain. */
 export class IndexRepairs {

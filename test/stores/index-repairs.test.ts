@@ -5,8 +5,8 @@ import { CorruptFileError, TemporaryError } from '../../src/errors.js';
 import { takeLock } from '../../src/files/lock.js';
 import { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
+import { rebuildIndex } from '../../src/stores/accounts/user-database.js';
 import { type Host, openHost } from '../../src/stores/host.js';
-import { rebuildIndex } from '../../src/stores/index-repairs.js';
 import { buildTree, contentOf, loadRecording, newRoot, removeRoot } from '../support/recording.js';
 import { type BrokenHost, domain as directory, soundHost, vpasswd } from './broken-hosts.js';
 
