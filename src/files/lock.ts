@@ -30,6 +30,13 @@ export interface LockOptions {
   readonly gid?: number | undefined;
 }
 
+/** Somebody else held the lock all the time. */
+export class LockTakenError extends TemporaryError {
+  constructor(path: string) {
+    super('4.3.0', 'File busy try again later!', new Error(`locked by another program: ${path}`));
+  }
+}
+
 /** A lock that is held. Releasing twice does nothing. */
 export interface HeldLock {
   release(): void;
@@ -54,15 +61,13 @@ export function tryLock(path: string, options: LockOptions): HeldLock | undefine
   }
 }
 
-/** Takes the lock, waiting for its holder. @throws TemporaryError when it stays taken, or as `tryLock` */
+/** Takes the lock, waiting for its holder. @throws LockTakenError when it stays taken, or as `tryLock` */
 export async function takeLock(path: string, options: LockOptions): Promise<HeldLock> {
   const deadline = performance.now() + (options.timeoutMs ?? vpopmailPatienceMs);
   for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 200)) {
     const lock = tryLock(path, options);
     if (lock !== undefined) return lock;
-    if (performance.now() + waitMs > deadline) {
-      throw new TemporaryError('4.3.0', 'File busy try again later!', new Error(`locked by another program: ${path}`));
-    }
+    if (performance.now() + waitMs > deadline) throw new LockTakenError(path);
     await pause(waitMs);
   }
 }

@@ -70,9 +70,16 @@ export function withoutExpired(document: OpenSmtpDocument, nowSeconds: number, m
   };
 }
 
-/** What is appended to the administrator's rules for tcprules: each rule ended by LF. A line without TAB counts as a rule, as for vchkpw. */
+/** The rules, one for each line in order. A line without TAB counts as a rule, as for vchkpw. */
+export function openSmtpRules(document: OpenSmtpDocument): string[] {
+  return document.lines.map((line) => (line.kind === 'entry' ? line.rule : line.text));
+}
+
+/** What is appended to the administrator's rules for tcprules: each rule ended by LF. */
 export function relayRules(document: OpenSmtpDocument): string {
-  return document.lines.map((line) => `${line.kind === 'entry' ? line.rule : line.text}\n`).join('');
+  return openSmtpRules(document)
+    .map((rule) => `${rule}\n`)
+    .join('');
 }
 
 function openSmtpLine(line: TextLine): OpenSmtpLine {
