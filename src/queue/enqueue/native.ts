@@ -1,0 +1,191 @@
+// Queueing a message as qmail-queue does it, in its order (formats/qmail.md 3.4 and 3.12). Allowed beside a running qmail-send: it is what qmail-queue does.
+//
+//   step                                   a crash behind it leaves
+//   create pid/ANY                         pid/ANY, which is removed after 36 hours
+//   link to mess/S/N, unlink pid/ANY       a message without envelope, removed after 36 hours
+//   Received line and message, fsync       the same
+//   create intd/N, envelope, fsync         the same, with a half envelope
+//   link to todo/N                         the message is queued
+//   pull the trigger                       the message is queued, and noticed after 25 minutes at the latest
+//
+// N is the inode of the message, so no other message can have it. The originals sync the files; the directories mess/S and todo are synced here too, so that what is
+// acknowledged is there after a power failure. A failure before the link to todo/ removes what was made, behind it nothing.
+
+import { TemporaryError } from '../../errors.js';
+import { type Envelope, envelopeProblem, todoAddresses, todoHead } from '../../formats/queue-envelope.js';
+import { type Invoker, queueReceivedLine } from '../../mail/received.js';
+import type { NewFile, QueueFiles } from '../files.js';
+import type { Ids } from '../owners.js';
+import type { QueueTree } from '../tree.js';
+
+/** Where messages are queued. */
+export interface QueuePlace {
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  /** Of messages and envelopes; undefined: as it falls. */
+  readonly owner: Ids | undefined;
+}
+
+/** Who queues a message, as the Received line and the log of qmail-send tell it. */
+export interface QueueInvoker {
+  readonly invokedBy: Invoker;
+  readonly uid: number;
+  /** The number by which log lines are joined: qmail-queue's pid (`qp`). */
+  readonly pid: number;
+  readonly nowSeconds: number;
+}
+
+export interface EnqueueRequest extends Envelope, QueueInvoker {
+  readonly message: AsyncIterable<Buffer> | Buffer;
+}
+
+/** A message that is queued: its number, and the number of who queued it. */
+export interface Enqueued {
+  readonly id: string;
+  readonly qp: number;
+}
+
+/** Queueing failed; nothing is queued. `exitCode` is qmail-queue's (formats/qmail.md 3.6). */
+export class EnqueueError extends TemporaryError {
+  readonly exitCode: number;
+  constructor(exitCode: number, cause?: unknown) {
+    super('4.3.0', 'temporary trouble with the queue', cause);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Queues a message and wakes who works on the queue. @throws EnqueueError, or what `message` throws (exit code 54 is meant by both) */
+export async function enqueue(place: QueuePlace, request: EnqueueRequest): Promise<Enqueued> {
+  const problem = envelopeProblem(request);
+  if (problem !== undefined) throw new EnqueueError(problem, new Error('an address that cannot be queued'));
+  const message = NativeMessage.begin(place, request);
+  try {
+    if (Buffer.isBuffer(request.message)) message.write(request.message);
+    else for await (const chunk of request.message) message.write(chunk);
+    await message.finish();
+    await message.commit(request);
+  } catch (error) {
+    message.discard();
+    throw error;
+  }
+  return { id: message.id, qp: request.pid };
+}
+
+let lastName = 0;
+
+/** A message that is being queued. Each method throws EnqueueError; `discard` is to be called then. */
+export class NativeMessage {
+  /** The number of the message. */
+  readonly id: string;
+  readonly #place: QueuePlace;
+  readonly #invoker: QueueInvoker;
+  readonly #file: NewFile;
+  #envelope: NewFile | undefined;
+  #isQueued = false;
+
+  private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile) {
+    this.#place = place;
+    this.#invoker = invoker;
+    this.#file = file;
+    this.id = file.inode;
+  }
+
+  /** Makes the message's file, with qmail-queue's line in it. */
+  static begin(place: QueuePlace, invoker: QueueInvoker): NativeMessage {
+    const { tree, files, owner } = place;
+    // qmail-queue's own form is PID.TIME.SEQ with SEQ up to 9; a process that queues many at once needs more names.
+    const name = tree.pid(`${process.pid}.${invoker.nowSeconds}.${++lastName}`);
+    const file = attempt(63, () => files.create(name, 0o644, owner));
+    let message: NativeMessage;
+    try {
+      message = new NativeMessage(place, invoker, file);
+      attempt(64, () => files.link(name, tree.mess(message.id)));
+    } catch (error) {
+      file.close();
+      quietly(() => files.unlink(name));
+      throw error;
+    }
+    try {
+      attempt(63, () => files.unlink(name));
+      message.write(Buffer.from(queueReceivedLine({ ...invoker, unixSeconds: invoker.nowSeconds }), 'latin1'));
+      return message;
+    } catch (error) {
+      message.discard();
+      throw error;
+    }
+  }
+
+  /** Appends to the message. */
+  write(chunk: Buffer): void {
+    attempt(53, () => this.#file.write(chunk));
+  }
+
+  /** The message is complete: makes it durable and begins the envelope. */
+  async finish(): Promise<void> {
+    const { tree, files, owner } = this.#place;
+    await attemptAsync(53, () => this.#file.sync());
+    const envelope = attempt(65, () => files.create(tree.intd(this.id), 0o644, owner));
+    this.#envelope = envelope;
+    const { uid, pid } = this.#invoker;
+    attempt(53, () => envelope.write(todoHead({ uid, pid })));
+  }
+
+  /** Writes the envelope and queues the message. When it resolves the message is the queue's. */
+  async commit(addresses: Envelope): Promise<void> {
+    const { tree, files } = this.#place;
+    const envelope = this.#envelope;
+    if (envelope === undefined) throw new EnqueueError(81, new Error('an envelope that was not begun'));
+    attempt(53, () => envelope.write(todoAddresses(addresses)));
+    await attemptAsync(53, () => Promise.all([envelope.sync(), files.syncEntry(tree.mess(this.id))]));
+    attempt(66, () => files.link(tree.intd(this.id), tree.todo(this.id)));
+    this.#isQueued = true;
+    this.#close();
+    await attemptAsync(66, () => files.syncEntry(tree.todo(this.id)));
+    files.pullTrigger(tree.trigger);
+  }
+
+  /** Removes what was made, unless the message is queued already. Does not throw. */
+  discard(): void {
+    const { tree, files } = this.#place;
+    const wasBegun = this.#envelope !== undefined;
+    this.#close();
+    if (this.#isQueued) files.pullTrigger(tree.trigger);
+    else {
+      if (wasBegun) quietly(() => files.unlink(tree.intd(this.id)));
+      quietly(() => files.unlink(tree.mess(this.id)));
+    }
+  }
+
+  #close(): void {
+    this.#envelope?.close();
+    this.#file.close();
+  }
+}
+
+function attempt<T>(exitCode: number, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw asEnqueueError(exitCode, error);
+  }
+}
+
+async function attemptAsync(exitCode: number, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    throw asEnqueueError(exitCode, error);
+  }
+}
+
+function asEnqueueError(exitCode: number, error: unknown): EnqueueError {
+  return error instanceof EnqueueError ? error : new EnqueueError(exitCode, error);
+}
+
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // What stays is removed after 36 hours.
+  }
+}

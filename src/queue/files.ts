@@ -1,0 +1,212 @@
+// Every act of the queue on the disk, one method each, so that a test can stop the process before any of them, or have one fail.
+//
+// Files of the queue are small and in the cache, so they are read and written at once; only what waits for the disk (fsync) is waited for. Errors are the system's own: who
+// calls knows what its failure means.
+
+import fs from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
+import { syncDirectory } from '../files/sync.js';
+import type { Ids } from './owners.js';
+
+export type QueueAct =
+  | 'create'
+  | 'append'
+  | 'write'
+  | 'mark'
+  | 'sync'
+  | 'link'
+  | 'rename'
+  | 'unlink'
+  | 'times'
+  | 'read'
+  | 'stat'
+  | 'list'
+  | 'sync-directory'
+  | 'pull';
+
+/** Called before each act with the path it is about. What it throws is the act's failure. */
+export type BeforeAct = (act: QueueAct, path: string) => void;
+
+/** What is asked of a file: seconds since 1970 are whole. */
+export interface QueueFileStatus {
+  readonly sizeBytes: number;
+  readonly modifiedSeconds: number;
+  readonly accessedSeconds: number;
+}
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+
+export class QueueFiles {
+  readonly #before: BeforeAct;
+
+  constructor(before: BeforeAct = () => {}) {
+    this.#before = before;
+  }
+
+  /** A new file, which must not be there. Its owner is set where one is given. @throws the system error */
+  create(file: string, mode: number, owner?: Ids): NewFile {
+    this.#before('create', file);
+    return new NewFile(this.#open(file, O_WRONLY | O_CREAT | O_EXCL, mode, owner), file, this.#before);
+  }
+
+  /** A file that is there, to be added to; undefined when it is absent. @throws the system error */
+  append(file: string): NewFile | undefined {
+    this.#before('append', file);
+    try {
+      const fd = fs.openSync(bytesPath(file), O_WRONLY | O_NONBLOCK | O_APPEND);
+      return new NewFile(fd, file, this.#before);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Overwrites one byte. @throws the system error */
+  mark(file: string, offset: number, byte: number): void {
+    this.#before('mark', file);
+    const fd = fs.openSync(bytesPath(file), O_WRONLY | O_NONBLOCK);
+    try {
+      fs.writeSync(fd, Buffer.of(byte), 0, 1, offset);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  link(from: string, to: string): void {
+    this.#before('link', to);
+    fs.linkSync(bytesPath(from), bytesPath(to));
+  }
+
+  rename(from: string, to: string): void {
+    this.#before('rename', to);
+    fs.renameSync(bytesPath(from), bytesPath(to));
+  }
+
+  /** Removes a file; one that is not there is fine. @throws the system error */
+  unlink(file: string): void {
+    // An error costs more than a look.
+    if (fs.lstatSync(bytesPath(file), { throwIfNoEntry: false }) === undefined) return;
+    this.#before('unlink', file);
+    try {
+      fs.unlinkSync(bytesPath(file));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** Sets both times of a file. @throws the system error */
+  setTimes(file: string, seconds: number): void {
+    this.#before('times', file);
+    fs.utimesSync(bytesPath(file), seconds, seconds);
+  }
+
+  /** The whole file; undefined when it is absent. @throws the system error */
+  read(file: string): Buffer | undefined {
+    this.#before('read', file);
+    try {
+      return fs.readFileSync(bytesPath(file));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** undefined when the file is absent. @throws the system error */
+  status(file: string): QueueFileStatus | undefined {
+    this.#before('stat', file);
+    const status = fs.statSync(bytesPath(file), { throwIfNoEntry: false });
+    if (status === undefined) return undefined;
+    const { size, mtimeMs, atimeMs } = status;
+    const seconds = (ms: number): number => Math.floor(ms / 1000);
+    return { sizeBytes: size, modifiedSeconds: seconds(mtimeMs), accessedSeconds: seconds(atimeMs) };
+  }
+
+  /** The names in a directory; undefined when it is absent. @throws TemporaryError */
+  async list(directory: string): Promise<string[] | undefined> {
+    this.#before('list', directory);
+    try {
+      return await readdir(bytesPath(directory), { encoding: 'latin1' });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw fileTrouble(error);
+    }
+  }
+
+  /** Makes the entry of a file durable. @throws TemporaryError */
+  async syncEntry(file: string): Promise<void> {
+    this.#before('sync-directory', file);
+    await syncDirectory(path.dirname(file));
+  }
+
+  /** Wakes whoever works on the queue. Nobody may be there, or it may be out of reach: neither matters (formats/qmail.md 3.7). */
+  pullTrigger(trigger: string): void {
+    this.#before('pull', trigger);
+    try {
+      const fd = fs.openSync(bytesPath(trigger), O_WRONLY | O_NONBLOCK);
+      try {
+        if (fs.fstatSync(fd).isFIFO()) fs.writeSync(fd, Buffer.of(0));
+      } finally {
+        fs.closeSync(fd);
+      }
+    } catch {
+      // As said above.
+    }
+  }
+
+  #open(file: string, flags: number, mode: number, owner: Ids | undefined): number {
+    const fd = fs.openSync(bytesPath(file), flags | O_NOFOLLOW, mode);
+    try {
+      fs.fchmodSync(fd, mode);
+      if (owner !== undefined) fs.fchownSync(fd, owner.uid, owner.gid);
+      return fd;
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+  }
+}
+
+/** A file that is being written. It is to be closed on every path. */
+export class NewFile {
+  readonly path: string;
+  readonly #fd: number;
+  readonly #before: BeforeAct;
+  #isOpen = true;
+
+  constructor(fd: number, file: string, before: BeforeAct) {
+    this.#fd = fd;
+    this.path = file;
+    this.#before = before;
+  }
+
+  /** The number of the file in its file system. */
+  get inode(): string {
+    return fs.fstatSync(this.#fd, { bigint: true }).ino.toString();
+  }
+
+  /** @throws the system error */
+  write(bytes: Buffer): void {
+    this.#before('write', this.path);
+    for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.#fd, bytes, at);
+  }
+
+  /** Makes the bytes durable. @throws the system error */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#before('sync', this.path);
+      fs.fsync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  truncate(): void {
+    fs.ftruncateSync(this.#fd, 0);
+  }
+
+  /** Twice does nothing. */
+  close(): void {
+    if (this.#isOpen) fs.closeSync(this.#fd);
+    this.#isOpen = false;
+  }
+}
