@@ -61,6 +61,10 @@ export class Layout {
   get queue(): string {
     return path.join(this.qmail, 'queue');
   }
+  /** Addresses that did not answer lately; qmail-remote's. */
+  get tcpto(): string {
+    return path.join(this.queue, 'lock/tcpto');
+  }
   /** The lock file that vpopmail takes for a file it rewrites: the same name with `.lock`. */
   lockOf(file: string): string {
     return `${file}.lock`;
@@ -71,6 +75,11 @@ export class Layout {
   }
   etc(name: string): string {
     return path.join(this.vpopmail, 'etc', name);
+  }
+
+  /** The record of a change of a domain that is under way. No domain name holds a `_`. */
+  domainChange(domain: string): string {
+    return this.etc(`.domain_change.${domain}`);
   }
 
   /** The access rules of tcpserver: the text and what tcprules made of it. */
