@@ -117,9 +117,24 @@ export class Control {
     return new Set([lower(me)]);
   }
 
+  /** The lower-case entries of the file `locals`; undefined when it is absent. */
+  listedLocals(): ReadonlySet<string> | undefined {
+    return this.#sets('locals').get();
+  }
+
   /** Whether a domain stands in the file `locals`; `me` does not count. */
   isListedLocal(domain: string): boolean {
-    return this.#sets('locals').get()?.has(lower(domain)) ?? false;
+    return this.listedLocals()?.has(lower(domain)) ?? false;
+  }
+
+  /** The value of a line file that has no method of its own; undefined when it is absent. */
+  line(name: string): string | undefined {
+    return this.#lines(name).get();
+  }
+
+  /** The value of a number file that has no method of its own; undefined when it is absent or has no number. */
+  number(name: string): number | undefined {
+    return this.#numbers(name).get();
   }
 
   /** Lower-case keys of virtualdomains with their prefixes. */
