@@ -1,0 +1,105 @@
+// The accounts of a domain as they are in force: those of vpasswd.cdb, which alone logins and mail go by, or of vpasswd where there is no cdb (stores/account-index.ts). So a vpasswd that is
+// already replaced beside a vpasswd.cdb that is not yet says nothing new, and a look between the two renames of a tool sees a whole old version.
+//
+//   vpasswd.cdb   vpasswd     accounts
+//   there         any         of the cdb
+//   absent        there       of the text
+//   absent        absent      unknown: what was known stays (a domain that is being removed; no user database is not "no accounts")
+//
+// A file of 100,000 accounts is read in pieces, with turns for others in between, on one descriptor: a rename over it does not matter. One that is rewritten in place
+// meanwhile is read again later.
+
+import fs from 'node:fs';
+import { isRacy } from '../files/identity.js';
+import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../files/read.js';
+import { type CdbSource, cdbRecords } from '../formats/cdb.js';
+import { domainFiles } from '../layout.js';
+import { AccountTableBuilder } from './changes/accounts.js';
+import type { SharedTexts } from './changes/fingerprint.js';
+import type { Table } from './changes/table.js';
+import type { Turn } from './pace.js';
+import { markAt, markOf, unsettled } from './version.js';
+
+/** The accounts of one version. */
+export interface AccountVersion {
+  readonly accounts: Table;
+  readonly mark: number;
+  readonly ctimeMs: number;
+}
+
+/** A record takes about so many bytes; to make a table of about the right size at once. */
+const usualRecordBytes = 150;
+const recordsInARow = 128;
+
+/** The mark of the file that the accounts come from; undefined when there is none. @throws TemporaryError */
+export function accountsMark(directory: string): number | undefined {
+  return markAt(domainFiles.vpasswdCdb(directory)) ?? markAt(domainFiles.vpasswd(directory));
+}
+
+/**
+ * Reads the accounts of a domain; undefined when it has no user database.
+ * @throws TemporaryError when it cannot be read, CorruptFileError when the cdb is none
+ */
+export async function readAccounts(
+  directory: string,
+  texts: SharedTexts,
+  turn: Turn,
+): Promise<AccountVersion | undefined> {
+  const cdb = domainFiles.vpasswdCdb(directory);
+  const vpasswd = domainFiles.vpasswd(directory);
+  return (await readFile(cdb, cdbRecords, texts, turn)) ?? readFile(vpasswd, textRecords, texts, turn);
+}
+
+type Records = (source: CdbSource, path: string) => Generator<{ readonly key: Buffer; readonly data: Buffer }>;
+
+async function readFile(
+  path: string,
+  records: Records,
+  texts: SharedTexts,
+  turn: Turn,
+): Promise<AccountVersion | undefined> {
+  try {
+    const fd = openIfPresent(bytesPath(path));
+    if (fd === undefined) return undefined;
+    try {
+      const readAtMs = Date.now();
+      const status = regularStatus(fd, path);
+      const size = Number(status.size);
+      const builder = new AccountTableBuilder(texts, Math.ceil(size / usualRecordBytes));
+      let count = 0;
+      for (const { key, data } of records({ size, read: (at, length) => readAt(fd, at, length) }, path)) {
+        builder.add(key, data);
+        if (++count % recordsInARow === 0) await turn();
+      }
+      const after = fs.fstatSync(fd, { bigint: true });
+      // A rename over it moves the change time of this inode only; its bytes are those of before.
+      const isWhole = after.mtimeNs === status.mtimeNs && after.size === status.size && !isRacy(status, readAtMs);
+      return {
+        accounts: builder.finish(),
+        mark: isWhole ? markOf(status) : unsettled,
+        ctimeMs: Number(status.ctimeMs),
+      };
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch (error) {
+    throw fileTrouble(error);
+  }
+}
+
+const pieceBytes = 256 * 1024;
+
+/** The accounts of a vpasswd, as vpopmail would put them into the cdb: a last line without its LF is left out. */
+function* textRecords(source: CdbSource): Generator<{ key: Buffer; data: Buffer }> {
+  let rest: Buffer = Buffer.alloc(0);
+  for (let offset = 0; offset < source.size; offset += pieceBytes) {
+    const bytes = Buffer.concat([rest, source.read(offset, Math.min(pieceBytes, source.size - offset))]);
+    let start = 0;
+    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
+      const colon = bytes.indexOf(0x3a, start);
+      if (colon >= 0 && colon < end) yield { key: bytes.subarray(start, colon), data: bytes.subarray(colon + 1, end) };
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+  }
+}
