@@ -4,7 +4,8 @@
 //   account       the domain by users/cdb (an alias domain is its real one), the user by vpasswd.cdb
 //   secret        auth/secret.ts
 //   access        the flag word with the domain's limits (auth/login-service.ts)
-//   afterwards    lastauth is written; for POP3 and IMAP a missing account directory is made again, with a Maildir
+//   afterwards    lastauth is written; for POP3 and IMAP the client may relay for a while, unless the flags say NO_RELAY, and a missing account directory is made
+//                 again, with a Maildir
 //
 // Each refusal is one log line, the text that vchkpw gives to syslog, for the fail2ban filters that read those:
 //
@@ -13,17 +14,18 @@
 // with `#` for every `%`, as vchkpw writes it. A line for a good login is written only where it is asked for (vpopmail's --enable-logging=y): `(PLAIN) login success u@d:ip`.
 //
 // Whether an account exists shows neither in the answer nor in its time: an unknown user and one without a password cost the work of a wrong password. A
-// look-up that fails is thrown; it is no answer. Differences: input is not cut at 155 bytes, and an account without a directory is not given one.
+// look-up that fails is thrown; it is no answer. An account without a directory is given one only where the caller can do that, and only after its password was right.
 
 import fs from 'node:fs';
 import { describe, errnoOf } from '../errors.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
+import { hasFlag } from '../formats/vpasswd-flags.js';
 import { lower } from '../mail/address.js';
 import type { Account, Domain } from '../stores/domain.js';
 import type { Host } from '../stores/host.js';
 import { stampLogin } from '../stores/lastauth.js';
 import { makeAccountDirectory } from '../stores/maildir.js';
-import { isClosedTo, type LoginKind, type LoginService, loginKind, loginLogName } from './login-service.js';
+import { isClosedTo, type LoginService, loginKind, loginLogName } from './login-service.js';
 import type { PasswordChecker } from './password.js';
 import { isRightSecret, type Secret, secretText } from './secret.js';
 
@@ -39,6 +41,16 @@ export interface LoginRequest {
   readonly localIp?: string | undefined;
   /** Whether a good login is logged. */
   readonly logSuccess?: boolean;
+  /** The word before the colon of log lines, where it is not the service's (a port without a name). */
+  readonly logName?: string;
+  /** The domain of logins that name none, from the session's environment; that of the process unless given. */
+  readonly environmentDomain?: string | undefined;
+  /** Lets the client relay for a while. Must not reject: trouble with it stops no login. Without it nothing is opened. */
+  readonly openRelay?: (clientIp: string) => Promise<unknown>;
+  /** Gives an account without a directory one; undefined when that cannot be. */
+  readonly giveDirectory?: (domain: Domain, account: Account) => Promise<Account | undefined>;
+  /** Whether a missing account directory is made again; true unless given. */
+  readonly makeDirectory?: boolean;
 }
 
 /** The account and domain that a login names; `domain` is undefined when users/cdb has none. */
@@ -65,17 +77,28 @@ export type LoginResult =
 const userCharacters = /^[!#$&'*+\-./0-9=?A-Z^_`a-z{|}~]*$/;
 const domainCharacters = /^[-.0-9A-Za-z]*$/;
 
+/** A login text taken apart, in lower case; the domain is '' when it names none. `invalid` is the part with characters that no user or domain has. */
+export function splitLogin(login: string): { user: string; domain: string; invalid?: 'user' | 'domain' } {
+  const text = lower(login);
+  const separator = ['@', '%', '/'].map((mark) => text.indexOf(mark)).find((at) => at >= 0) ?? -1;
+  const user = separator < 0 ? text : text.slice(0, separator);
+  const domain = separator < 0 ? '' : text.slice(separator + 1);
+  if (!userCharacters.test(user)) return { user, domain, invalid: 'user' };
+  return domainCharacters.test(domain) ? { user, domain } : { user, domain, invalid: 'domain' };
+}
+
 /**
  * Takes a login text apart and finds its domain. undefined: it holds characters that no user or domain has.
  * @throws TemporaryError, CorruptFileError
  */
-export function nameLogin(host: Host, login: string, localIp: string | undefined): NamedLogin | undefined {
-  const text = lower(login);
-  const separator = ['@', '%', '/'].map((mark) => text.indexOf(mark)).find((at) => at >= 0) ?? -1;
-  const user = separator < 0 ? text : text.slice(0, separator);
-  const given = separator < 0 ? '' : text.slice(separator + 1);
-  if (!userCharacters.test(user) || !domainCharacters.test(given)) return undefined;
-  const environmentDomain = process.env.VPOPMAIL_DOMAIN;
+export function nameLogin(
+  host: Host,
+  login: string,
+  localIp: string | undefined,
+  environmentDomain = process.env.VPOPMAIL_DOMAIN,
+): NamedLogin | undefined {
+  const { user, domain: given, invalid } = splitLogin(login);
+  if (invalid !== undefined) return undefined;
   const domainName = given === '' ? lower(host.defaultDomain.forLogin({ localIp, environmentDomain })) : given;
   const domain = domainName === '' ? undefined : host.domain(domainName);
   return { user, domainName: domain?.name ?? domainName, domain };
@@ -88,7 +111,8 @@ export function nameLogin(host: Host, login: string, localIp: string | undefined
 export async function login(host: Host, passwords: PasswordChecker, request: LoginRequest): Promise<LoginResult> {
   const { remoteIp, secret } = request;
   const log = (text: string): void => {
-    host.log.info(`${loginLogName(request.service, remoteIp)}: ${text}:${remoteIp}`.replaceAll('%', '#'));
+    const name = request.logName ?? loginLogName(request.service, remoteIp);
+    host.log.info(`${name}: ${text}:${remoteIp}`.replaceAll('%', '#'));
   };
   const refuse = (why: LoginRefusal, text: string): LoginResult => {
     log(text);
@@ -96,48 +120,47 @@ export async function login(host: Host, passwords: PasswordChecker, request: Log
   };
   if (request.login === '') return refuse('null user name', 'null user name given ');
   if (secretText(secret) === '') return refuse('null password', `null password given ${request.login}`);
-  const named = nameLogin(host, request.login, request.localIp);
+  const named = nameLogin(host, request.login, request.localIp, request.environmentDomain);
   if (named === undefined) return refuse('invalid characters', `invalid user/domain characters ${request.login}`);
 
   const { user, domain } = named;
   const shown = `${user}@${named.domainName}`;
-  const account = domain?.account(user);
-  const isUsable = domain !== undefined && account !== undefined && account.passwd !== '';
+  const found = domain?.account(user);
+  const isUsable = domain !== undefined && found !== undefined && found.passwd !== '';
   if (!isUsable && !('digest' in secret))
     await passwords.pretend(secretText(secret), named.domainName, () => domain?.account('postmaster')?.passwd);
-  if (domain === undefined || account === undefined) return refuse('unknown user', `vpopmail user not found ${shown}`);
-  if (account.passwd === '') return refuse('no password', `user has no password ${shown}`);
+  if (domain === undefined || found === undefined) return refuse('unknown user', `vpopmail user not found ${shown}`);
+  if (found.passwd === '') return refuse('no password', `user has no password ${shown}`);
 
   const kind = loginKind(request.service, remoteIp);
-  if (!(await isRightSecret(secret, account, kind, passwords)))
-    return refuse('wrong password', `password fail ${shown}`);
-  if (isClosedTo(kind, domain.flagsOf(account))) return refuse('access denied', `${kind} access denied ${shown}`);
-  if (account.directory === '') return refuse('no directory', `dir auto create failed ${shown}`);
-  await leaveTraces(host, domain, account, kind, remoteIp);
+  if (!(await isRightSecret(secret, found, kind, passwords))) return refuse('wrong password', `password fail ${shown}`);
+  const flags = domain.flagsOf(found);
+  if (isClosedTo(kind, flags)) return refuse('access denied', `${kind} access denied ${shown}`);
+  const account = found.directory === '' ? await request.giveDirectory?.(domain, found) : found;
+  if (account === undefined) return refuse('no directory', `dir auto create failed ${shown}`);
+  stamp(host, domain, account, remoteIp);
+  if (kind !== 'smtp') {
+    if (!hasFlag(flags, 'NO_RELAY')) await request.openRelay?.(remoteIp);
+    if (request.makeDirectory ?? true) await makeMissingDirectory(domain, account);
+  }
   if (request.logSuccess)
     log(`(${'digest' in secret ? (kind === 'smtp' ? 'CRAM-MD5' : 'APOP') : 'PLAIN'}) login success ${shown}`);
   return { ok: true, account, domain };
 }
 
-/** What a good login leaves on disk, in vchkpw's order. (Relay rules for the client's address belong here too.) */
-async function leaveTraces(
-  host: Host,
-  domain: Domain,
-  account: Account,
-  kind: LoginKind,
-  remoteIp: string,
-): Promise<void> {
-  const owner = { uid: domain.uid, gid: domain.gid };
+function stamp(host: Host, domain: Domain, account: Account, remoteIp: string): void {
   try {
-    stampLogin(account.directory, remoteIp, owner);
+    stampLogin(account.directory, remoteIp, domain);
   } catch (error) {
-    // Without a directory there is nothing to stamp; it is made below.
+    // Without a directory there is nothing to stamp; it is made later.
     if (errnoOf(error) !== 'ENOENT') host.log.warning(`lastauth of ${account.name}@${domain.name}: ${describe(error)}`);
   }
-  if (kind === 'smtp') return;
+}
+
+async function makeMissingDirectory(domain: Domain, account: Account): Promise<void> {
   try {
     if (fs.statSync(bytesPath(account.directory), { throwIfNoEntry: false }) === undefined)
-      await makeAccountDirectory(account.directory, domain.directory, owner);
+      await makeAccountDirectory(account.directory, domain.directory, { uid: domain.uid, gid: domain.gid });
   } catch (error) {
     throw fileTrouble(error);
   }
