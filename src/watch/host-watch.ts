@@ -130,7 +130,7 @@ class Watcher implements HostWatch, PlaceSurroundings {
     this.#layout = layout;
     this.#options = options;
     this.#times = { ...usualTimes, ...options.times };
-    this.#sinceMs = options.sinceMs ?? Date.now() - tickMs;
+    this.#sinceMs = (options.sinceMs ?? Date.now()) - tickMs;
     this.#hostFiles = new HostFiles(layout);
     const { quietMs, mostMs } = this.#times;
     const due = (key: string, what: ReadonlySet<string>): void =>

@@ -11,7 +11,7 @@ export function turns(sliceMs: number, restMs: number): Turn {
   let since = performance.now();
   return () => {
     if (performance.now() - since < sliceMs) return undefined;
-    return sleep(restMs, undefined, { ref: false }).then(() => {
+    return sleep(restMs).then(() => {
       since = performance.now();
     });
   };
