@@ -39,3 +39,9 @@ test('what is no network is named', () => {
   for (const text of ['localhost', '192.0.2.0/33', '192.0.2.0/x', '2001:db8::/129', ''])
     assert.throws(() => parseNetworks([text]), new RegExp(`^Error: ${text.replaceAll('/', '\\/')} is neither`));
 });
+
+test('clients of a unix socket count in all alone', () => {
+  const limits = new ConnectionLimits({ maxConnections: 3, maxConnectionsPerAddress: 1, unlimited: [] });
+  for (let n = 0; n < 3; n++) assert.equal(typeof limits.enter('postmap', 'unix'), 'object');
+  assert.equal(limits.enter('postmap', 'unix'), 'full');
+});
