@@ -15,10 +15,14 @@ export interface ToolIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. @throws the system error */
   readAll(): Promise<Buffer>;
+  /** The descriptor of standard input where that is a file, which can be read from any place and more than once. */
+  inputFile?(): number | undefined;
   /** All of a descriptor that the caller opened, such as 3. @throws the system error, EBADF when it is not open */
   readDescriptor(fd: number): Promise<Buffer>;
   /** The next line of standard input without its line feed; undefined at the end. Not to be mixed with `readAll`. */
   readLine(): Promise<string | undefined>;
+  /** As `readLine`, with the line feed; a last line that has none comes without. */
+  readLineWithEnd(): Promise<string | undefined>;
   /**
    * Asks for a password as getpass(3) does: on the terminal without echo where there is one, else with the prompt on standard error and the next line
    * of standard input; '' at its end.
@@ -29,6 +33,8 @@ export interface ToolIo {
   stderr(output: string | Buffer): void;
   /** Resolves when standard output has taken what was written; for long output, to be awaited now and then. */
   flushed(): Promise<void>;
+  /** Becomes this user and group for good, as far as the process may. Whether it is them now. */
+  become(uid: number, gid: number): boolean;
   /** The process's file creation mask, which the modes of new files respect. */
   readonly umask: number;
   /** Absolute; where relative file arguments begin. */
@@ -104,15 +110,28 @@ export function processIo(layout: Layout): ToolIo {
     layout,
     env,
     readAll: () => readDescriptor(0),
-    readDescriptor,
+    inputFile: () => (fs.fstatSync(0).isFile() ? 0 : undefined),
+    readDescriptor: givenDescriptor,
     readLine: () => lines.next(),
+    readLineWithEnd: () => lines.nextWithEnd(),
     askSecret: (prompt) => askSecret(prompt, () => lines.next()),
     stdout: (output) => process.stdout.write(output, 'latin1'),
     stderr: (output) => process.stderr.write(output, 'latin1'),
     flushed: () => (process.stdout.writableNeedDrain ? drained() : Promise.resolve()),
+    become,
     umask: process.umask(),
     workingDirectory: latin1(process.cwd()),
   };
+}
+
+function become(uid: number, gid: number): boolean {
+  try {
+    process.setgid?.(gid);
+    process.setuid?.(uid);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** An error ends the process, so there is only this to wait for. */
@@ -133,6 +152,15 @@ export async function readDescriptor(fd: number): Promise<Buffer> {
     if (piece.length === 0) return Buffer.concat(pieces);
     pieces.push(piece);
   }
+}
+
+/** One that the caller opened. node's own descriptors have numbers too: reading such a one would wait for ever. */
+async function givenDescriptor(fd: number): Promise<Buffer> {
+  if (fd > 2) {
+    const { isOpenedByCaller } = await import('../files/replace-process.js');
+    if (!isOpenedByCaller(fd)) throw Object.assign(new Error('EBADF: bad file descriptor, read'), { code: 'EBADF' });
+  }
+  return readDescriptor(fd);
 }
 
 function readSome(fd: number): Promise<Buffer> {
