@@ -9,7 +9,9 @@ import net from 'node:net';
 import { domainToASCII } from 'node:url';
 import { errnoOf } from '../../errors.js';
 
-export type NameAnswer<T> = { readonly kind: 'found'; readonly value: T } | { readonly kind: 'none' | 'missing' | 'later' };
+export type NameAnswer<T> =
+  | { readonly kind: 'found'; readonly value: T }
+  | { readonly kind: 'none' | 'missing' | 'later' };
 
 export interface MailExchanger {
   readonly host: string;
@@ -69,7 +71,8 @@ function answerOf(code: string | undefined): 'none' | 'missing' | 'later' {
 function asciiName(name: string): string | undefined {
   const bare = name.replace(/\.$/, '');
   if (bare === '' || bare.length > 253 || /[\x00-\x20\x7f]/.test(bare)) return undefined;
-  if (/^[\x21-\x7e]*$/.test(bare)) return bare.split('.').some((label) => label === '' || label.length > 63) ? undefined : bare;
+  if (/^[\x21-\x7e]*$/.test(bare))
+    return bare.split('.').some((label) => label === '' || label.length > 63) ? undefined : bare;
   return domainToASCII(Buffer.from(bare, 'latin1').toString('utf8')) || undefined;
 }
 
