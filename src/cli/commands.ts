@@ -149,6 +149,10 @@ export const commands: Readonly<Record<string, Command>> = {
     about: `which system user an address belongs to, ${asOriginal}`,
     load: async () => (await import('./qmail-getpw.js')).qmailGetpw,
   },
+  'qmail-remote': {
+    about: `sends the message on standard input, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-remote.js')).qmailRemote,
+  },
   'install-tools': {
     about: `--into DIR: makes links with the names of the original tools`,
     load: async () => (await import('./install-tools.js')).installTools,
