@@ -17,8 +17,6 @@ export interface ToolIo {
   readAll(): Promise<Buffer>;
   /** The descriptor of standard input where that is a file, which can be read from any place and more than once. */
   inputFile?(): number | undefined;
-  /** The descriptor of standard input where that is a file, which can be read from any place and more than once. */
-  inputFile?(): number | undefined;
   /** All of a descriptor that the caller opened, such as 3. @throws the system error, EBADF when it is not open */
   readDescriptor(fd: number): Promise<Buffer>;
   /** The next line of standard input without its line feed; undefined at the end. Not to be mixed with `readAll`. */
@@ -112,7 +110,6 @@ export function processIo(layout: Layout): ToolIo {
     layout,
     env,
     readAll: () => readDescriptor(0),
-    inputFile: () => (fs.fstatSync(0).isFile() ? 0 : undefined),
     inputFile: () => (fs.fstatSync(0).isFile() ? 0 : undefined),
     readDescriptor: givenDescriptor,
     readLine: () => lines.next(),
