@@ -14,14 +14,19 @@ export class DescriptorLines {
 
   /** The next line without its line feed; undefined at the end. @throws the system error */
   async next(): Promise<string | undefined> {
+    return (await this.nextWithEnd())?.replace(/\n$/, '');
+  }
+
+  /** The next line with its line feed, the last one without if it has none; undefined at the end. @throws the system error */
+  async nextWithEnd(): Promise<string | undefined> {
     const line: number[] = [];
     const byte = Buffer.alloc(1);
     for (;;) {
       const count = await readByte(this.#fd, byte);
       if (count === 0) return line.length === 0 ? undefined : Buffer.from(line).toString('latin1');
       const [value = 0] = byte;
-      if (value === 0x0a) return Buffer.from(line).toString('latin1');
       line.push(value);
+      if (value === 0x0a) return Buffer.from(line).toString('latin1');
     }
   }
 }

@@ -19,8 +19,8 @@ export interface CapturedIo extends ToolIo {
 }
 
 export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...rest }: CapturedOptions): CapturedIo {
-  const lines = latin1Text(stdin).split('\n');
-  if (lines.at(-1) === '') lines.pop();
+  const lines = latin1Text(stdin).split(/(?<=\n)/);
+  const nextLine = (): string | undefined => lines.shift()?.replace(/\n$/, '');
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const bytes = (output: string | Buffer): Buffer => (typeof output === 'string' ? latin1(output) : output);
@@ -35,14 +35,17 @@ export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...res
       if (given === undefined) throw Object.assign(new Error('EBADF: bad file descriptor, read'), { code: 'EBADF' });
       return bytes(given);
     },
-    readLine: async () => lines.shift(),
+    readLine: async () => nextLine(),
+    readLineWithEnd: async () => lines.shift(),
     askSecret: async (prompt) => {
       err.push(latin1(prompt));
-      return lines.shift() ?? '';
+      return nextLine() ?? '';
     },
     stdout: (output) => void out.push(bytes(output)),
     stderr: (output) => void err.push(bytes(output)),
     flushed: async () => {},
+    // The process of the tests stays who it is.
+    become: () => true,
     written: () => ({ stdout: Buffer.concat(out), stderr: Buffer.concat(err) }),
   };
 }

@@ -1,0 +1,29 @@
+// Which domain is meant, and may this process change it? vpopmail's rule (formats/vpopmail.md 2.5): effective uid 0, or exactly the domain's. In a tree that an ordinary
+// user made (tests, the demo), also the owner of the domain's directory.
+
+import { statusOf } from '../../files/identity.js';
+import { bytesPath, fileTrouble } from '../../files/read.js';
+import { lower } from '../../mail/address.js';
+import type { DomainPlace } from '../../stores/account-index.js';
+import type { Domain } from '../../stores/domain.js';
+import type { Host } from '../../stores/host.js';
+import { VpopmailError } from '../vpopmail-error.js';
+
+/** A domain (or alias domain) that this process may change. @throws VpopmailError Domain does not exist, running as invalid uid; TemporaryError */
+export function domainToChange(host: Host, name: string): Domain {
+  const domain = name === '' ? undefined : host.domain(lower(name));
+  if (domain === undefined) throw new VpopmailError('domainDoesNotExist');
+  if (!mayAdminister(domain)) throw new VpopmailError('invalidUid');
+  return domain;
+}
+
+/** @throws TemporaryError when the directory cannot be looked at */
+export function mayAdminister({ directory, uid }: DomainPlace): boolean {
+  const me = process.geteuid?.();
+  if (me === undefined || me === 0 || me === uid) return true;
+  try {
+    return statusOf(bytesPath(directory))?.uid === BigInt(me);
+  } catch (error) {
+    throw fileTrouble(error);
+  }
+}
