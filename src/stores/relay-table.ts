@@ -15,17 +15,15 @@
 //   a rule of /etc/tcp/smtp that is none             open-smtp is written, smtp.cdb stays as it is, RuleSyntaxError
 //   a line of open-smtp that is no rule              is left out of smtp.cdb (vchkpw hangs there) until clearopensmtp drops it
 //   /etc/tcp/smtp without a LF at its end            gets one in between (vchkpw joins the lines, and no new smtp.cdb appears)
-//   a crash                                          the old files or the new; a rule that is missing in smtp.cdb is made at the client's next login
+//   a crash                                          the old files or the new; between the two renames, a rule in smtp.cdb that open-smtp does not have yet
 //
 // Kept: every other line, comments too.
 
-import { CorruptFileError } from '../errors.js';
 import type { SystemAccounts } from '../files/accounts.js';
-import { withCdb } from '../files/cdb-file.js';
 import { type HeldLock, type LockOptions, LockTakenError, takeLock } from '../files/lock.js';
 import { isMissing, readIfPresent } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
-import { cdbFind, makeCdb } from '../formats/cdb.js';
+import { makeCdb } from '../formats/cdb.js';
 import {
   hasClient,
   type OpenSmtpDocument,
@@ -82,8 +80,7 @@ export class RelayTable {
         document = withLogin(document, address, unixSeconds);
         return opening;
       });
-      await this.#replace(document);
-      if (openings.includes('new') || !this.#haveRules(addresses)) await this.#makeRules(document);
+      await this.#replaceBoth(document, { table: true, rules: openings.includes('new') });
       return openings;
     });
   }
@@ -93,14 +90,13 @@ export class RelayTable {
     await this.#locked(false, async () => {
       const document = this.#read();
       const kept = document === undefined ? { lines: [] } : withoutExpired(document, unixSeconds);
-      if (document !== undefined) await this.#replace(kept, this.#vpopmail());
-      await this.#makeRules(kept);
+      await this.#replaceBoth(kept, { table: document !== undefined, rules: true, owner: this.#vpopmail() });
     });
   }
 
   /** Makes smtp.cdb anew from what stands in both files. @throws as `open` */
   async rebuild(): Promise<void> {
-    await this.#locked(false, () => this.#makeRules(this.#read() ?? { lines: [] }));
+    await this.#locked(false, () => this.#replaceBoth(this.#read() ?? { lines: [] }, { table: false, rules: true }));
   }
 
   #read(): OpenSmtpDocument | undefined {
@@ -108,28 +104,28 @@ export class RelayTable {
     return bytes === undefined ? undefined : parseOpenSmtp(bytes);
   }
 
-  async #replace(document: OpenSmtpDocument, owner: Partial<Owner> = {}): Promise<void> {
+  /** The rules first: were open-smtp in place without them, the client's next login would not make them. Rules that cannot be made keep no line out of open-smtp. */
+  async #replaceBoth(
+    document: OpenSmtpDocument,
+    what: { readonly table: boolean; readonly rules: boolean; readonly owner?: Partial<Owner> },
+  ): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      if (what.rules) await this.#replaceRules(document);
+    } catch (error) {
+      failure = { error };
+    }
+    if (what.table) await this.#replaceTable(document, what.owner);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #replaceTable(document: OpenSmtpDocument, owner: Partial<Owner> = {}): Promise<void> {
     const temporaryName = `open-smtp.tmp.${process.pid}`;
     const mode = this.#options.mode ?? 0o644;
     await replaceFile(this.#layout.etc('open-smtp'), serializeOpenSmtp(document), { mode, ...owner, temporaryName });
   }
 
-  /** Whether smtp.cdb has what a crash between the two writes, or a program that wrote it alone, left out. Where there is none, nobody asks for it. */
-  #haveRules(addresses: readonly (string | undefined)[]): boolean {
-    const { smtpRulesCdb } = this.#layout;
-    try {
-      const found = withCdb(smtpRulesCdb, (source) =>
-        addresses.every((key) => key === undefined || cdbFind(source, key, smtpRulesCdb) !== undefined),
-      );
-      return found?.value ?? true;
-    } catch (error) {
-      // What is no cdb is made anew.
-      if (error instanceof CorruptFileError) return false;
-      throw error;
-    }
-  }
-
-  async #makeRules(document: OpenSmtpDocument): Promise<void> {
+  async #replaceRules(document: OpenSmtpDocument): Promise<void> {
     const { smtpRules, smtpRulesCdb } = this.#layout;
     const text = readIfPresent(smtpRules) ?? Buffer.alloc(0);
     const records = [...compileRules(text, this.#layout.host(smtpRules)), ...this.#clientRecords(document)];
