@@ -4,7 +4,7 @@
 // calls knows what its failure means.
 
 import fs from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
 import { syncDirectory } from '../files/sync.js';
@@ -36,7 +36,9 @@ export interface QueueFileStatus {
   readonly accessedSeconds: number;
 }
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+
+const chunkBytes = 64 * 1024;
 
 export class QueueFiles {
   readonly #before: BeforeAct;
@@ -110,6 +112,21 @@ export class QueueFiles {
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
+    }
+  }
+
+  /** The bytes of a file that may be large. @throws the system error, also when it is absent */
+  async *chunks(file: string): AsyncGenerator<Buffer> {
+    this.#before('read', file);
+    const handle = await open(bytesPath(file), O_RDONLY | O_NONBLOCK);
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
     }
   }
 
@@ -200,8 +217,17 @@ export class NewFile {
     });
   }
 
-  truncate(): void {
-    fs.ftruncateSync(this.#fd, 0);
+  get sizeBytes(): number {
+    return fs.fstatSync(this.#fd).size;
+  }
+
+  /** Cuts the file. Does not throw. */
+  truncate(sizeBytes: number): void {
+    try {
+      fs.ftruncateSync(this.#fd, sizeBytes);
+    } catch {
+      // The disk is in trouble, and that has been told.
+    }
   }
 
   /** Twice does nothing. */

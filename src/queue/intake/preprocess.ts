@@ -1,0 +1,138 @@
+// From todo/N to info/S/N and recipient files (formats/qmail.md 4.3): every recipient is rewritten by the control files and goes to one of the two channels.
+//
+//   unlink local/S/N, remote/S/N, info/S/N       leftovers of a try before: while todo/N is there they mean nothing
+//   create and fill info/S/N, local/S/N, remote/S/N, fsync each, fsync their directories
+//   unlink intd/N, todo/N                        now the message is preprocessed
+//
+// A failure or a crash before the last step leaves todo/N, and everything is done again at the next look. qmail-send does one message at a time and waits for the disk
+// each time; here several are on their way at once, each in that order.
+
+import { type RewritingRules, rewrite } from '../../formats/address-rewriting.js';
+import { parseEnvelopeRecords } from '../../formats/queue-envelope.js';
+import { serializeRecipients } from '../../formats/queue-recipients.js';
+import type { NewFile, QueueFiles } from '../files.js';
+import type { QueueEvent, QueueLog } from '../log.js';
+import type { Ids } from '../owners.js';
+import { type ChannelName, channelNames, type QueueTree } from '../tree.js';
+
+export interface PreprocessOptions {
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  readonly owner: Ids | undefined;
+  readonly log: QueueLog;
+  readonly rules: () => RewritingRules;
+}
+
+/** What was wrong with which file, in qmail-send's words. */
+class PreprocessTrouble extends Error {
+  constructor(words: string, file: string) {
+    super(`${words} ${file}`);
+  }
+}
+
+interface Contents {
+  readonly info: Buffer;
+  readonly recipients: ReadonlyMap<ChannelName, Buffer>;
+  readonly lines: readonly QueueEvent[];
+  readonly isKnown: boolean;
+}
+
+/** Preprocesses one message. @returns its channels; undefined when it stays in todo/ */
+export async function preprocess(options: PreprocessOptions, id: string): Promise<readonly ChannelName[] | undefined> {
+  const { tree, log } = options;
+  try {
+    return await attempt(options, id);
+  } catch (error) {
+    const words = error instanceof PreprocessTrouble ? error.message : `trouble reading ${tree.shown(tree.todo(id))}`;
+    log({ event: 'warning', text: words });
+    return undefined;
+  }
+}
+
+async function attempt(options: PreprocessOptions, id: string): Promise<readonly ChannelName[]> {
+  const { tree, files, log } = options;
+  const shown = (file: string): string => tree.shown(file);
+  const envelope = trying('unable to open', shown(tree.todo(id)), () => files.read(tree.todo(id)));
+  if (envelope === undefined) throw new PreprocessTrouble('unable to open', shown(tree.todo(id)));
+  const message = trying('unable to stat', shown(tree.mess(id)), () => files.status(tree.mess(id)));
+  if (message === undefined) throw new PreprocessTrouble('unable to stat', shown(tree.mess(id)));
+  for (const file of [...channelNames.map((channel) => tree.channel(channel, id)), tree.info(id)])
+    trying('unable to unlink', shown(file), () => files.unlink(file));
+  const contents = contentsOf(envelope, id, message.sizeBytes, options.rules());
+  if (!contents.isKnown) {
+    for (const line of contents.lines) log(line);
+    throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
+  }
+  await write(options, id, contents);
+  // Together with what follows, so that the lines of one message stand together.
+  for (const line of contents.lines) log(line);
+  const removal = `qmail-clean unable to clean up`;
+  trying(removal, `todo/${id}`, () => files.unlink(tree.intd(id)));
+  trying(removal, `todo/${id}`, () => files.unlink(tree.todo(id)));
+  return channelNames.filter((channel) => contents.recipients.has(channel));
+}
+
+async function write({ tree, files, owner }: PreprocessOptions, id: string, contents: Contents): Promise<void> {
+  const made: NewFile[] = [];
+  const make = (file: string, bytes: Buffer): void => {
+    const open = trying('unable to create', tree.shown(file), () => files.create(file, 0o600, owner));
+    made.push(open);
+    trying('trouble writing to', tree.shown(file), () => open.write(bytes));
+  };
+  try {
+    make(tree.info(id), contents.info);
+    for (const [channel, bytes] of contents.recipients) make(tree.channel(channel, id), bytes);
+    const sync = async (open: NewFile): Promise<void> => {
+      try {
+        await Promise.all([open.sync(), files.syncEntry(open.path)]);
+      } catch {
+        throw new PreprocessTrouble('trouble fsyncing', tree.shown(open.path));
+      }
+    };
+    // All are waited for, so that none is closed under its sync.
+    for (const result of await Promise.allSettled(made.map(sync)))
+      if (result.status === 'rejected') throw result.reason;
+  } finally {
+    for (const open of made) open.close();
+  }
+}
+
+/** What the envelope becomes. An unknown record ends it. */
+function contentsOf(envelope: Buffer, id: string, sizeBytes: number, rules: RewritingRules): Contents {
+  const lines: QueueEvent[] = [{ event: 'new', msg: id }];
+  const senders: string[] = [];
+  const recipients = new Map<ChannelName, string[]>();
+  let uid = '0';
+  let pid = '0';
+  let isKnown = true;
+  for (const { letter, text } of parseEnvelopeRecords(envelope)) {
+    if (letter === 'u') uid = digitsOf(text);
+    else if (letter === 'p') pid = digitsOf(text);
+    else if (letter === 'F') {
+      senders.push(`F${text}\0`);
+      lines.push({ event: 'info', msg: id, bytes: sizeBytes, from: text, qp: pid, uid });
+    } else if (letter === 'T') {
+      const { channel, address } = rewrite(text, rules);
+      const others = recipients.get(channel);
+      if (others === undefined) recipients.set(channel, [address]);
+      else others.push(address);
+    } else {
+      isKnown = false;
+      break;
+    }
+  }
+  const files = new Map([...recipients].map(([channel, addresses]) => [channel, serializeRecipients(addresses)]));
+  return { info: Buffer.from(senders.join(''), 'latin1'), recipients: files, lines, isKnown };
+}
+
+function digitsOf(text: string): string {
+  return /^\d*/.exec(text)?.[0].replace(/^0+(?=\d)/, '') || '0';
+}
+
+function trying<T>(words: string, file: string, act: () => T): T {
+  try {
+    return act();
+  } catch {
+    throw new PreprocessTrouble(words, file);
+  }
+}

@@ -1,0 +1,325 @@
+// The queue at work: what qmail-send is on a classic host (formats/qmail.md 4). Whoever makes one holds lock/sendmutex.
+//
+//   start        takes up what is there, looks through todo/, and goes on until it is stopped
+//   reread       SIGHUP: locals and virtualdomains as they are now
+//   runAll       SIGALRM: everything that is scheduled is due now
+//   stop         SIGTERM: nothing new; running deliveries end; the times of the next tries go to the disk; `status: exiting`
+//
+// A round lets each channel take one step after the other, as qmail-send's main loop does, until neither has anything to do; then the attempts that began are handed to the
+// channels. Rounds are asked for by whatever changes: a message was preprocessed, a delivery is over, something is due.
+
+import { setImmediate as turnOfLoop } from 'node:timers/promises';
+import type { DeliveryChannel } from '../delivery/report.js';
+import { describe } from '../errors.js';
+import type { Control } from '../stores/control.js';
+import { type QueueControls, RereadError, rereadQueueControls } from './controls.js';
+import type { EnqueueNotice } from './ending/bounce.js';
+import { FailureNotes } from './ending/failure-notes.js';
+import { finishMessage } from './ending/finish.js';
+import type { QueueFiles } from './files.js';
+import { preprocess } from './intake/preprocess.js';
+import { TodoScan } from './intake/todo-scan.js';
+import type { QueueLog } from './log.js';
+import type { QueueOwners } from './owners.js';
+import { ChannelPasses } from './passes/channel-passes.js';
+import { cleanupSeconds, type QueueClock, systemClock, troubleSeconds } from './schedule.js';
+import { TimeHeap } from './time-heap.js';
+import { type ChannelName, channelNames, type QueueTree } from './tree.js';
+import { Trigger } from './trigger.js';
+import { cleanUp } from './upkeep/cleanup.js';
+import { takeOver } from './upkeep/takeover.js';
+
+export interface QueueOptions {
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  readonly owners: QueueOwners;
+  readonly control: Control;
+  /** As read at the start. */
+  readonly controls: QueueControls;
+  readonly channels: Readonly<Record<ChannelName, DeliveryChannel>>;
+  readonly enqueue: EnqueueNotice;
+  readonly log: QueueLog;
+  readonly clock?: QueueClock;
+}
+
+/** Steps of a round before others in this process have their turn. */
+const stepsAtOnce = 1000;
+/** Messages that are ended at once. */
+const endingsAtOnce = 8;
+/** As qmail-send, a little later than due: times are whole seconds. */
+const fuzzSeconds = 1;
+
+export class QueueManager {
+  readonly #options: QueueOptions;
+  readonly #clock: QueueClock;
+  readonly #log: QueueLog;
+  readonly #passes: Readonly<Record<ChannelName, ChannelPasses>>;
+  readonly #scan: TodoScan;
+  /** Messages at their end. */
+  readonly #ending = new TimeHeap();
+  #controls: QueueControls;
+  #deliveries = 0;
+  #endings = 0;
+  #isRoundAsked = false;
+  #isStopping = false;
+  #cancelTimer = (): void => {};
+  #cancelCleanup = (): void => {};
+  #cleaning = Promise.resolve();
+  #whenQuiet: (() => void) | undefined;
+
+  constructor(options: QueueOptions) {
+    const { tree, files, owners, log } = options;
+    this.#options = options;
+    this.#log = log;
+    this.#clock = options.clock ?? systemClock;
+    this.#controls = options.controls;
+    const clock = this.#clock;
+    const isStopping = (): boolean => this.#isStopping;
+    const virtualDomains = (): ReadonlyMap<string, string> => this.#controls.rules.virtualDomains;
+    const notes = new FailureNotes({ tree, files, owner: owners.send, clock, log, virtualDomains, isStopping });
+    this.#passes = { local: this.#channel('local', notes), remote: this.#channel('remote', notes) };
+    this.#scan = new TodoScan({
+      tree,
+      files,
+      clock,
+      log,
+      trigger: (pulled) => new Trigger(tree.trigger, pulled),
+      take: (id) => this.#preprocess(id),
+    });
+  }
+
+  /** Takes up the queue and begins. @throws TemporaryError when it cannot be read */
+  async start(): Promise<void> {
+    const { tree, files } = this.#options;
+    if (!this.#scan.listen())
+      this.#log({
+        event: 'warning',
+        text: `${tree.shown(tree.trigger)} is no fifo; todo is looked at every 10 seconds`,
+      });
+    const now = this.#clock.now();
+    await takeOver({
+      tree,
+      files,
+      log: this.#log,
+      schedule: (channel, id, seconds) => this.#passes[channel].schedule.insert(id, seconds),
+      finished: (id) => this.#ending.insert(id, now),
+      isStopping: () => this.#isStopping,
+    });
+    if (this.#isStopping) return;
+    this.#tellStatus();
+    this.#scan.ask();
+    this.#askRound();
+    this.#cleanUp();
+  }
+
+  /** Looks through todo/ soon, as when the trigger is pulled. */
+  lookForNew(): void {
+    this.#scan.ask();
+  }
+
+  /** Reads locals and virtualdomains again. Messages that are preprocessed afterwards go by them. */
+  reread(): void {
+    try {
+      this.#controls = rereadQueueControls(this.#options.control, this.#controls);
+    } catch (error) {
+      const text = error instanceof RereadError ? error.message : `unable to reread controls: ${describe(error)}`;
+      this.#log({ event: 'alert', text });
+    }
+  }
+
+  /** Makes everything due. */
+  runAll(): void {
+    for (const channel of channelNames) this.#passes[channel].schedule.makeAllDue(this.#clock.now());
+    this.#askRound();
+  }
+
+  /**
+   * Gives one message another time on both channels, on the disk too. A time far away holds it.
+   * @returns whether it was waiting for its time
+   */
+  reschedule(id: string, seconds: number): boolean {
+    let isFound = false;
+    for (const channel of channelNames) {
+      if (!this.#passes[channel].schedule.reschedule(id, seconds)) continue;
+      isFound = true;
+      this.#saveTime(channel, id, seconds);
+    }
+    this.#askRound();
+    return isFound;
+  }
+
+  /** Deliveries that run now. */
+  get running(): Readonly<Record<ChannelName, number>> {
+    return { local: this.#passes.local.running, remote: this.#passes.remote.running };
+  }
+
+  /**
+   * Ends in an orderly way. Deliveries that are not over after `withinMs` are given up: their recipients stay to do.
+   * @returns once everything is on the disk
+   */
+  async stop(withinMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#cancelTimer();
+    this.#cancelCleanup();
+    for (const channel of channelNames) this.#passes[channel].stop();
+    const quiet = Promise.all([this.#scan.stop(), this.#quiet(), this.#cleaning]);
+    await within(quiet, withinMs);
+    await this.#saveTimes();
+    this.#log({ event: 'exiting' });
+    await within(Promise.all(channelNames.map((channel) => this.#options.channels[channel].close())), withinMs);
+  }
+
+  #channel(channel: ChannelName, notes: FailureNotes): ChannelPasses {
+    const { tree, files, channels, controls } = this.#options;
+    return new ChannelPasses({
+      tree,
+      files,
+      channel,
+      lifetimeSeconds: controls.lifetimeSeconds,
+      deliveries: channels[channel],
+      limit: controls.concurrency[channel],
+      clock: this.#clock,
+      log: this.#log,
+      nextNumber: () => ++this.#deliveries,
+      tellStatus: () => this.#tellStatus(),
+      noteFailure: (id, recipient, text) => notes.note(id, recipient, text),
+      finished: (id) => this.#ending.insert(id, this.#clock.now()),
+      changed: () => this.#askRound(),
+    });
+  }
+
+  async #preprocess(id: string): Promise<void> {
+    const { tree, files, owners } = this.#options;
+    const rules = (): QueueControls['rules'] => this.#controls.rules;
+    const channels = await preprocess({ tree, files, owner: owners.send, log: this.#log, rules }, id);
+    if (channels === undefined) return;
+    const now = this.#clock.now();
+    for (const channel of channels) this.#passes[channel].schedule.insert(id, now);
+    if (channels.length === 0) this.#ending.insert(id, now);
+    // At once, so that the first deliveries of a message follow its lines in the log.
+    this.#round();
+  }
+
+  #askRound(): void {
+    if (this.#isRoundAsked) return;
+    this.#isRoundAsked = true;
+    setImmediate(() => {
+      this.#isRoundAsked = false;
+      this.#round();
+    });
+  }
+
+  #round(): void {
+    const now = this.#clock.now();
+    for (let steps = 0; ; steps++) {
+      let isDoing = false;
+      for (const channel of channelNames) isDoing = this.#passes[channel].turn(now) || isDoing;
+      isDoing = this.#beginEnding(now) || isDoing;
+      if (!isDoing) break;
+      if (steps < stepsAtOnce) continue;
+      this.#askRound();
+      break;
+    }
+    for (const channel of channelNames) this.#passes[channel].flush();
+    this.#tellQuiet();
+    this.#setTimer();
+  }
+
+  #beginEnding(now: number): boolean {
+    if (this.#endings >= endingsAtOnce || (this.#ending.earliest ?? Number.POSITIVE_INFINITY) > now) return false;
+    const due = this.#ending.take();
+    if (due !== undefined) void this.#end(due.id);
+    return true;
+  }
+
+  async #end(id: string): Promise<void> {
+    const { tree, files, enqueue } = this.#options;
+    this.#endings++;
+    const controls = (): QueueControls => this.#controls;
+    const log = this.#log;
+    const isOver = await finishMessage({ tree, files, clock: this.#clock, log, controls, enqueue }, id);
+    if (!isOver) this.#ending.insert(id, this.#clock.now() + troubleSeconds);
+    this.#endings--;
+    this.#askRound();
+  }
+
+  #setTimer(): void {
+    this.#cancelTimer();
+    if (this.#isStopping) return;
+    const now = this.#clock.now();
+    // What is due already waits for a slot, and goes on when a delivery is over.
+    const times = [...channelNames.map((channel) => this.#passes[channel].schedule), this.#ending]
+      .map((heap) => heap.earliest)
+      .filter((seconds) => seconds !== undefined && seconds > now);
+    if (times.length === 0) return;
+    const earliest = Math.min(...times.map(Number));
+    this.#cancelTimer = this.#clock.after(earliest - now + fuzzSeconds, () => this.#round());
+  }
+
+  #cleanUp(): void {
+    const { tree, files } = this.#options;
+    const isStopping = (): boolean => this.#isStopping;
+    this.#cleaning = cleanUp({ tree, files, clock: this.#clock, log: this.#log, isStopping });
+    this.#cancelCleanup = this.#clock.after(cleanupSeconds, () => this.#cleanUp());
+  }
+
+  #tellStatus(): void {
+    const load = (channel: ChannelName): { running: number; limit: number } => ({
+      running: this.#passes[channel].running,
+      limit: this.#options.controls.concurrency[channel],
+    });
+    const [local, remote] = [load('local'), load('remote')];
+    this.#log({ event: 'status', local, remote, isExiting: this.#isStopping });
+  }
+
+  /** Resolves when nothing runs any more. */
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenQuiet = resolve;
+      this.#askRound();
+    });
+  }
+
+  #tellQuiet(): void {
+    if (this.#whenQuiet === undefined || this.#endings > 0) return;
+    const now = this.#clock.now();
+    const isDue = (this.#ending.earliest ?? Number.POSITIVE_INFINITY) <= now;
+    if (!isDue && channelNames.every((channel) => this.#passes[channel].isQuiet)) this.#whenQuiet();
+    else if (isDue) this.#askRound();
+  }
+
+  /** Leaves the times of the next tries to whoever takes the queue up. */
+  async #saveTimes(): Promise<void> {
+    let saved = 0;
+    for (const channel of channelNames) {
+      for (const { id, seconds } of [...this.#passes[channel].schedule]) {
+        this.#saveTime(channel, id, seconds);
+        if (++saved % stepsAtOnce === 0) await turnOfLoop();
+      }
+    }
+  }
+
+  #saveTime(channel: ChannelName, id: string, seconds: number): void {
+    const { tree, files } = this.#options;
+    const file = tree.channel(channel, id);
+    try {
+      files.setTimes(file, seconds);
+    } catch {
+      this.#log({ event: 'warning', text: `unable to utime ${tree.shown(file)}; message will be retried too soon` });
+    }
+  }
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  if (ms === Number.POSITIVE_INFINITY) {
+    await work;
+    return;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,340 @@
+// The tries on one channel: whose turn it is, what runs, and what becomes of it.
+//
+// As in qmail-send messages are taken up in the order in which they are due, each recipient file is read record by record, and one record is one turn; so the log has its order.
+// Beyond that it is fair:
+//   - a message takes up as many recipients as there are slots; when others wait it goes on by one at a time, in turn with them
+//   - recipients of a destination that has no room (passes/destination.ts) wait, and the file is read on
+//   - a message all of whose recipients would wait is closed again when many wait already, and only its number is kept
+// Recipients of one message, destination and envelope sender that begin in the same moment are one attempt: one connection. In the log and in the count each is a delivery.
+//
+//   report      is logged, and then
+//   success     the recipient is marked done
+//   deferral    nothing; at the last try it is a failure
+//   failure     a paragraph is added to bounce/N, durable, and then the recipient is marked done
+
+import type { DeliveryChannel, DeliveryReport } from '../../delivery/report.js';
+import { describe } from '../../errors.js';
+import { letters, type RecipientRecord } from '../../formats/queue-recipients.js';
+import { verpSender } from '../../formats/queue-verp.js';
+import type { QueueLog } from '../log.js';
+import { givingUp, type QueueClock, troubleSeconds } from '../schedule.js';
+import { TimeHeap } from '../time-heap.js';
+import { channelNames } from '../tree.js';
+import { Destination, destinationKey } from './destination.js';
+import { openPass, type Pass, type PassSource, type Waiting } from './pass.js';
+
+export interface ChannelPassesOptions extends PassSource {
+  readonly deliveries: DeliveryChannel;
+  /** How many deliveries may run at once. */
+  readonly limit: number;
+  readonly clock: QueueClock;
+  readonly log: QueueLog;
+  /** The next delivery's number. */
+  readonly nextNumber: () => number;
+  /** Logs how many run. */
+  readonly tellStatus: () => void;
+  /** Notes durably that a recipient has failed; false: it could not be noted. */
+  readonly noteFailure: (id: string, recipient: string, text: string) => Promise<boolean>;
+  /** No channel has recipients of this message any more. */
+  readonly finished: (id: string) => void;
+  /** Something is over: others may have their turn. */
+  readonly changed: () => void;
+}
+
+/** Recipients that are tried together. */
+interface Attempt {
+  readonly pass: Pass;
+  readonly destination: Destination;
+  readonly sender: string;
+  readonly startedSeconds: number;
+  readonly deliveries: { readonly number: number; readonly record: RecipientRecord; isOver: boolean }[];
+}
+
+/** Recipients in one attempt: what every receiver must take (RFC 5321 4.5.3.1.8). */
+const attemptMost = 100;
+/** Waiting recipients beyond which messages are closed again. */
+const waitingMost = 1000;
+/** A report is cut behind this (REPORTMAX of qmail-send.c). */
+const reportMost = 9997;
+
+export class ChannelPasses {
+  /** What is due when. */
+  readonly schedule = new TimeHeap();
+  readonly #options: ChannelPassesOptions;
+  readonly #destinations = new Map<string, Destination>();
+  /** Destinations with room for whom somebody waits. */
+  readonly #listed: Destination[] = [];
+  /** Messages that have had their first turn and are not read to the end. */
+  readonly #turns: Pass[] = [];
+  #current: Pass | undefined;
+  #beginning = new Map<string, Attempt>();
+  #running = 0;
+  #waiting = 0;
+  #settling = 0;
+  #isWaitingsTurn = false;
+  #isTurnsTurn = false;
+  #isStopping = false;
+
+  constructor(options: ChannelPassesOptions) {
+    this.#options = options;
+  }
+
+  /** Deliveries that run. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Whether no delivery runs and no report is being dealt with. */
+  get isQuiet(): boolean {
+    return this.#running === 0 && this.#settling === 0;
+  }
+
+  /** Takes up no recipient any more. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** One step of one message. @returns whether there was anything to do */
+  turn(now: number): boolean {
+    if (this.#isStopping || this.#running >= this.#options.limit) return false;
+    this.#isWaitingsTurn = !this.#isWaitingsTurn;
+    const waiting = this.#listed.length > 0 && this.#isWaitingsTurn;
+    if (waiting && this.#beginWaiting(now)) return true;
+    this.#current ??= this.#nextPass(now);
+    if (this.#current !== undefined) this.#step(this.#current, now);
+    else return !waiting && this.#listed.length > 0 && this.#beginWaiting(now);
+    return true;
+  }
+
+  /** Begins the attempts of the turns before. */
+  flush(): void {
+    const attempts = this.#beginning;
+    this.#beginning = new Map();
+    for (const attempt of attempts.values()) void this.#deliver(attempt);
+  }
+
+  #beginWaiting(now: number): boolean {
+    const destination = this.#listed.shift();
+    if (destination === undefined) return false;
+    destination.isListed = false;
+    const waiting = destination.waiting.shift();
+    if (waiting === undefined) {
+      // Those that were due first are looked at first.
+      for (const id of destination.parked.splice(0, destination.room)) this.schedule.insert(id, 0);
+      return true;
+    }
+    this.#waiting--;
+    this.#begin(waiting, destination, now);
+    this.#list(destination);
+    return true;
+  }
+
+  #nextPass(now: number): Pass | undefined {
+    for (;;) {
+      const isDue = (this.schedule.earliest ?? Number.POSITIVE_INFINITY) <= now;
+      this.#isTurnsTurn = !this.#isTurnsTurn;
+      if (this.#turns.length > 0 && (this.#isTurnsTurn || !isDue)) {
+        const pass = this.#turns.shift();
+        if (pass !== undefined) pass.allowance = 1;
+        return pass;
+      }
+      if (!isDue) return undefined;
+      const due = this.schedule.take();
+      const pass = due === undefined ? undefined : this.#open(due.id, now);
+      if (pass !== undefined) return pass;
+    }
+  }
+
+  #open(id: string, now: number): Pass | undefined {
+    const { tree, channel, log } = this.#options;
+    let pass: Pass | undefined;
+    try {
+      pass = openPass(this.#options, id, now);
+    } catch {
+      // As when a file is missing.
+    }
+    if (pass === undefined) {
+      const file = tree.shown(tree.channel(channel, id));
+      log({ event: 'warning', text: `trouble opening ${file}; will try again later` });
+      this.schedule.insert(id, now + troubleSeconds);
+      return undefined;
+    }
+    pass.allowance = this.#options.limit;
+    if (this.#waiting >= waitingMost && pass.isBlocked((address) => !this.#destination(address).hasRoom)) {
+      this.#destination(pass.firstAddress ?? '').parked.push(id);
+      return undefined;
+    }
+    return pass;
+  }
+
+  #step(pass: Pass, now: number): void {
+    const record = pass.next();
+    if (record === undefined || record.state === 'unknown') {
+      this.#current = undefined;
+      if (record !== undefined) this.#warn(`unknown record type in ${this.#shown(pass)}!`);
+      pass.hasEnded = record === undefined;
+      this.#release(pass);
+      return;
+    }
+    if (record.state === 'done') return;
+    pass.undone++;
+    pass.holds++;
+    const destination = this.#destination(record.address);
+    if (destination.hasRoom && destination.waiting.length === 0) this.#begin({ pass, record }, destination, now);
+    else {
+      destination.waiting.push({ pass, record });
+      this.#waiting++;
+      this.#list(destination);
+    }
+    if (--pass.allowance <= 0 && (this.#turns.length > 0 || (this.schedule.earliest ?? now + 1) <= now)) {
+      this.#turns.push(pass);
+      this.#current = undefined;
+    }
+  }
+
+  #begin({ pass, record }: Waiting, destination: Destination, now: number): void {
+    const { channel, log, nextNumber, tellStatus } = this.#options;
+    this.#running++;
+    destination.begin();
+    const number = nextNumber();
+    log({ event: 'starting', delivery: number, msg: pass.message.id, channel, to: record.address });
+    tellStatus();
+    const sender = verpSender(pass.sender, record.address);
+    const key = `${pass.message.id} ${destination.key} ${sender}`;
+    let attempt = this.#beginning.get(key);
+    if (attempt === undefined || attempt.deliveries.length >= attemptMost) {
+      attempt = { pass, destination, sender, startedSeconds: now, deliveries: [] };
+      // A full one keeps its place under a key of its own.
+      const full = this.#beginning.get(key);
+      if (full !== undefined) this.#beginning.set(`${key} ${number}`, full);
+      this.#beginning.set(key, attempt);
+    }
+    attempt.deliveries.push({ number, record, isOver: false });
+  }
+
+  async #deliver(attempt: Attempt): Promise<void> {
+    const { pass, sender, deliveries } = attempt;
+    const recipients = deliveries.map(({ record }) => record.address);
+    try {
+      await this.#options.deliveries.deliver({ message: pass.message, sender, recipients }, (index, report) =>
+        this.#report(attempt, index, report),
+      );
+    } catch (error) {
+      this.#options.log({ event: 'alert', text: `a delivery was broken off by a defect: ${describe(error)}` });
+    }
+    for (const index of deliveries.keys()) this.#report(attempt, index, undefined);
+  }
+
+  /** @param report undefined: there is none */
+  #report(attempt: Attempt, index: number, report: DeliveryReport | undefined): void {
+    const delivery = attempt.deliveries[index];
+    if (delivery === undefined || delivery.isOver) return;
+    delivery.isOver = true;
+    const { log, clock, tellStatus } = this.#options;
+    const { pass, destination } = attempt;
+    const { number, record } = delivery;
+    this.#settling++;
+    const { outcome, text } = report === undefined ? { outcome: 'deferral' as const, text: '' } : final(report, pass);
+    if (report === undefined) log({ event: 'mangled', delivery: number });
+    else log({ event: 'delivery', delivery: number, outcome, text });
+    this.#running--;
+    destination.end(outcome, clock.now() - attempt.startedSeconds);
+    this.#list(destination);
+    if (outcome === 'failure') {
+      void this.#settleFailure(pass, record, text);
+      tellStatus();
+    } else {
+      if (outcome === 'success') this.#markDone(pass, record);
+      this.#settled(pass);
+      tellStatus();
+    }
+    if (destination.isIdle) this.#destinations.delete(destination.key);
+    this.#options.changed();
+  }
+
+  async #settleFailure(pass: Pass, record: RecipientRecord, text: string): Promise<void> {
+    if (await this.#options.noteFailure(pass.message.id, record.address, text)) this.#markDone(pass, record);
+    this.#settled(pass);
+    this.#options.changed();
+  }
+
+  #settled(pass: Pass): void {
+    this.#settling--;
+    this.#release(pass);
+  }
+
+  #markDone(pass: Pass, record: RecipientRecord): void {
+    const { tree, files, channel } = this.#options;
+    try {
+      files.mark(tree.channel(channel, pass.message.id), record.offset, letters.done);
+    } catch {
+      this.#warn(`trouble marking ${this.#shown(pass)}; message will be delivered twice!`);
+    }
+    pass.undone--;
+  }
+
+  /** Something of the try is over; with the last of it the try is. */
+  #release(pass: Pass): void {
+    if (--pass.holds > 0) return;
+    const { tree, files, channel, finished, clock } = this.#options;
+    const { id } = pass.message;
+    if (!pass.hasEnded || pass.undone > 0) {
+      this.schedule.insert(id, pass.retrySeconds);
+      return;
+    }
+    try {
+      files.unlink(tree.channel(channel, id));
+    } catch {
+      this.#warn(`unable to unlink ${this.#shown(pass)}; will try again later`);
+      this.schedule.insert(id, clock.now() + troubleSeconds);
+      return;
+    }
+    for (const other of channelNames) {
+      if (other !== channel && this.#isThere(tree.channel(other, id))) return;
+    }
+    finished(id);
+  }
+
+  #isThere(file: string): boolean {
+    try {
+      return this.#options.files.status(file) !== undefined;
+    } catch {
+      this.#warn(`unable to stat ${this.#options.tree.shown(file)}`);
+      return false;
+    }
+  }
+
+  #destination(address: string): Destination {
+    const { channel, limit } = this.#options;
+    const key = destinationKey(channel, address);
+    let destination = this.#destinations.get(key);
+    if (destination === undefined) {
+      destination = new Destination(key, channel, limit);
+      this.#destinations.set(key, destination);
+    }
+    return destination;
+  }
+
+  #list(destination: Destination): void {
+    if (destination.isListed || !destination.hasRoom) return;
+    if (destination.waiting.length === 0 && destination.parked.length === 0) return;
+    destination.isListed = true;
+    this.#listed.push(destination);
+  }
+
+  #shown(pass: Pass): string {
+    const { tree, channel } = this.#options;
+    return tree.shown(tree.channel(channel, pass.message.id));
+  }
+
+  #warn(text: string): void {
+    this.#options.log({ event: 'warning', text });
+  }
+}
+
+/** A report as it counts: cut, and at the last try without hope. */
+function final(report: DeliveryReport, pass: Pass): DeliveryReport {
+  const text = report.text.slice(0, reportMost);
+  if (report.outcome !== 'deferral' || !pass.isLast) return { outcome: report.outcome, text };
+  return { outcome: 'failure', text: `${text}${givingUp}` };
+}

@@ -1,0 +1,102 @@
+// One try of one message on one channel: its recipient file is read from the beginning to the end, and every recipient that is not done is tried once (formats/qmail.md 4.4).
+//
+// The try is over when the end was reached and nothing of it runs or waits. Then the file is removed if nobody is left, else the message is scheduled again.
+
+import type { QueuedMessage } from '../../delivery/report.js';
+import { parseInfo } from '../../formats/queue-envelope.js';
+import { offsetBehind, type RecipientRecord, recipientAt } from '../../formats/queue-recipients.js';
+import type { QueueFiles } from '../files.js';
+import { isLastAttempt, nextAttempt } from '../schedule.js';
+import type { ChannelName, QueueTree } from '../tree.js';
+
+/** A recipient that waits for its destination. */
+export interface Waiting {
+  readonly pass: Pass;
+  readonly record: RecipientRecord;
+}
+
+export interface PassSource {
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  readonly channel: ChannelName;
+  readonly lifetimeSeconds: number;
+}
+
+export class Pass {
+  readonly message: QueuedMessage;
+  readonly sender: string;
+  /** When the message is to be tried again after this. */
+  readonly retrySeconds: number;
+  /** Whether what is put off now has failed. */
+  readonly isLast: boolean;
+  /** What keeps the try going: that it is being read, and each recipient of it that runs or waits. */
+  holds = 1;
+  /** Recipients that have been taken up and are not done. */
+  undone = 0;
+  hasEnded = false;
+  /** How many recipients it may take up before others have their turn. */
+  allowance = 0;
+  readonly #records: Buffer;
+  #offset = 0;
+
+  constructor(
+    message: QueuedMessage,
+    sender: string,
+    records: Buffer,
+    when: { retrySeconds: number; isLast: boolean },
+  ) {
+    this.message = message;
+    this.sender = sender;
+    this.#records = records;
+    this.retrySeconds = when.retrySeconds;
+    this.isLast = when.isLast;
+  }
+
+  /** The next record, done or not; undefined at the end. */
+  next(): RecipientRecord | undefined {
+    const record = recipientAt(this.#records, this.#offset);
+    if (record !== undefined) this.#offset = offsetBehind(record);
+    return record;
+  }
+
+  /** Whether `isBlocked` says so of every recipient that is left; false when none is. */
+  isBlocked(isBlocked: (address: string) => boolean): boolean {
+    let isAnyLeft = false;
+    for (let at = this.#offset; ; ) {
+      const record = recipientAt(this.#records, at);
+      if (record === undefined || record.state === 'unknown') return isAnyLeft;
+      if (record.state === 'todo' && !isBlocked(record.address)) return false;
+      isAnyLeft ||= record.state === 'todo';
+      at = offsetBehind(record);
+    }
+  }
+
+  /** The first recipient that is left. */
+  get firstAddress(): string | undefined {
+    for (let record = recipientAt(this.#records, 0); record !== undefined; ) {
+      if (record.state === 'todo') return record.address;
+      record = recipientAt(this.#records, offsetBehind(record));
+    }
+    return undefined;
+  }
+}
+
+/** Begins a try. @returns undefined when its files cannot be read or do not hold what they should. @throws the system error */
+export function openPass(
+  { tree, files, channel, lifetimeSeconds }: PassSource,
+  id: string,
+  now: number,
+): Pass | undefined {
+  const records = files.read(tree.channel(channel, id));
+  const info = files.read(tree.info(id));
+  const status = files.status(tree.info(id));
+  const sender = info === undefined ? undefined : parseInfo(info);
+  if (records === undefined || status === undefined || sender === undefined) return undefined;
+  const path = tree.mess(id);
+  const birthSeconds = status.modifiedSeconds;
+  const message = { id, path, sizeBytes: files.status(path)?.sizeBytes ?? 0, birthSeconds };
+  return new Pass(message, sender, records, {
+    retrySeconds: nextAttempt(channel, birthSeconds, now),
+    isLast: isLastAttempt(birthSeconds, now, lifetimeSeconds),
+  });
+}
