@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { PasswordChecker } from '../../src/auth/password.js';
 import { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
+import { OpenSessions } from '../../src/servers/open-sessions.js';
 import { createPop3Server, type Pop3Context, type Pop3Server } from '../../src/servers/pop3/server.js';
 import { openHost } from '../../src/stores/host.js';
 import { Pop3Client } from './pop3-client.js';
@@ -21,6 +22,7 @@ export interface Pop3Host {
   readonly root: string;
   readonly port: number;
   readonly server: Pop3Server;
+  readonly sessions: OpenSessions;
   /** The lines that the server logged. */
   readonly log: readonly string[];
   /** How many connections the server has. */
@@ -54,7 +56,8 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
   const lines: string[] = [];
   const log = lineLog((line) => lines.push(line.trimEnd()));
   const host = openHost(new Layout({ root }), log);
-  const server = createPop3Server({ passwords: new PasswordChecker(), ...options, host, log });
+  const sessions = new OpenSessions(host);
+  const server = createPop3Server({ passwords: new PasswordChecker(), sessions, ...options, host, log });
   const listener = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => server.handle(socket));
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const address = listener.address();
@@ -73,6 +76,7 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
     root,
     port,
     server,
+    sessions,
     log: lines,
     connections: () =>
       new Promise((resolve, reject) => {

@@ -12,6 +12,7 @@ import type { Log } from '../../log.js';
 import type { Host } from '../../stores/host.js';
 import { TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import type { UidlForm } from '../../stores/maildir/uidl.js';
+import { OpenSessions } from '../open-sessions.js';
 import type { SharedReading } from './mailbox.js';
 import { type Credentials, Pop3Session } from './session.js';
 
@@ -51,6 +52,8 @@ export interface Pop3Context {
   readonly host: Host;
   readonly log: Log;
   readonly passwords: PasswordChecker;
+  /** Where sessions are entered that have logged in, so that they can be ended with their account. */
+  readonly sessions?: OpenSessions;
   readonly uidl?: UidlForm;
   /** What the listener is, for the log lines; pop3 unless given. */
   readonly service?: 'pop3' | 'pop3s';
@@ -81,6 +84,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     host: context.host,
     log: context.log,
     passwords: context.passwords,
+    sessions: context.sessions ?? new OpenSessions(context.host),
     uidl: context.uidl ?? 'qmail',
     service: context.service ?? 'pop3',
     logSuccess: context.logSuccess ?? false,

@@ -7,11 +7,15 @@
 // Commands may be sent ahead, also across the login (qmail-popup loses what comes behind PASS), and by a client that closes its side at once. Replies are those
 // of the originals to the byte where they have one; CAPA is ours, and a trouble of ours is `-ERR [SYS/TEMP]`, after which no client asks for another password.
 //
+// A session whose account is removed, disabled or given another password (servers/open-sessions.ts) ends with a `-ERR` line before the next command is obeyed, at once when it waits for one;
+// what it marked as deleted stays.
+//
 // A client that says nothing, or does not read, is cut off after a while. Draining lets a session that has a mailbox go on to its QUIT as long as it does
 // something; otherwise what it marked as deleted would come again.
 
 import type { Socket } from 'node:net';
 import { type LoginResult, login, nameLogin } from '../../auth/login.js';
+import { loginKind } from '../../auth/login-service.js';
 import { CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { LineStream } from '../../net/line-stream.js';
 import { ReplyWriter } from '../../net/reply-writer.js';
@@ -30,6 +34,7 @@ export type Credentials =
 export type ClientOfSession = Omit<ElsewhereSession, 'credentials'>;
 
 const capabilities = ['TOP', 'UIDL', 'USER', 'PIPELINING', 'RESP-CODES', 'EXPIRE NEVER', 'IMPLEMENTATION vqmail'];
+const accountChanged = '-ERR the account has changed, log in again';
 const inTrouble = '-ERR [SYS/TEMP] temporary trouble, try again later';
 
 /** How long a client has to close its side after the last reply. */
@@ -52,6 +57,8 @@ export class Pop3Session {
   #isDraining = false;
   #isLate = false;
   #isOver = false;
+  #isRevoked = false;
+  #leave: (() => void) | undefined;
 
   /** @param credentials of a session that began in another process: it goes on with the login */
   constructor(socket: Socket, client: ClientOfSession, context: SessionContext, credentials?: Credentials) {
@@ -72,19 +79,21 @@ export class Pop3Session {
       await this.#serve();
     } finally {
       clearTimeout(deadline);
+      this.#leave?.();
     }
   }
 
   async #serve(): Promise<void> {
     if (this.#credentials === undefined) this.#answer(`+OK ${this.#client.timestamp}`);
     else await this.#logIn(this.#credentials);
-    while (!this.#isOver) {
+    while (!this.#isOver && !this.#isRevoked) {
       if (!this.#lines.hasLine || this.#output.isFull) await this.#output.flush();
       const line = await this.#nextLine();
       if (line === undefined) break;
       await this.#obey(line);
     }
     if (this.#lines.ended === 'line-too-long') this.#answer('-ERR line too long');
+    else if (this.#isRevoked && !this.#isOver && !this.#socket.destroyed) this.#answer(accountChanged);
     this.#close();
   }
 
@@ -93,6 +102,12 @@ export class Pop3Session {
     this.#isDraining = true;
     if (this.#mailbox !== undefined) this.#lines.setIdle(drainingIdleMs);
     else if (this.#isWaiting) this.#lines.stop();
+  }
+
+  /** Ends the session, since its account is not what it was. A reply that is being sent goes on to its end. */
+  #revoke(): void {
+    this.#isRevoked = true;
+    if (this.#isWaiting) this.#lines.stop();
   }
 
   /** A client that has not logged in by now will not; one whose login is being looked at is let finish. */
@@ -147,8 +162,9 @@ export class Pop3Session {
   }
 
   async #logIn(credentials: Credentials): Promise<void> {
-    const { host, passwords, elsewhere, service, logSuccess } = this.#context;
+    const { host, passwords, elsewhere, service, logSuccess, sessions } = this.#context;
     const { remoteIp, localIp, timestamp } = this.#client;
+    const looksBefore = sessions.looks;
     try {
       const named = elsewhere === undefined ? undefined : nameLogin(host, credentials.login, localIp);
       if (named?.domain !== undefined && (await this.#goElsewhere(named.domain, credentials))) return;
@@ -156,12 +172,22 @@ export class Pop3Session {
         'password' in credentials ? { password: credentials.password } : { digest: credentials.digest, timestamp };
       const request = { service, login: credentials.login, secret, remoteIp, localIp, logSuccess };
       const result = await login(host, passwords, request);
-      if (result.ok) await this.#enter(result);
+      if (result.ok) this.#register(result, credentials, looksBefore);
+      if (result.ok && !this.#isRevoked) await this.#enter(result);
       else this.#finish('-ERR authorization failed');
     } catch (error) {
       this.#logTrouble(error);
       this.#finish(inTrouble);
     }
+  }
+
+  #register({ account }: Extract<LoginResult, { ok: true }>, credentials: Credentials, looksBefore: number): void {
+    const { service, sessions } = this.#context;
+    const kind = loginKind(service, this.#client.remoteIp);
+    const byClearPassword = 'digest' in credentials;
+    const { name, domain, passwd, clearPasswd } = account;
+    const session = { service, kind, account: { name, domain, passwd, clearPasswd }, byClearPassword };
+    this.#leave = sessions.enter({ ...session, end: () => this.#revoke() }, looksBefore);
   }
 
   async #enter({ account, domain }: Extract<LoginResult, { ok: true }>): Promise<void> {
