@@ -23,12 +23,8 @@ export interface Plan {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** A call that was not exit 0. */
-export interface FailedCall {
-  readonly call: Call;
-  readonly exit: number | string;
-  readonly said: string;
-}
+/** A call that was not exit 0: `TOOL ARGUMENTS: EXIT WHAT IT SAID`. */
+export type FailedCall = string;
 
 /**
  * Makes all calls of a plan in a process of the kind.
@@ -45,10 +41,10 @@ export async function runWriter(
   const child = kind === 'ours' ? startCaller(root, plan) : startOriginal(root, plan);
   const failed: FailedCall[] = [];
   const { errors } = await followLines(child, (number, exit, said) => {
-    if (exit !== 0) failed.push({ call: plan.calls[number] ?? [], exit, said });
+    if (exit !== 0) failed.push(`${plan.calls[number]?.join(' ')}: ${exit} ${said}`);
     done(number);
   });
-  if (child.exitCode !== 0) failed.push({ call: [kind], exit: child.signalCode ?? child.exitCode ?? -1, said: errors });
+  if (child.exitCode !== 0) failed.push(`${kind}: ${child.signalCode ?? child.exitCode} ${errors}`);
   return failed;
 }
 
@@ -71,7 +67,7 @@ async function runPrograms(root: string, plan: Plan, done: (number: number) => v
   const failed: FailedCall[] = [];
   for (const [number, call] of plan.calls.entries()) {
     const { status, stdout, stderr } = await run([process.execPath, vqmailProgram, '--root', root, ...call]);
-    if (status !== 0) failed.push({ call, exit: status, said: stdout + stderr });
+    if (status !== 0) failed.push(`${call.join(' ')}: ${status} ${stdout}${stderr}`);
     done(number);
   }
   return failed;

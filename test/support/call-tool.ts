@@ -1,6 +1,8 @@
 // Calls a command-line tool of ours within this process, as `vqmail NAME ARGUMENTS...` would be run on the host below a root.
 
-import { commands } from '../../src/cli/commands.js';
+import { type Command, commands } from '../../src/cli/commands.js';
+import type { ToolIo } from '../../src/cli/tool-io.js';
+import { PermanentError } from '../../src/errors.js';
 import { Layout } from '../../src/layout.js';
 import { capturedIo } from './captured-io.js';
 
@@ -25,9 +27,18 @@ export async function callTool(
   const [name = '', ...args] = argv;
   const command = commands[name];
   if (command === undefined) throw new Error(`there is no tool ${name}`);
-  const tool = await command.load();
   const io = capturedIo({ layout: new Layout({ root }), ...(env && { env }), ...(stdin !== undefined && { stdin }) });
-  const status = await tool(args, io);
+  const status = await ended(command, args, io);
   const { stdout, stderr } = io.written();
   return { exit: status & 255, stdout: stdout.toString('latin1'), stderr: stderr.toString('latin1') };
+}
+
+/** As the command itself does it (cli/vqmail.ts), what a tool throws is told and becomes an exit code. */
+async function ended(command: Command, args: string[], io: ToolIo): Promise<number> {
+  try {
+    return await (await command.load())(args, io);
+  } catch (error) {
+    io.stderr(`vqmail: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return error instanceof PermanentError ? 100 : 111;
+  }
 }

@@ -2,7 +2,9 @@
 // and compare what a step of ours left on disk with what the original left. Owners are set and compared only when this process is root.
 
 import {
+  accessSync,
   chmodSync,
+  constants,
   existsSync,
   lchownSync,
   lstatSync,
@@ -129,10 +131,20 @@ export function contentOf(entry: Entry): Buffer {
 }
 
 /** A new empty directory for one test; the test removes it with `removeRoot`. */
-export function newRoot(name = 'vqmail'): string {
-  const root = mkdtempSync(path.join(os.tmpdir(), `${name}-`));
+export function newRoot(name = 'vqmail', parent = os.tmpdir()): string {
+  const root = mkdtempSync(path.join(parent, `${name}-`));
   chmodSync(root, 0o755);
   return root;
+}
+
+/** Where files are in memory, for tests that make thousands durable; else the usual place. */
+export function memoryDirectory(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return os.tmpdir();
+  }
 }
 
 export function removeRoot(root: string): void {

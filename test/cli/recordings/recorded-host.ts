@@ -2,7 +2,7 @@
 
 import { chmodSync, chownSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { buildTree, newRoot, type Recording } from '../../support/recording.js';
+import { buildTree, memoryDirectory, newRoot, type Recording } from '../../support/recording.js';
 
 const passwd = `root:x:0:0:root:/root:/bin/bash
 alias:x:6001:6000::/var/qmail/alias:/usr/sbin/nologin
@@ -41,7 +41,7 @@ export const isRoot = process.getuid?.() === 0;
 
 /** Makes the host of a recording below a new root and gives the root. */
 export function makeRecordedHost(recording: Recording): string {
-  const root = realpathSync(newRoot());
+  const root = realpathSync(newRoot('vqmail', memoryDirectory()));
   mkdirSync(path.join(root, 'etc'));
   writeFileSync(path.join(root, 'etc/passwd'), passwd);
   writeFileSync(path.join(root, 'etc/group'), group);

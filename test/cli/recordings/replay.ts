@@ -21,33 +21,36 @@ import {
   restoreRecorded,
   type TreeDifference,
   treeDifferences,
+  withTimesOf,
 } from './comparison.js';
 import { Masks } from './masks.js';
 import { isRoot, makeRecordedHost, watchedBy } from './recorded-host.js';
 import { type Outcome, runStep, takesAnotherUid } from './tools.js';
 
-/** One thing that is not as recorded. `what` is `exit status`, `stdout`, `stderr` or a masked host path. */
-export interface Difference {
+/** A step that does not do as recorded. */
+export interface DifferingStep {
   readonly recording: string;
   /** Counted from 1. */
   readonly step: number;
-  readonly what: string;
-  readonly recorded: string;
-  readonly ours: string;
   /** What was run, for people. */
   readonly ran: string;
+  /** What ours said and how it ended, masked. */
+  readonly outcome: Outcome;
+  /** Whether ours left the tree as it was. */
+  readonly isTreeUntouched: boolean;
+  /** What differs: `exit status`, `stdout`, `stderr`, or a masked host path. */
+  readonly differences: readonly TreeDifference[];
 }
 
-/** Replays `fixtures/recordings/KIND/NAME.json` and gives all differences. */
-export async function replay(kind: string, name: string): Promise<Difference[]> {
+/** Replays `fixtures/recordings/KIND/NAME.json` and gives the steps that differ. */
+export async function replay(kind: string, name: string): Promise<DifferingStep[]> {
   const recording = loadRecording(kind, name);
   const root = makeRecordedHost(recording);
   try {
     const { directories, skip } = watchedBy(recording);
     const look = (): Picture => pictureOf(root, directories, skip);
-    const masks = new Masks();
-    const passwords = new PasswordChecker();
-    const found: Difference[] = [];
+    const [masks, passwords] = [new Masks(), new PasswordChecker()];
+    const found: DifferingStep[] = [];
     let before = look();
     for (const [index, step] of recording.steps.entries()) {
       if (step.write !== undefined) {
@@ -55,13 +58,15 @@ export async function replay(kind: string, name: string): Promise<Difference[]> 
         before = look();
         continue;
       }
-      const recorded = recordedAfter(before, step);
+      let recorded = recordedAfter(before, step);
       if (isRoot || !takesAnotherUid(step)) {
         const told = await compareStep(step, root, { before, recorded, look, masks, passwords });
         const ran = JSON.stringify(step.run ?? step.runs?.[0]);
-        found.push(...told.map((difference) => ({ recording: name, step: index + 1, ran, ...difference })));
+        if (told.differences.length > 0) found.push({ recording: name, step: index + 1, ran, ...told });
       }
-      restoreRecorded(recorded, look(), root);
+      const ours = look();
+      recorded = withTimesOf(ours, recorded, masks);
+      restoreRecorded(recorded, ours, root);
       before = recorded;
     }
     return found;
@@ -78,44 +83,47 @@ interface Pictures {
   readonly passwords: PasswordChecker;
 }
 
-async function compareStep(step: Step, root: string, pictures: Pictures): Promise<TreeDifference[]> {
+async function compareStep(
+  step: Step,
+  root: string,
+  pictures: Pictures,
+): Promise<Pick<DifferingStep, 'outcome' | 'isTreeUntouched' | 'differences'>> {
   const { before, recorded, look, masks, passwords } = pictures;
   const replaced = new ReplacedFiles(step, before, root);
   try {
-    const outcome = await runStep(step, root);
-    if (step.hangs || step.signal !== undefined)
-      return outcome.exits.every((exit) => typeof exit === 'number')
-        ? []
-        : [{ what: 'exit status', recorded: 'crashed', ours: String(outcome.exits) }];
+    const outcome = masked(await runStep(step, root), masks);
     const ours = look();
-    return [
-      ...outputDifferences(step, outcome, masks),
-      ...treeDifferences(recorded, ours, masks),
-      ...(await accountDifferences(before, recorded, ours, passwords)),
-      ...replaced.differences(),
-    ];
+    const isTreeUntouched = treeDifferences(before, ours, masks).length === 0;
+    if (step.hangs || step.signal !== undefined) {
+      const ends = outcome.exits.every((exit) => typeof exit === 'number');
+      const differences = ends ? [] : [{ what: 'exit status', recorded: 'crashed', ours: String(outcome.exits) }];
+      return { outcome, isTreeUntouched, differences };
+    }
+    const tree = treeDifferences(recorded, ours, masks);
+    const more = [...(await accountDifferences(before, recorded, ours, passwords)), ...replaced.differences()];
+    const isTold = ({ what }: TreeDifference): boolean => tree.some((told) => what.startsWith(told.what));
+    const differences = [...outputDifferences(step, outcome, masks), ...tree, ...more.filter((one) => !isTold(one))];
+    return { outcome, isTreeUntouched, differences };
   } finally {
     replaced.close();
   }
 }
 
+function masked({ exits, stdout, stderr }: Outcome, masks: Masks): Outcome {
+  masks.learn(stdout);
+  return { exits, stdout: masks.text(stdout), stderr: masks.text(stderr) };
+}
+
 function outputDifferences(step: Step, outcome: Outcome, masks: Masks): TreeDifference[] {
-  const recorded: Outcome = {
-    exits: (step.exits ?? [step.exit ?? null]).map((exit) => exit ?? 'unknown'),
-    stdout: bytesOf(step.stdout).toString('latin1'),
-    stderr: bytesOf(step.stderr).toString('latin1'),
-  };
-  masks.learn(recorded.stdout);
-  masks.learn(outcome.stdout);
-  const sides = ({ exits, stdout, stderr }: Outcome): [string, string][] => [
-    ['exit status', exits.join(' ')],
-    ['stdout', masks.text(stdout)],
-    ['stderr', masks.text(stderr)],
+  const said = bytesOf(step.stdout).toString('latin1');
+  masks.learn(said);
+  const exits = (step.exits ?? [step.exit ?? null]).map((exit) => exit ?? 'unknown');
+  const sides: readonly (readonly [string, string, string])[] = [
+    ['exit status', exits.join(' '), outcome.exits.join(' ')],
+    ['stdout', masks.text(said), outcome.stdout],
+    ['stderr', masks.text(bytesOf(step.stderr).toString('latin1')), outcome.stderr],
   ];
-  const ours = new Map(sides(outcome));
-  return sides(recorded).flatMap(([what, text]) =>
-    ours.get(what) === text ? [] : [{ what, recorded: text, ours: ours.get(what) ?? '' }],
-  );
+  return sides.flatMap(([what, recorded, ours]) => (recorded === ours ? [] : [{ what, recorded, ours }]));
 }
 
 /** The files that the original replaced: held open, so that the numbers of their inodes are not given to others meanwhile. */
