@@ -52,6 +52,10 @@ export class Layout {
   get assign(): string {
     return path.join(this.qmail, 'users/assign');
   }
+  /** A file beside users/assign, such as `include`. */
+  usersFile(name: string): string {
+    return path.join(this.qmail, 'users', name);
+  }
   get usersCdb(): string {
     return path.join(this.qmail, 'users/cdb');
   }

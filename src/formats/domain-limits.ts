@@ -13,7 +13,14 @@
 import type { LineFinding } from './line-finding.js';
 import { type AccountFlag, flagBits, hasFlag } from './vpasswd-flags.js';
 
-const maximums = ['maxpopaccounts', 'maxaliases', 'maxforwards', 'maxautoresponders', 'maxmailinglists'] as const;
+/** How many of each a domain may have. */
+export const maximums = [
+  'maxpopaccounts',
+  'maxaliases',
+  'maxforwards',
+  'maxautoresponders',
+  'maxmailinglists',
+] as const;
 const sizes = ['quota', 'maxmsgcount', 'default_quota', 'default_maxmsgcount'] as const;
 const switches = [
   'disable_pop',

@@ -18,10 +18,14 @@ import { systemErrorText } from '../../mail/system-errors.js';
 
 const umask = 0o033;
 
-/** A database that could not be made. The message is what the original says, without `qmail-newu: fatal: `. */
+type Program = 'qmail-newu' | 'qmail-newmrh';
+
+/** A database that could not be made. The message is what the original program says, without `PROGRAM: fatal: `. */
 export class CompileError extends Error {
-  constructor(words: string, cause?: unknown) {
+  readonly program: Program;
+  constructor(program: Program, words: string, cause?: unknown) {
     super(words, { cause });
+    this.program = program;
   }
 }
 
@@ -40,7 +44,11 @@ export async function compileAssign(layout: Layout, options: CompileOptions = {}
     const document = parseAssign(text);
     const refused = refusedByNewu(document);
     if (refused !== undefined)
-      throw new CompileError('bad format in users/assign', new Error(`line ${refused.line}: ${refused.text}`));
+      throw new CompileError(
+        'qmail-newu',
+        'bad format in users/assign',
+        new Error(`line ${refused.line}: ${refused.text}`),
+      );
     const bytes = makeCdb(assignRecords(document));
     await orFail('unable to write users/cdb.tmp', () => output.write(bytes));
     await orFail('unable to move users/cdb.tmp to users/cdb', () => output.moveTo(usersCdb));
@@ -73,19 +81,19 @@ export const ownEnding = `.tmp.${process.pid}`;
 
 /** Does one act; a system error becomes `WORDS`. */
 function orFail<T>(words: string, act: () => Promise<T>): Promise<T> {
-  return failing(() => words, act);
+  return failing('qmail-newu', () => words, act);
 }
 
 /** As `orFail`, with the reason: `WORDS: file does not exist`. */
 function orTell<T>(words: string, act: () => Promise<T>): Promise<T> {
-  return failing((error) => `${words}: ${systemErrorText(error)}`, act);
+  return failing('qmail-newmrh', (error) => `${words}: ${systemErrorText(error)}`, act);
 }
 
-async function failing<T>(text: (error: unknown) => string, act: () => Promise<T>): Promise<T> {
+async function failing<T>(program: Program, text: (error: unknown) => string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    throw new CompileError(text(error), error);
+    throw new CompileError(program, text(error), error);
   }
 }

@@ -52,8 +52,16 @@ export async function insertRecipientHost(
   });
 }
 
-/** Removes domains from both lists. @throws TemporaryError, CompileError */
-export async function removeRecipientHosts(layout: Layout, domains: readonly string[]): Promise<void> {
+/**
+ * Removes domains from both lists.
+ * @param onProgress is called when the first list is done
+ * @throws TemporaryError, CompileError
+ */
+export async function removeRecipientHosts(
+  layout: Layout,
+  domains: readonly string[],
+  onProgress: () => void = () => {},
+): Promise<void> {
   const removed = await withLockedFile(layout, layout.control('rcpthosts'), async (file) => {
     const bytes = file.read();
     if (bytes === undefined) return 0;
@@ -62,6 +70,7 @@ export async function removeRecipientHosts(layout: Layout, domains: readonly str
     await file.replace(fileOf(kept));
     return lines.length - kept.length;
   });
+  onProgress();
   const more = layout.control('morercpthosts');
   const isInMore = linesOf(readIfPresent(more)).some((line) => domains.includes(line));
   if (removed > 0 && !isInMore) return;
