@@ -62,12 +62,13 @@ export function knownUsage(root: string, nowMs: number): KnownUsage | undefined 
 /**
  * Counts what is in a Maildir and writes its maildirsize anew.
  * @param quota the first line to write, as vpasswd stores it
+ * @param mode of the new maildirsize, less the process's mask
  * @throws the system error when a directory cannot be listed
  */
-export async function countUsage(root: string, quota: string, owner: FileOwner): Promise<KnownUsage> {
+export async function countUsage(root: string, quota: string, owner: FileOwner, mode = 0o600): Promise<KnownUsage> {
   const running = counts.get(root);
   if (running !== undefined) return running;
-  const count = countAndWrite(root, quota, owner).finally(() => counts.delete(root));
+  const count = countAndWrite(root, quota, owner, mode).finally(() => counts.delete(root));
   counts.set(root, count);
   return count;
 }
@@ -135,7 +136,7 @@ function readMaildirsize(root: string): ReadFile | undefined {
   }
 }
 
-async function countAndWrite(root: string, quota: string, owner: FileOwner): Promise<KnownUsage> {
+async function countAndWrite(root: string, quota: string, owner: FileOwner, mode: number): Promise<KnownUsage> {
   const directories = await messageDirectories(root);
   const before = timesOf(directories);
   let [bytes, count] = [0, 0];
@@ -146,7 +147,7 @@ async function countAndWrite(root: string, quota: string, owner: FileOwner): Pro
   }
   const usage = { bytes, count };
   try {
-    replaceMaildirsize(root, quota, usage, owner);
+    replaceMaildirsize(root, newMaildirsize(quota, usage), owner, mode);
   } catch {
     // What was counted is right all the same; the next delivery counts again.
   }
@@ -209,14 +210,14 @@ function timesOf(directories: readonly string[]): string {
     .join(' ');
 }
 
-function replaceMaildirsize(root: string, quota: string, usage: Usage, owner: FileOwner): void {
+function replaceMaildirsize(root: string, content: Buffer, owner: FileOwner, mode: number): void {
   const name = `${Math.floor(Date.now() / 1000)}.${process.pid}_NeWmAiLdIrSiZe.${os.hostname()}`;
   const temporary = bytesPath(path.join(root, 'tmp', name));
   const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | fs.constants.O_NOFOLLOW;
-  const fd = fs.openSync(temporary, flags, 0o600);
+  const fd = fs.openSync(temporary, flags, mode);
   try {
     giveTo(fd, owner.uid, owner.gid);
-    fs.writeSync(fd, newMaildirsize(quota, usage));
+    fs.writeSync(fd, content);
   } finally {
     fs.closeSync(fd);
   }

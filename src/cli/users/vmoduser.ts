@@ -23,6 +23,7 @@ import { renewMaildirsize } from '../../admin/users/set-quota.js';
 import { VpopmailError } from '../../admin/vpopmail-error.js';
 import { type AccountFlag, flagBits } from '../../formats/vpasswd-flags.js';
 import { lower } from '../../mail/address.js';
+import { accountsOf } from '../../stores/accounts/enumeration.js';
 import type { ReplaceAccountsOptions } from '../../stores/accounts/user-database.js';
 import type { Domain } from '../../stores/domain.js';
 import type { Host } from '../../stores/host.js';
@@ -180,12 +181,11 @@ async function modifyAll(
   const domain = domainToChange(host, name);
   const style = styleOf(host, domain, schemeOf({ password: wanted.clear, scheme: wanted.scheme }));
   const hasher = new Hasher();
-  const records = await changeAllUsers(
-    domain,
-    style,
-    () => withHash(wanted, style, hasher),
-    () => options,
-  );
+  // Hashes take long, and the lock is not to be held for long: they are made before, for as many accounts as there seem to be.
+  const made: AccountChange[] = [];
+  for (const _ of wanted.clear === '' ? [] : accountsOf(domain)) made.push(await withHash(wanted, style, hasher));
+  const next = (): AccountChange | Promise<AccountChange> => made.pop() ?? withHash(wanted, style, hasher);
+  const records = await changeAllUsers(domain, style, next, () => options);
   await renew(host, domain, records, wanted.change);
   return 0;
 }
