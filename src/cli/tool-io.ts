@@ -103,9 +103,7 @@ export function processIo(layout: Layout): ToolIo {
   // Whoever reads our output may leave early; nothing is left to do then.
   process.stdout.on('error', () => process.exit(111));
   const lines = new DescriptorLines(0);
-  const env = Object.fromEntries(
-    Object.entries(process.env).map(([name, value]) => [latin1(name), latin1(value ?? '')]),
-  );
+  const env = processEnvironment();
   return {
     layout,
     env,
@@ -172,6 +170,22 @@ function readSome(fd: number): Promise<Buffer> {
       else reject(error);
     });
   });
+}
+
+/** The environment as Latin-1 strings. As with the arguments, only the kernel has the bytes that are not UTF-8. */
+function processEnvironment(): Record<string, string | undefined> {
+  const replaced = '\ufffd';
+  const decoded = Object.entries(process.env).map(([name, value = '']) => [name, value] as const);
+  if (decoded.some(([name, value]) => name.includes(replaced) || value.includes(replaced))) {
+    try {
+      const all = fs.readFileSync('/proc/self/environ', 'latin1').split('\0').slice(0, -1);
+      return Object.fromEntries(all.map((entry) => [entry.replace(/=.*$/s, ''), entry.replace(/^[^=]*=?/, '')]));
+    } catch {
+      // What node made of them, then.
+    }
+  }
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+  return Object.fromEntries(decoded.map(([name, value]) => [latin1(name), latin1(value)]));
 }
 
 /** The process's arguments from its `skip`th on, as Latin-1 strings. `process.argv` has lost the bytes that are not UTF-8; the kernel has them. */
