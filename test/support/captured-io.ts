@@ -19,7 +19,7 @@ export interface CapturedIo extends ToolIo {
 }
 
 export function capturedIo({ layout, env = {}, stdin = '', umask = 0o022, ...rest }: CapturedOptions): CapturedIo {
-  const lines = latin1Text(stdin).split(/(?<=\n)/);
+  const lines = latin1Text(stdin).match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const nextLine = (): string | undefined => lines.shift()?.replace(/\n$/, '');
   const out: Buffer[] = [];
   const err: Buffer[] = [];
