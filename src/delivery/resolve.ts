@@ -23,6 +23,12 @@ import type { Explain, ResolverSettings, Way } from './way.js';
 /** How often a catch-all address may lead to another. */
 const longestChain = 10;
 
+/** Where mail for a rewritten address goes, and as whom; `local` is undefined when that cannot be told now. */
+export interface AssignedRecipient {
+  readonly local: LocalRecipient | undefined;
+  readonly resolution: Resolution;
+}
+
 /** Answers for the recipients of one host. Keeps parsed files, each checked against the disk when used. */
 export class Resolver {
   readonly #host: Host;
@@ -42,8 +48,25 @@ export class Resolver {
     return this.#follow(recipient, explain, []);
   }
 
-  #follow(recipient: string, explain: Explain | undefined, passed: readonly string[]): Resolution {
-    const way: Way = {
+  /**
+   * What would become of a message for an address of the local channel: one that has been rewritten already. Never throws.
+   * @param address with a local part and a domain
+   */
+  resolveAssigned(address: string): AssignedRecipient {
+    const way = this.#way(undefined, []);
+    const { local, domain = '' } = splitAddress(address);
+    try {
+      const found = assign(way, local, { address, domain });
+      if ('kind' in found) return { local: undefined, resolution: { recipient: address, outcome: found } };
+      const resolution = { recipient: address, owner: found.owner, outcome: instructions(way, found) };
+      return { local: found, resolution };
+    } catch (error) {
+      return { local: undefined, resolution: { recipient: address, outcome: trouble(error) } };
+    }
+  }
+
+  #way(explain: Explain | undefined, passed: readonly string[]): Way {
+    return {
       host: this.#host,
       settings: this.#settings,
       accountFiles: this.#accountFiles,
@@ -51,6 +74,10 @@ export class Resolver {
       passed,
       follow: (address, passing) => this.#follow(address, explain, [...passed, passing]),
     };
+  }
+
+  #follow(recipient: string, explain: Explain | undefined, passed: readonly string[]): Resolution {
+    const way = this.#way(explain, passed);
     if (passed.length > longestChain || new Set(passed).size < passed.length) {
       explain?.('the catch-all addresses lead in a circle');
       return { recipient, outcome: refuse(554, '5.4.6', 'mail is looping (#5.4.6)') };

@@ -1,0 +1,143 @@
+// The local channel of the queue: qmail-lspawn's work (formats/qmail.md 5.2 to 5.4). For each recipient it finds the user and delivers as that user.
+//
+//   the way ends in Maildirs alone        written at once, by the process that has the owner's uid (delivery/accept)
+//   anything else                         qmail-local in a process of its own with the owner's uid and gid and nothing of root
+//   that could not be written             the same, which finds out why and says it in the original's words
+//
+//   qmail-local ends with       report
+//   0                           success and its output
+//   100                         failure and its output
+//   111, anything else          deferral and its output; a crash too
+//
+// Not copied: qmail-lspawn throws away mail for an empty local part, and takes exit codes it does not know for failures: here those could only be trouble of ours.
+
+import fs from 'node:fs';
+import { describe } from '../../errors.js';
+import { bytesPath } from '../../files/read.js';
+import type { Log } from '../../log.js';
+import { splitAddress } from '../../mail/address.js';
+import type { Delivery } from '../accept.js';
+import type { DeliveryAttempt, DeliveryChannel, DeliveryReport, QueuedMessage } from '../report.js';
+import type { Resolution } from '../resolution.js';
+import type { AssignedRecipient, Resolver } from '../resolve.js';
+import type { LocalArguments } from './arguments.js';
+
+/** A delivery that needs a process of its own. */
+export interface LocalTask {
+  readonly about: LocalArguments;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly message: QueuedMessage;
+}
+
+/** How such a process ended, and what it said on both outputs, Latin-1. */
+export type LocalEnd = { readonly output: string } & ({ readonly status: number } | { readonly signal: string });
+
+export interface LocalChannelContext {
+  readonly resolver: Resolver;
+  /** Writes into Maildirs with the uid of their owner. */
+  readonly delivery: Delivery;
+  /** Runs qmail-local with the uid and gid of the owner. @throws the system error when that is not possible */
+  readonly run: (task: LocalTask) => Promise<LocalEnd>;
+  /** What an empty or missing .qmail means: qmail-start's argument. */
+  readonly defaultDelivery: () => string;
+  readonly log: Log;
+}
+
+const longestReport = 3000;
+const keptOfLongReport = 2966;
+
+export function createLocalChannel(context: LocalChannelContext): DeliveryChannel {
+  const running = new Set<Promise<unknown>>();
+  const deliverOne = async (attempt: DeliveryAttempt, recipient: string): Promise<DeliveryReport> => {
+    try {
+      return await deliverTo(context, attempt, recipient);
+    } catch (error) {
+      context.log.warning(`delivery of msg ${attempt.message.id} to ${recipient}: ${describe(error)}`);
+      return deferral('Temporary failure in qmail-lspawn.');
+    }
+  };
+  return {
+    async deliver(attempt, report) {
+      const all = Promise.all(
+        attempt.recipients.map(async (recipient, index) => report(index, await deliverOne(attempt, recipient))),
+      );
+      running.add(all);
+      await all.finally(() => running.delete(all));
+    },
+    async close() {
+      await Promise.allSettled(running);
+    },
+  };
+}
+
+async function deliverTo(
+  context: LocalChannelContext,
+  attempt: DeliveryAttempt,
+  recipient: string,
+): Promise<DeliveryReport> {
+  const { local, domain } = splitAddress(recipient);
+  if (domain === undefined) return failure('Sorry, address must include host name. (#5.1.3)');
+  if (local === '') return failure('Sorry, an address needs a name before the @. (#5.1.3)');
+  const assigned = context.resolver.resolveAssigned(recipient);
+  if (assigned.local === undefined) return deferral(withStatus(assigned.resolution));
+  if (assigned.resolution.outcome.kind === 'deliver') {
+    const report = await intoMaildirs(context, attempt, assigned.resolution);
+    if (report !== undefined) return report;
+  }
+  return inProcess(context, attempt, assigned.local);
+}
+
+/** undefined when it could not be done: nothing was written then. */
+async function intoMaildirs(
+  context: LocalChannelContext,
+  { message, sender }: DeliveryAttempt,
+  resolution: Resolution,
+): Promise<DeliveryReport | undefined> {
+  const incoming = context.delivery.accept({ sender, recipients: [resolution], receivedLines: '' });
+  try {
+    for await (const chunk of fs.createReadStream(bytesPath(message.path), { highWaterMark: 64 * 1024 }))
+      await incoming.write(chunk as Buffer);
+    await incoming.commit();
+  } catch {
+    await incoming.abort();
+    return undefined;
+  }
+  const { outcome } = resolution;
+  const targets = outcome.kind === 'deliver' ? outcome.maildirs : [];
+  const files = targets.filter(({ style }) => style === 'qmail-local').length;
+  return { outcome: 'success', text: `did ${files}+0+${targets.length > files ? 1 : 0}\n` };
+}
+
+async function inProcess(
+  { run, defaultDelivery }: LocalChannelContext,
+  { message, sender }: DeliveryAttempt,
+  recipient: NonNullable<AssignedRecipient['local']>,
+): Promise<DeliveryReport> {
+  const { user, hostDirectory: home, dash, extension, address, domain, owner } = recipient;
+  const { local } = splitAddress(address);
+  const about = { user, home, local, dash, extension, domain, sender, defaultDelivery: defaultDelivery() };
+  const end = await run({ about, owner, message });
+  if ('signal' in end) return deferral('qmail-local crashed.');
+  const text = reportText(end.output);
+  if (end.status === 0) return { outcome: 'success', text };
+  return { outcome: end.status === 100 ? 'failure' : 'deferral', text };
+}
+
+/** What is kept of a long output (formats/qmail.md 5.4). */
+function reportText(output: string): string {
+  const [text = ''] = output.split('\0', 1);
+  if (text.length <= longestReport) return text;
+  return `${text.slice(0, keptOfLongReport)}\nError report too long, sorry.\n`;
+}
+
+function deferral(text: string): DeliveryReport {
+  return { outcome: 'deferral', text: `${text}\n` };
+}
+
+function failure(text: string): DeliveryReport {
+  return { outcome: 'failure', text: `${text}\n` };
+}
+
+function withStatus({ outcome }: Resolution): string {
+  return 'text' in outcome ? outcome.text : 'Temporary failure in qmail-lspawn.';
+}
