@@ -9,7 +9,7 @@
 //
 // Left out: uid 0, capitals in the name (-u: not), those not in users/include, where that is, and those in users/exclude, and who has no home that belongs to it (-h: a
 // missing home ends it; -H: homes are not looked at). -/ puts `-/` for the dash, -cX another break than `-`, -C none.
-// Exit 0; 100 for a wrong option; 111 with the original's texts, after what came before.
+// Exit 0; 100 for a wrong option; 111 with the original's texts.
 
 import fs from 'node:fs';
 import { errnoOf } from '../errors.js';
@@ -74,8 +74,9 @@ function setOption(options: Options, letter: string): boolean {
   return true;
 }
 
-/** The text that is being made. What is there is printed as it comes, so that what came before a failure stands. */
+/** The text that is being made. It is printed at its end, and when a user is missing, up to there; not when a home is. */
 class Assignment {
+  #text = '';
   readonly #options: Options;
   readonly #io: ToolIo;
   readonly #included: ReadonlySet<string> | undefined;
@@ -114,10 +115,11 @@ class Assignment {
 
   /** @throws ToolFailure without a user alias, and for a subuser of nobody */
   finish(): void {
-    if (!this.#hasAlias) throw new ToolFailure(111, 'unable to find alias user');
+    if (!this.#hasAlias) throw this.#ended('unable to find alias user');
     for (const line of linesOf(readUsersFile(this.#io.layout, 'subusers') ?? Buffer.alloc(0))) this.#addSubuser(line);
-    this.#io.stdout(readUsersFile(this.#io.layout, 'append') ?? '');
+    this.#print(readUsersFile(this.#io.layout, 'append')?.toString('latin1') ?? '');
     this.#print('.\n');
+    this.#io.stdout(this.#text);
   }
 
   #addSubuser(line: string): void {
@@ -125,7 +127,7 @@ class Assignment {
     const [name = '', user = '', extension = ''] = fields;
     if (fields.length < 3) return;
     const middle = this.#users.get(lower(user));
-    if (middle === undefined) throw new ToolFailure(111, `unable to find ${user} user for subuser`);
+    if (middle === undefined) throw this.#ended(`unable to find ${user} user for subuser`);
     if (fields.length < 4) return;
     this.#printName(name, middle, this.#options.dash, extension);
   }
@@ -156,7 +158,12 @@ class Assignment {
   }
 
   #print(text: string): void {
-    this.#io.stdout(text);
+    this.#text += text;
+  }
+
+  #ended(reason: string): ToolFailure {
+    this.#io.stdout(this.#text);
+    return new ToolFailure(111, reason);
   }
 }
 

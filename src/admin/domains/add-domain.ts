@@ -88,7 +88,6 @@ class NewDomain {
   readonly #request: AddDomainRequest;
   readonly #change: DomainChange;
   readonly #report: Report;
-  readonly #count: DomainCount;
 
   constructor(host: Host, name: string, request: AddDomainRequest, change: DomainChange, report: Report) {
     this.#host = host;
@@ -96,15 +95,15 @@ class NewDomain {
     this.#request = request;
     this.#change = change;
     this.#report = report;
-    this.#count = new DomainCount(host, request.owner);
   }
 
   async add(): Promise<AddedDomain> {
     const { owner, base, optimize = false } = this.#request;
     const { layout } = this.#host;
     const parent = domainsDirectory(layout, base, owner);
-    this.#check(this.#assigned(this.#count.peek()));
-    const hash = await this.#count.enter();
+    const count = new DomainCount(this.#host, owner);
+    this.#check(this.#assigned(count.peek()));
+    const hash = await count.enter();
     const assigned = this.#assigned(hash);
     try {
       this.#check(assigned);
@@ -116,11 +115,13 @@ class NewDomain {
         await publishDomain(layout, assigned, this.#report, { optimize });
         return added;
       } catch (error) {
+        if (error instanceof VpopmailError && error.kind === 'couldNotUpdateFile')
+          this.#report('Error. Failed to add domain to assign file');
         if (!wasThere && !(error instanceof HalfDone)) await this.#removeDirectory(assigned);
         throw error;
       }
     } catch (error) {
-      if (!(error instanceof HalfDone)) await this.#count.leave();
+      if (!(error instanceof HalfDone)) await count.leave();
       throw error;
     }
   }

@@ -31,8 +31,9 @@ export class DomainCount {
 
   /** @param mode of a new .dir-control; 0600 unless given */
   constructor(host: Host, owner: Owner, mode?: number) {
-    const directory = countDirectory(host, owner.uid);
-    this.#place = directory === undefined ? undefined : { directory, ...owner, ...(mode !== undefined && { mode }) };
+    const { uid, gid } = owner;
+    const directory = countDirectory(host, uid);
+    this.#place = directory === undefined ? undefined : { directory, uid, gid, ...(mode !== undefined && { mode }) };
   }
 
   /** The sub-directory that the next domain will get, '' for none. @throws TemporaryError */
