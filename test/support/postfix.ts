@@ -13,6 +13,10 @@ import { newRoot, removeRoot } from './recording.js';
 
 export interface RunningPostfix {
   readonly port: number;
+  /** Its configuration, for `postmap -c`. */
+  readonly config: string;
+  /** Where its processes stand, chrooted or not. */
+  readonly queueDirectory: string;
   log(): string;
   /** What `postqueue -p` says. */
   queue(): Promise<string>;
@@ -21,12 +25,21 @@ export interface RunningPostfix {
   stop(): Promise<void>;
 }
 
+export interface PostfixOptions {
+  /** Whether smtpd and trivial-rewrite are chrooted, as Debian has them. */
+  readonly chroot?: boolean;
+}
+
 /**
  * Starts it.
  * @param settings lines of main.cf
  * @param transport lines of the transport map
  */
-export async function startPostfix(settings: readonly string[], transport: readonly string[]): Promise<RunningPostfix> {
+export async function startPostfix(
+  settings: readonly string[],
+  transport: readonly string[],
+  { chroot = false }: PostfixOptions = {},
+): Promise<RunningPostfix> {
   const folder = newRoot('vqmail-postfix');
   const port = await freePort();
   const config = path.join(folder, 'config');
@@ -38,7 +51,7 @@ export async function startPostfix(settings: readonly string[], transport: reado
   if (owner !== undefined) chownSync(data, owner.uid, owner.gid);
   writeFileSync(path.join(config, 'main.cf'), `${[...mainSettings(folder), ...settings].join('\n')}\n`);
   writeFileSync(path.join(config, 'transport'), `${transport.join('\n')}\n`);
-  writeFileSync(path.join(config, 'master.cf'), masterServices(port));
+  writeFileSync(path.join(config, 'master.cf'), masterServices(port, chroot ? 'y' : 'n'));
   const started = await run(['postfix', '-c', config, 'start']);
   const log = (): string =>
     existsSync(path.join(folder, 'log')) ? readFileSync(path.join(folder, 'log'), 'utf8') : '';
@@ -46,6 +59,8 @@ export async function startPostfix(settings: readonly string[], transport: reado
   const pid = Number(readFileSync(path.join(folder, 'queue/pid/master.pid'), 'utf8'));
   return {
     port,
+    config,
+    queueDirectory: path.join(folder, 'queue'),
     log,
     queue: async () => (await run(['postqueue', '-c', config, '-p'])).stdout,
     flush: async () => void (await run(['postqueue', '-c', config, '-f'])),
@@ -84,14 +99,14 @@ function mainSettings(folder: string): string[] {
   ];
 }
 
-function masterServices(port: number): string {
+function masterServices(port: number, chroot: 'y' | 'n'): string {
   const services = [
-    `127.0.0.1:${port} inet n - n - - smtpd`,
+    `127.0.0.1:${port} inet n - ${chroot} - - smtpd`,
     'pickup unix n - n 60 1 pickup',
     'cleanup unix n - n - 0 cleanup',
     'qmgr unix n - n 1 1 qmgr',
     'tlsmgr unix - - n 1000? 1 tlsmgr',
-    'rewrite unix - - n - - trivial-rewrite',
+    `rewrite unix - - ${chroot} - - trivial-rewrite`,
     'bounce unix - - n - 0 bounce',
     'defer unix - - n - 0 bounce',
     'trace unix - - n - 0 bounce',

@@ -43,6 +43,7 @@ export class VpopmailHost {
     );
     this.write(this.layout.systemFiles.group, `vchkpw:x:${gid}:\n`);
     fs.mkdirSync(this.layout.alias, { recursive: true });
+    this.write(this.layout.etc('vlimits.default'), '');
     this.#writeTables();
   }
 
