@@ -22,16 +22,22 @@ import { defer, refuse } from './outcomes.js';
 import type { Outcome } from './resolution.js';
 import type { Way } from './way.js';
 
-/** vpopmail's own check of local parts and of domains. */
-const userName = /^[!#$&'*+\-./0-9=?A-Z^_`a-z{|}~]*$/;
-const domainName = /^[-.0-9A-Za-z]*$/;
+/** vpopmail's own check of local parts. */
+export function isUserName(text: string): boolean {
+  return /^[!#$&'*+\-./0-9=?A-Z^_`a-z{|}~]*$/.test(text);
+}
+
+/** vpopmail's own check of domains. */
+export function isDomainName(text: string): boolean {
+  return /^[-.0-9A-Za-z]*$/.test(text);
+}
 
 /** What vdelivermail would do. @param argument its second argument @throws TemporaryError or CorruptFileError for trouble with a file */
 export function resolveVdelivermail(way: Way, local: LocalRecipient, argument: string): Outcome {
   const ext = lower(local.extension);
   const hostName = lower(local.domain);
-  if (!userName.test(ext)) return refuse(550, '5.1.3', 'invalid username (#5.1.3)');
-  if (!domainName.test(hostName)) return refuse(550, '5.1.2', 'invalid domain name (#5.1.2)');
+  if (!isUserName(ext)) return refuse(550, '5.1.3', 'invalid username (#5.1.3)');
+  if (!isDomainName(hostName)) return refuse(550, '5.1.2', 'invalid domain name (#5.1.2)');
   const vpopmailDomain = way.host.domain(hostName);
   if (vpopmailDomain !== undefined && vpopmailDomain.uid !== local.owner.uid) {
     const cause = `${hostName} belongs to uid ${vpopmailDomain.uid}, and its mail comes to uid ${local.owner.uid}`;
@@ -41,11 +47,12 @@ export function resolveVdelivermail(way: Way, local: LocalRecipient, argument: s
   const dash = ext.indexOf('-');
   const userExtension = dash < 0 ? '' : ext.slice(dash + 1);
   const recipient = { ...local, ext, userExtension, vpopmailDomain, shown, loopLine: `Delivered-To: ${shown}` };
-  const account = accountOf(vpopmailDomain, ext);
+  const account = findVpopmailAccount(vpopmailDomain, ext);
   return account === undefined ? unknownUser(way, recipient, argument) : toAccount(way, recipient, account);
 }
 
-function accountOf(domain: Domain | undefined, ext: string): Account | undefined {
+/** Whose a local part (lower case) is: the account of that name, else that of what stands before its first `-`. @throws as `Domain.account` */
+export function findVpopmailAccount(domain: Domain | undefined, ext: string): Account | undefined {
   const whole = domain?.account(ext);
   if (whole !== undefined || !ext.includes('-')) return whole;
   return domain?.account(ext.slice(0, ext.indexOf('-')));

@@ -50,11 +50,12 @@ export class MessageFile {
     this.#temporary = temporary;
   }
 
-  /** Opens a new file in the tmp/ of a Maildir (disk path). */
-  static create(maildir: string, owner: FileOwner): MessageFile {
+  /** Opens a new file in the tmp/ of a Maildir (disk path). @param name its unique name, unless it is taken there */
+  static create(maildir: string, owner: FileOwner, name = names.next()): MessageFile {
     const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
-    const { value: fd, unique } = withNewName((unique) =>
-      fs.openSync(bytesPath(path.join(maildir, 'tmp', unique)), flags, 0o600),
+    const { value: fd, unique } = withNewName(
+      (unique) => fs.openSync(bytesPath(path.join(maildir, 'tmp', unique)), flags, 0o600),
+      name,
     );
     const message = new MessageFile(maildir, fd, unique, bytesPath(path.join(maildir, 'tmp', unique)));
     try {
@@ -138,7 +139,7 @@ export class MessageFile {
   }
 }
 
-function withNewName<T>(use: (unique: string) => T, first = names.next()): { value: T; unique: string } {
+function withNewName<T>(use: (unique: string) => T, first: string): { value: T; unique: string } {
   let unique = first;
   for (let attempt = 1; ; attempt++) {
     try {
