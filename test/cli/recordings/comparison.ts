@@ -53,7 +53,7 @@ function note(side: Map<string, string[]>, hostPath: string, entry: Entry, masks
   const name = masks.path(hostPath);
   const owner = isRoot ? ` ${entry.uid}:${entry.gid}` : '';
   const mode = entry.type === 'link' ? '' : ` ${entry.mode}`;
-  const content = entry.type === 'file' ? masks.content(hostPath, contentOf(entry)) : (entry.target ?? '');
+  const content = entry.type === 'file' ? masks.content(hostPath, contentOf(entry)) : masks.target(entry.target ?? '');
   side.set(name, [...(side.get(name) ?? []), `${entry.type}${mode}${owner} ${content}`]);
 }
 

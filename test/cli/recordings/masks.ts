@@ -1,11 +1,20 @@
 // What differs from run to run, made equal: password hashes, random passwords, times of day, names of Maildir files, process ids. The rules are those that come with the
 // recordings. Texts are Latin-1.
 
+import { hostname } from 'node:os';
 import { bufferSource, cdbRecords } from '../../../src/formats/cdb.js';
+
+const recordedHostName = 'mail.example.gr.jp';
 
 /** The masks of one recording, which know the random passwords that the tools told so far. */
 export class Masks {
+  readonly #root: string;
   readonly #randomPasswords = new Set<string>();
+
+  /** @param root where the host is on this machine's disk, which links tell */
+  constructor(root: string) {
+    this.#root = root;
+  }
 
   /** Takes note of the random passwords that an output tells. */
   learn(output: string): void {
@@ -28,7 +37,13 @@ export class Masks {
   path(hostPath: string): string {
     return hostPath
       .replace(/\b1[7-9]\d{8}\.\d+\./g, '<time>.<id>.')
+      .replace(`<id>.${hostname()}`, `<id>.${recordedHostName}`)
       .replace(/(\/(?:control|users|tcp|etc)\/[^/]+)\.\d{1,7}$/, '$1.<pid>');
+  }
+
+  /** Where a symbolic link leads to. */
+  target(target: string): string {
+    return target.startsWith(`${this.#root}/`) ? target.slice(this.#root.length) : target;
   }
 
   /** A file's content: a cdb as its records in order, anything else as it is. */

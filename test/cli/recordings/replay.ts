@@ -9,6 +9,7 @@ import { PasswordChecker } from '../../../src/auth/password.js';
 import {
   applyWrite,
   bytesOf,
+  contentOf,
   loadRecording,
   type Picture,
   pictureOf,
@@ -36,7 +37,7 @@ export interface DifferingStep {
   readonly ran: string;
   /** What ours said and how it ended, masked. */
   readonly outcome: Outcome;
-  /** Whether ours left the tree as it was. */
+  /** Whether ours left the tree as it was; a lock file that was not there may be. */
   readonly isTreeUntouched: boolean;
   /** What differs: `exit status`, `stdout`, `stderr`, or a masked host path. */
   readonly differences: readonly TreeDifference[];
@@ -49,7 +50,7 @@ export async function replay(kind: string, name: string): Promise<DifferingStep[
   try {
     const { directories, skip } = watchedBy(recording);
     const look = (): Picture => pictureOf(root, directories, skip);
-    const [masks, passwords] = [new Masks(), new PasswordChecker()];
+    const [masks, passwords] = [new Masks(root), new PasswordChecker()];
     const found: DifferingStep[] = [];
     let before = look();
     for (const [index, step] of recording.steps.entries()) {
@@ -91,9 +92,11 @@ async function compareStep(
   const { before, recorded, look, masks, passwords } = pictures;
   const replaced = new ReplacedFiles(step, before, root);
   try {
+    masks.learn(bytesOf(step.stdout).toString('latin1'));
     const outcome = masked(await runStep(step, root), masks);
     const ours = look();
-    const isTreeUntouched = treeDifferences(before, ours, masks).length === 0;
+    const touched = treeDifferences(before, ours, masks).filter(({ what }) => !what.endsWith('.lock'));
+    const isTreeUntouched = touched.length === 0;
     if (step.hangs || step.signal !== undefined) {
       const ends = outcome.exits.every((exit) => typeof exit === 'number');
       const differences = ends ? [] : [{ what: 'exit status', recorded: 'crashed', ours: String(outcome.exits) }];
@@ -116,7 +119,6 @@ function masked({ exits, stdout, stderr }: Outcome, masks: Masks): Outcome {
 
 function outputDifferences(step: Step, outcome: Outcome, masks: Masks): TreeDifference[] {
   const said = bytesOf(step.stdout).toString('latin1');
-  masks.learn(said);
   const exits = (step.exits ?? [step.exit ?? null]).map((exit) => exit ?? 'unknown');
   const sides: readonly (readonly [string, string, string])[] = [
     ['exit status', exits.join(' '), outcome.exits.join(' ')],
@@ -126,14 +128,14 @@ function outputDifferences(step: Step, outcome: Outcome, masks: Masks): TreeDiff
   return sides.flatMap(([what, recorded, ours]) => (recorded === ours ? [] : [{ what, recorded, ours }]));
 }
 
-/** The files that the original replaced: held open, so that the numbers of their inodes are not given to others meanwhile. */
+/** The files that the original replaced by others of another content: held open, so that the numbers of their inodes are not given to others meanwhile. */
 class ReplacedFiles {
   readonly #held: { readonly hostPath: string; readonly file: string; readonly fd: number }[] = [];
 
   constructor(step: Step, before: Picture, root: string) {
     for (const hostPath of step.replaced ?? []) {
-      const isChanged = step.changed?.[hostPath]?.type === 'file';
-      if (!isChanged || before.get(hostPath)?.type !== 'file') continue;
+      const [was, is] = [before.get(hostPath), step.changed?.[hostPath]];
+      if (was?.type !== 'file' || is?.type !== 'file' || contentOf(was).equals(contentOf(is))) continue;
       const file = path.join(root, hostPath);
       this.#held.push({ hostPath, file, fd: openSync(file, 'r') });
     }

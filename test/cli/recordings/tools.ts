@@ -70,8 +70,8 @@ function stdinOf(step: Step): Buffer {
 async function callRecorded({ tool, args }: Invocation, step: Step, root: string): Promise<Outcome> {
   const values = Object.entries({ ...environment, ...step.env });
   const env = Object.fromEntries(values.map(([name, value]) => [name, latin1(value)]));
-  const { exit, ...output } = await callTool(root, [tool, ...args.map(latin1)], { env, stdin: stdinOf(step) });
-  return { exits: [exit], ...output };
+  const { exit, stdout, stderr } = await callTool(root, [tool, ...args.map(latin1)], { env, stdin: stdinOf(step) });
+  return { exits: [exit], stdout: ofHost(stdout, root), stderr: ofHost(stderr, root) };
 }
 
 async function runRecorded({ tool, args, owner }: Invocation, step: Step, root: string): Promise<Outcome> {
@@ -81,7 +81,10 @@ async function runRecorded({ tool, args, owner }: Invocation, step: Step, root: 
     owner,
     ...(step.fd3 !== undefined && { fd3: step.fd3 }),
   });
-  // A program that a tool becomes tells where it is on this machine's disk.
-  const ofHost = (text: string): string => text.replaceAll(root, '');
-  return { exits: [status], stdout: ofHost(stdout), stderr: ofHost(stderr) };
+  return { exits: [status], stdout: ofHost(stdout, root), stderr: ofHost(stderr, root) };
+}
+
+/** Messages tell where a file is on this machine's disk, and a program that a tool becomes where it is. */
+function ofHost(text: string, root: string): string {
+  return text.replaceAll(root, '');
 }
