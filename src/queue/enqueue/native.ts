@@ -110,6 +110,7 @@ export class NativeMessage {
       message.write(Buffer.from(queueReceivedLine({ ...invoker, unixSeconds: invoker.nowSeconds }), 'latin1'));
       return message;
     } catch (error) {
+      quietly(() => files.unlink(name));
       message.discard();
       throw error;
     }
