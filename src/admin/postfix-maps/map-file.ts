@@ -4,11 +4,11 @@
 //   "a..b"@example.jp OK                        a local part in quotes where RFC 5321 wants them, as Postfix asks for it
 //
 //   .NAME.new, .NAME.new.db     in the making: text, then the index that postmap makes of it
-//   NAME.db                     renamed first: it is what Postfix reads
-//   NAME                        renamed last; older than its index, or Postfix would complain
+//   NAME                        renamed first
+//   NAME.db                     renamed last: it is what Postfix reads
 //
-// A crash leaves each of the two old or new and whole, and at worst the text older than the index; the next run writes both again. Mode 0644: the tables hold no secrets. When
-// nothing changed, nothing is renamed, since every change makes Postfix start its processes anew.
+// A crash leaves each of the two old or new, and whole; an index that is older than its text shows that the second rename was missed, and the next run writes both
+// again. Mode 0644: the tables hold no secrets. When nothing changed, nothing is renamed, since every change makes Postfix start its processes anew.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -88,8 +88,8 @@ export class MapFile {
       fs.fsyncSync(this.#fd);
       await makeIndex(type, this.#temporary, postfixConfig);
       const suffix = suffixOf(type);
-      if (suffix !== '') fs.renameSync(`${this.#temporary}${suffix}`, `${this.path}${suffix}`);
       fs.renameSync(this.#temporary, this.path);
+      if (suffix !== '') fs.renameSync(`${this.#temporary}${suffix}`, `${this.path}${suffix}`);
       await syncDirectory(path.dirname(this.path));
       return { fd: this.#fd, changed: true };
     } catch (error) {
