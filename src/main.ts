@@ -16,8 +16,10 @@ import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
+import type { Watching } from './processes/watching.js';
 import type { ServedAddress, Settings } from './settings.js';
 import { type Host, openHost } from './stores/host.js';
+import type { Recheck } from './watch/recheck.js';
 
 export interface Daemon {
   /** Each listener as `smtp=127.0.0.1:25`. */
@@ -34,6 +36,8 @@ export interface Daemon {
 interface Sessions {
   readonly begin: BeginSession;
   listening(addresses: readonly ServedAddress[]): void;
+  /** Begins to watch the host. */
+  watch(controlsChanged: () => void): void;
   drain(ms: number): Promise<void>;
   kill(): void;
 }
@@ -54,9 +58,12 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     throw error;
   });
   sessions.listening(listeners.map(({ address }) => address as ServedAddress));
+  if (settings.watch !== 'off') sessions.watch(() => tryControls(host, log, 'a control file changed'));
   return {
     listening: listeners.map(({ address }) => formatListenAddress(address)),
-    tryControls: () => tryControls(host, log),
+    tryControls() {
+      if (tryControls(host, log, 'SIGHUP')) log.info('SIGHUP: controls are read anew at every look-up, and can be');
+    },
     stop() {
       for (const listener of listeners) listener.close();
       return sessions.drain(settings.drainMs);
@@ -68,6 +75,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
 function inThisProcess(settings: Settings, log: Log): Sessions {
   process.title = 'vqmail: serve';
   const service = startService(settings, log);
+  let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
     log.alert(`a defect, please report it: ${error instanceof Error ? error.stack : String(error)}`);
   };
@@ -79,7 +87,17 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
       service.handle(socket, protocol);
     },
     listening: (addresses) => service.listening(addresses),
-    drain: (ms) => service.drain(ms),
+    watch(controlsChanged) {
+      const recheck = (which: Recheck): void => service.sessions.recheck(which);
+      watching = import('./processes/watching.js').then(({ watchHere }) =>
+        watchHere(settings, { log, recheck, controlsChanged }),
+      );
+    },
+    async drain(ms) {
+      const watched = watching?.then((watch) => watch.close(ms));
+      await service.drain(ms);
+      await watched;
+    },
     kill() {},
   };
 }
@@ -96,6 +114,7 @@ async function inChildren(settings: Settings, host: Host, log: Log): Promise<Ses
   return {
     begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
     listening: (addresses) => supervisor.listening(addresses),
+    watch: (controlsChanged) => supervisor.watch(controlsChanged),
     drain: (ms) => supervisor.drain(ms),
     kill: () => supervisor.kill(),
   };
@@ -122,12 +141,14 @@ function mayRelay(host: Host, address: string): boolean {
   }
 }
 
-function tryControls(host: Host, log: Log): void {
+/** What qmail-send does at SIGHUP. @returns whether the controls can be read */
+function tryControls(host: Host, log: Log, why: string): boolean {
   try {
     host.control.rewriting();
-    log.info('SIGHUP: controls are read anew at every look-up, and can be');
+    return true;
   } catch (error) {
-    log.alert(`SIGHUP: unable to reread controls: ${describe(error)}`);
+    log.alert(`${why}: unable to reread controls: ${describe(error)}`);
+    return false;
   }
 }
 

@@ -2,14 +2,18 @@
 //
 // What the host's own files decide (control/*, access rules, vpasswd) is not here: that is looked up when it is needed.
 
+import fs from 'node:fs';
 import os from 'node:os';
 import { PermanentError } from './errors.js';
+import { bytesPath } from './files/read.js';
 import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
 export type OverQuotaChoice = 'refuse' | 'defer';
+/** Whether the host is watched: by what the kernel tells where it can, not at all, or by looking again and again. */
+export type WatchChoice = 'auto' | 'off' | 'poll';
 export type ServedProtocol = 'smtp' | 'pop3' | 'postmap';
 
 export interface Settings {
@@ -28,6 +32,9 @@ export interface Settings {
   readonly defaultDelivery: string | undefined;
   /** What the map `transport` of the postmap listener gives; undefined: the first smtp listener (`nextHopTo`). */
   readonly postmapTransport: string | undefined;
+  readonly watch: WatchChoice;
+  /** The program that is run for each change, an absolute path. */
+  readonly onChange: string | undefined;
   readonly limits: ConnectionLimitSettings;
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
@@ -48,6 +55,8 @@ export interface ServeOptions {
   readonly overQuota?: string;
   readonly defaultDelivery?: string;
   readonly postmapTransport?: string;
+  readonly watch?: string;
+  readonly onChange?: string;
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
   readonly unlimited?: readonly string[];
@@ -74,6 +83,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     whenOverQuota: oneOf('--over-quota', options.overQuota ?? 'refuse', ['refuse', 'defer']),
     defaultDelivery: options.defaultDelivery,
     postmapTransport: parseTransport(options.postmapTransport),
+    ...parseWatch(options),
     limits: parseLimits(options),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
@@ -139,6 +149,22 @@ function parseLimits(options: ServeOptions): ConnectionLimitSettings {
     throw refuse('--unlimited', error instanceof Error ? error.message : String(error));
   }
   return limits;
+}
+
+function parseWatch(options: ServeOptions): Pick<Settings, 'watch' | 'onChange'> {
+  const watch = oneOf('--watch', options.watch ?? 'auto', ['auto', 'off', 'poll']);
+  const { onChange } = options;
+  if (onChange === undefined) return { watch, onChange };
+  if (watch === 'off') throw refuse('--on-change', 'with --watch off nothing is told; leave one of them out');
+  checkProgram('--on-change', onChange);
+  return { watch, onChange };
+}
+
+/** @throws PermanentError unless a file stands there that somebody may execute */
+export function checkProgram(option: string, program: string): void {
+  const status = fs.statSync(bytesPath(program), { throwIfNoEntry: false });
+  if (status?.isFile() && (status.mode & 0o111) !== 0) return;
+  throw refuse(`${option} ${program}`, 'there is no such program');
 }
 
 function checkQueue(text: string): void {

@@ -6,7 +6,7 @@ import { standardErrorLog } from '../log.js';
 import { startDaemon, untilSignal } from '../main.js';
 import { parseSettings, type ServeOptions } from '../settings.js';
 import { parseCommandLine } from './command-line.js';
-import type { ToolIo } from './tool-io.js';
+import { argumentPath, type ToolIo } from './tool-io.js';
 
 /** @returns the exit status: 0 after an orderly end. @throws PermanentError for options, ConfigurationError for a host that cannot be served */
 export async function serve(args: string[], io: ToolIo): Promise<number> {
@@ -14,7 +14,8 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   if (options === undefined) return 0;
   const { root, qmail: qmailDir, vpopmail: vpopmailDir, tcp: tcpDir } = io.layout;
   const isRoot = process.geteuid?.() === 0;
-  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, options, isRoot);
+  const onChange = options.onChange === undefined ? {} : { onChange: argumentPath(options.onChange, io) };
+  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, { ...options, ...onChange }, isRoot);
   const daemon = await startDaemon(settings, standardErrorLog);
   // Whoever reads the ready line may send a signal at once.
   const ended = untilSignal(daemon, standardErrorLog);
@@ -51,6 +52,8 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       '--postmap-transport <next hop>',
       'what Postfix is told to send our mail to; smtp:[127.0.0.1]:PORT of the first smtp listener unless given',
     )
+    .option('--watch <auto|off|poll>', 'what changes on the host has consequences at once (README); auto')
+    .option('--on-change <program>', 'is run for each change, with it as one line of JSON on standard input')
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)

@@ -15,6 +15,7 @@ import type { Log } from '../log.js';
 import type { Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import { Child } from './child.js';
+import type { ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
 
 export interface AgentPoolOptions {
@@ -57,6 +58,12 @@ export class AgentPool {
     const agent = running ?? this.#start(key, owner);
     agent.lastUsed = performance.now();
     return agent.path;
+  }
+
+  /** Tells all agents something. */
+  broadcast(message: ToChild): void {
+    for (const { child } of this.#agents.values()) child.send(message);
+    for (const child of this.#ending) child.send(message);
   }
 
   /** Ends all agents; to be called when the session workers are gone. */

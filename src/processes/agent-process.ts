@@ -39,7 +39,9 @@ export function runAgent(): void {
       process.chdir('/');
       become(owner);
     },
-    hear() {},
+    hear(message) {
+      if (message.type === 'recheck') service?.sessions.recheck(message.which);
+    },
     async drain(ms) {
       server?.close();
       await service?.drain(ms);

@@ -1,10 +1,11 @@
-// The program of a child: `node child-main.js session|agent`, started by the supervisor with a channel. Everything that it needs is loaded here, while it is still
+// The program of a child: `node child-main.js session|agent|watcher`, started by the supervisor with a channel. Everything that it needs is loaded here, while it is still
 // root; then it becomes its owner (processes/ownership.ts) and stays that.
 
 import { runAgent } from './agent-process.js';
 import { runSessionWorker } from './session-process.js';
 
 const role = process.argv[2];
-process.title = role === 'agent' ? 'vqmail: agent' : 'vqmail: session';
+process.title = `vqmail: ${role}`;
 if (role === 'agent') runAgent();
+else if (role === 'watcher') (await import('./watcher-process.js')).runWatcher();
 else runSessionWorker();

@@ -10,11 +10,17 @@
 //   agent {request, path | refused}        ->   connects to it
 //                                          <-   busy {connections}              an agent's connections, when their number changes
 //                                          <-   leaving                         takes no more sessions and will end
+//   recheck {which}                        ->   looks at open sessions of these accounts, and ends those that would not be let in any more
+//                                          <-   changed {events}                a watcher saw something
+//                                          <-   owners {owners}                 who owns domains besides the watcher's own uid
+//   changed {events}                       ->   what other watchers saw, for the program of --on-change
 //   drain {ms}                             ->   ends its sessions and itself
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
+import type { ChangeEvent } from '../watch/events.js';
+import type { Recheck } from '../watch/recheck.js';
 import type { Ids } from './ownership.js';
 
 /** The unix socket at which an agent listens: made while it is still root, for the session workers' uid alone. */
@@ -23,7 +29,13 @@ export interface AgentSocket {
   readonly openTo: Ids;
 }
 
-export type Role = 'session' | 'agent';
+export type Role = 'session' | 'agent' | 'watcher';
+
+/** What a watcher watches: of its owner's domains, and of the whole host or not; and since when changes count. */
+export interface WatchOrders {
+  readonly ofHost: boolean;
+  readonly sinceMs: number;
+}
 
 export interface Begin {
   readonly type: 'begin';
@@ -31,6 +43,13 @@ export interface Begin {
   readonly owner: Ids;
   /** Of agents only. */
   readonly socket?: AgentSocket;
+  /** Of watchers only. */
+  readonly watch?: WatchOrders;
+}
+
+export interface Changed {
+  readonly type: 'changed';
+  readonly events: readonly ChangeEvent[];
 }
 
 export type ToChild =
@@ -38,6 +57,8 @@ export type ToChild =
   | { readonly type: 'listening'; readonly addresses: readonly ServedAddress[] }
   | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
+  | { readonly type: 'recheck'; readonly which: Recheck }
+  | Changed
   | { readonly type: 'drain'; readonly ms: number };
 
 export type FromChild =
@@ -45,4 +66,6 @@ export type FromChild =
   | { readonly type: 'closed'; readonly ids: readonly number[] }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'busy'; readonly connections: number }
+  | Changed
+  | { readonly type: 'owners'; readonly owners: readonly Ids[] }
   | { readonly type: 'leaving' };

@@ -7,6 +7,7 @@ import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
 import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
+import { OpenSessions } from '../servers/open-sessions.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
 import { createSmtpServer } from '../servers/smtp/server.js';
@@ -19,6 +20,8 @@ export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  /** Those that have logged in. */
+  readonly sessions: OpenSessions;
   /** Is told where the daemon listens, with the ports that were picked. */
   listening(addresses: readonly ServedAddress[]): void;
   /** Takes over an accepted socket of which nothing has been read. */
@@ -42,9 +45,11 @@ export function startService(settings: Settings, log: Log, agents?: Agents): Ser
     settings: { localName: settings.localName, resolveClientNames: settings.resolveClientNames },
     limits: { drainMs: settings.drainMs },
   });
+  const sessions = new OpenSessions(host);
   const pop3 = createPop3Server({
     host,
     log,
+    sessions,
     passwords: new PasswordChecker(),
     uidl: settings.uidl,
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
@@ -61,6 +66,7 @@ export function startService(settings: Settings, log: Log, agents?: Agents): Ser
     host,
     delivery,
     pop3,
+    sessions,
     listening(addresses) {
       listeners = addresses;
     },

@@ -21,6 +21,7 @@ export function runSessionWorker(): void {
     },
     hear(message, socket) {
       if (message.type === 'agent') agents.answer(message);
+      if (message.type === 'recheck') service?.sessions.recheck(message.which);
       if (message.type === 'listening') service?.listening(message.addresses);
       if (message.type !== 'session') return;
       // A client that went away on the way here leaves no socket.

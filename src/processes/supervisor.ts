@@ -3,25 +3,31 @@
 //   supervisor (root)     listeners, counts of connections, children
 //   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
 //   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
+//   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
 import type { Socket } from 'node:net';
 import type { Log } from '../log.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
+import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
-import { sessionOwner } from './ownership.js';
+import { type Ids, sessionOwner } from './ownership.js';
+import { WatcherPool } from './watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** The children of a daemon that runs as root. */
 export class Supervisor {
   readonly #agents: AgentPool;
   readonly #workers: WorkerPool;
+  readonly #shared: { readonly settings: Settings; readonly host: Host; readonly log: Log; readonly owner: Ids };
+  #watchers: WatcherPool | undefined;
 
   /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
   constructor(settings: Settings, host: Host, log: Log) {
     const owner = sessionOwner(host.accounts, host.layout);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log });
     this.#workers = new WorkerPool({ settings, owner, log, findAgent: (other) => this.#agents.find(other) });
+    this.#shared = { settings, host, log, owner };
   }
 
   /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
@@ -34,6 +40,17 @@ export class Supervisor {
     this.#workers.listening(addresses);
   }
 
+  /** Begins to watch the host. @param controlsChanged is called when a control file changed */
+  watch(controlsChanged: () => void): void {
+    const { log } = this.#shared;
+    const recheck = (which: Recheck): void => {
+      this.#workers.broadcast({ type: 'recheck', which });
+      this.#agents.broadcast({ type: 'recheck', which });
+    };
+    this.#watchers = new WatcherPool({ ...this.#shared, consequences: { log, recheck, controlsChanged } });
+    this.#watchers.start();
+  }
+
   /** Hands an accepted socket to a worker. `ended` is called once, when its session is over or its worker has died. */
   begin(socket: Socket, protocol: ServedProtocol, ended: () => void): void {
     this.#workers.begin(socket, protocol, ended);
@@ -41,12 +58,15 @@ export class Supervisor {
 
   /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */
   async drain(ms: number): Promise<void> {
+    const watched = this.#watchers?.drain(ms);
     await this.#workers.drain(ms);
     await this.#agents.drain(ms);
+    await watched;
   }
 
   /** Ends all children at once. */
   kill(): void {
+    this.#watchers?.kill();
     this.#workers.kill();
     this.#agents.kill();
   }

@@ -72,6 +72,11 @@ export class WorkerPool {
     for (const { child } of this.#workers) child.send({ type: 'listening', addresses });
   }
 
+  /** Tells all workers something. */
+  broadcast(message: ToChild): void {
+    for (const { child } of this.#workers) child.send(message);
+  }
+
   /** Has a session for a connection. `ended` is called once when it is over, its worker has died, or there is none. */
   begin(socket: Socket, protocol: ServedProtocol, ended: () => void): void {
     const worker = this.#leastBusy();

@@ -96,7 +96,7 @@ export function eventText(event: ChangeEvent): string {
     case 'alias domain removed':
       return `${event.event} ${event.domain} of ${event.of}`;
     case 'limits changed':
-      return `limits changed ${event.domain ?? '(all domains without their own)'}: ${event.changes.join(' ')}`;
+      return `limits changed ${event.domain ?? '(all domains without their own)'}${withColon(event.changes.join(' '))}`;
     case 'alias changed':
       return `alias changed ${event.alias}@${event.domain}: ${event.happened}`;
     case 'control changed':

@@ -108,7 +108,7 @@ class ProgramHook implements Hook {
 function runWith(program: string, line: string, limitMs: number, ending: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     // A process group of its own, so that all of it can be ended.
-    const child = spawn(program, [], { stdio: ['pipe', 2, 2], detached: true });
+    const child = spawn(Buffer.from(program, 'latin1').toString(), [], { stdio: ['pipe', 2, 2], detached: true });
     let ended: string | undefined;
     let killing: NodeJS.Timeout | undefined;
     const signal = (name: NodeJS.Signals): void => {

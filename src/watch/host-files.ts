@@ -5,7 +5,7 @@
 //   tcp rules     smtp.cdb                                                                 tcp rules changed
 //   etc/          ip_alias_map, defaultdomain, vlimits.default of vpopmail                 ip alias map changed, default domain changed, limits changed
 //
-// The first look at a directory learns what stands there, later ones compare. A file that cannot be read counts as what it was. users/cdb that is missing beside users/assign is trouble
+// The first look at a directory learns what stands there, later ones compare; a file that changed since the watch began but before its first look is told without what is otherwise in it. A file that cannot be read counts as what it was. users/cdb that is missing beside users/assign is trouble
 // (stores/users.ts) and not the end of all domains; with neither there are no domains.
 
 import path from 'node:path';
@@ -34,10 +34,12 @@ export interface HostLook {
   readonly troubles: readonly unknown[];
 }
 
-type Compare = (events: ChangeEvent[]) => boolean;
+/** Compares one file and puts what it finds into `events`. */
+type Compare = (events: ChangeEvent[]) => { readonly isUnsettled: boolean; readonly ctimeMs: number };
 
 export class HostFiles {
   readonly #layout: Layout;
+  readonly #sinceMs: number;
   readonly #control = new Map<string, KeptFile<ControlContent>>();
   readonly #unshown = new Map<string, number>();
   readonly #assignments: KeptFile<Assignments>;
@@ -47,8 +49,10 @@ export class HostFiles {
   readonly #defaultLimits: KeptFile<DomainLimits>;
   readonly #learned = new Set<HostPart>();
 
-  constructor(layout: Layout) {
+  /** @param sinceMs when the watch began, wall clock */
+  constructor(layout: Layout, sinceMs: number) {
     this.#layout = layout;
+    this.#sinceMs = sinceMs;
     const vpopmail = layout.host(layout.vpopmail);
     this.#assignments = new KeptFile(layout.usersCdb, ({ bytes }, file) => parseAssignments(bytes, file, vpopmail));
     this.#rules = new KeptFile(layout.smtpRulesCdb, ({ bytes }, file) => ruleTexts(bytes, file));
@@ -71,17 +75,20 @@ export class HostFiles {
 
   /** Compares the files of a part with what they were; the first time it only learns. Does not throw. */
   look(part: HostPart): HostLook {
-    const found: ChangeEvent[] = [];
+    const events: ChangeEvent[] = [];
     const troubles: unknown[] = [];
     let isUnsettled = false;
     for (const compare of this.#comparisons(part, troubles)) {
       try {
-        if (compare(found)) isUnsettled = true;
+        const found: ChangeEvent[] = [];
+        const file = compare(found);
+        isUnsettled ||= file.isUnsettled;
+        if (this.#learned.has(part)) events.push(...found);
+        else if (file.ctimeMs >= this.#sinceMs) events.push(...withoutDetails(part, found));
       } catch (error) {
         if (!isNoFile(error)) troubles.push(error);
       }
     }
-    const events = this.#learned.has(part) ? found : [];
     this.#learned.add(part);
     return { events, isUnsettled, troubles };
   }
@@ -115,42 +122,45 @@ export class HostFiles {
     });
   }
 
-  #compareControl(name: string, events: ChangeEvent[]): boolean {
+  #compareControl(name: string, events: ChangeEvent[]): ReturnType<Compare> {
     const file = this.#control.get(name) ?? new KeptFile(this.#layout.control(name), contentOf(name));
     this.#control.set(name, file);
     const change = file.look();
     const event = change && controlEvent(name, change.before, change.after);
     if (event !== undefined) events.push(event);
     if (file.value === undefined) this.#control.delete(name);
-    return file.isUnsettled;
+    return { isUnsettled: file.isUnsettled, ctimeMs: change?.ctimeMs ?? 0 };
   }
 
   /** A file whose bytes are not looked at: keys and certificates. */
-  #compareUnshown(name: string, events: ChangeEvent[]): boolean {
+  #compareUnshown(name: string, events: ChangeEvent[]): ReturnType<Compare> {
     const before = this.#unshown.get(name);
     const after = contentMarkAt(this.#layout.control(name));
     if (after === undefined) this.#unshown.delete(name);
-    else this.#unshown.set(name, after);
-    const contents = [before, after].map((mark) => (mark === undefined ? undefined : { entries: undefined, mark }));
+    else this.#unshown.set(name, after.mark);
+    const contents = [before, after?.mark].map((mark) =>
+      mark === undefined ? undefined : { entries: undefined, mark },
+    );
     const event = controlEvent(name, contents[0], contents[1]);
     if (event !== undefined) events.push(event);
-    return false;
+    return { isUnsettled: false, ctimeMs: after?.ctimeMs ?? 0 };
   }
 
-  #compareAssignments(events: ChangeEvent[]): boolean {
+  #compareAssignments(events: ChangeEvent[]): ReturnType<Compare> {
     const { usersCdb, assign } = this.#layout;
     if (markAt(usersCdb) === undefined && markAt(assign) !== undefined)
       throw new Error(`${usersCdb} is missing; run qmail-newu`);
     const before = this.assignments;
-    if (this.#assignments.look() !== undefined) events.push(...assignmentEvents(before, this.assignments));
-    return this.#assignments.isUnsettled;
+    const change = this.#assignments.look();
+    if (change !== undefined) events.push(...assignmentEvents(before, this.assignments));
+    return { isUnsettled: this.#assignments.isUnsettled, ctimeMs: change?.ctimeMs ?? 0 };
   }
 
-  #compareDefaultLimits(events: ChangeEvent[]): boolean {
+  #compareDefaultLimits(events: ChangeEvent[]): ReturnType<Compare> {
     const change = this.#defaultLimits.look();
     const changes = change === undefined ? [] : limitChanges(change.before, change.after);
     if (changes.length > 0) events.push({ event: 'limits changed', domain: undefined, changes });
-    return this.#defaultLimits.isUnsettled;
+    return { isUnsettled: this.#defaultLimits.isUnsettled, ctimeMs: change?.ctimeMs ?? 0 };
   }
 }
 
@@ -165,8 +175,18 @@ function listComparison(file: KeptFile<string[]>, event: ListEvent): Compare {
     const change = file.look();
     const entries: EntryChanges | undefined = change && entryChanges(change.before ?? [], change.after ?? []);
     if (entries !== undefined) events.push({ event, ...entries });
-    return file.isUnsettled;
+    return { isUnsettled: file.isUnsettled, ctimeMs: change?.ctimeMs ?? 0 };
   };
+}
+
+/** What is told of a file that changed when nobody knew yet what was in it. */
+function withoutDetails(part: HostPart, events: readonly ChangeEvent[]): ChangeEvent[] {
+  if (part === 'users') return events.length === 0 ? [] : [{ event: 'assignments changed', added: [], removed: [] }];
+  return events.map((event) => {
+    if (event.event === 'limits changed') return { ...event, changes: [] };
+    if (event.event === 'control changed') return { ...event, happened: 'changed', added: [], removed: [] };
+    return 'added' in event ? { ...event, added: [], removed: [] } : event;
+  });
 }
 
 /** A directory in the place of a file is none of the host's files. */

@@ -131,7 +131,7 @@ class Watcher implements HostWatch, PlaceSurroundings {
     this.#options = options;
     this.#times = { ...usualTimes, ...options.times };
     this.#sinceMs = (options.sinceMs ?? Date.now()) - tickMs;
-    this.#hostFiles = new HostFiles(layout);
+    this.#hostFiles = new HostFiles(layout, this.#sinceMs);
     const { quietMs, mostMs } = this.#times;
     const due = (key: string, what: ReadonlySet<string>): void =>
       void this.#places.get(key)?.look(what, this.#promptly);

@@ -41,12 +41,12 @@ export function markAt(path: string): number | undefined {
 }
 
 /** A mark of a file's content, as far as size and time tell of it, without its owner and mode; undefined when no file is there. @throws TemporaryError */
-export function contentMarkAt(path: string): number | undefined {
+export function contentMarkAt(path: string): { readonly mark: number; readonly ctimeMs: number } | undefined {
   try {
     const status = statusOf(bytesPath(path));
     if (status === undefined || !status.isFile()) return undefined;
     const { dev, ino, size, mtimeNs } = status;
-    return markOf({ dev, ino, size, mtimeNs, ctimeNs: 0n });
+    return { mark: markOf({ dev, ino, size, mtimeNs, ctimeNs: 0n }), ctimeMs: Number(status.ctimeMs) };
   } catch (error) {
     throw fileTrouble(error);
   }

@@ -259,10 +259,13 @@ test('what changed before a domain was learned is told as far as it is known', a
   host.addDomain('second.example', ['joe']);
   host.assign();
   await sleep(100);
+  writeFileSync(host.layout.control('locals'), 'old\n');
+  await sleep(100);
   const learned = host.start({ sinceMs: Date.now() });
   host.setAccount('example.jp', 'ann', {});
+  writeFileSync(host.layout.control('me'), 'new\n');
   await learned;
-  await host.expect('domain changed example.jp');
+  await host.expect('domain changed example.jp', 'control me changed');
   host.setAccount('example.jp', 'bob', {});
   await host.expect('user added bob@example.jp');
 });
