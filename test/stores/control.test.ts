@@ -185,3 +185,22 @@ describe('a change of a control file is in force at the next question', () => {
       assert.deepEqual(all(), ['a', 0, [], ['a'], []]);
     }));
 });
+
+describe('the list of domains', () => {
+  it('is rcpthosts with morercpthosts.cdb, each once; without rcpthosts there is none', () =>
+    withControl(
+      { rcpthosts: 'A.example\n.wide.example\n# no\n', 'morercpthosts.cdb': hosts('b.example', 'a.example') },
+      (control, write, layout) => {
+        assert.equal(control.hasRcptHosts(), true);
+        assert.deepEqual([...(control.rcptHosts() ?? [])], ['a.example', '.wide.example', 'b.example']);
+        write('morercpthosts.cdb', null);
+        assert.deepEqual([...(control.rcptHosts() ?? [])], ['a.example', '.wide.example']);
+        write('rcpthosts', null);
+        assert.equal(control.hasRcptHosts(), false);
+        assert.equal(control.rcptHosts(), undefined);
+        fs.rmSync(layout.controlDirectory, { recursive: true });
+        assert.throws(() => control.hasRcptHosts(), TemporaryError);
+        assert.throws(() => control.rcptHosts(), TemporaryError);
+      },
+    ));
+});
