@@ -24,8 +24,8 @@ import { makeHashDirectory } from '../../stores/accounts/dir-control-file.js';
 import type { AssignedDomain } from '../../stores/control-lines/assign-file.js';
 import type { Domain } from '../../stores/domain.js';
 import type { Host } from '../../stores/host.js';
+import { storedQuota } from '../users/account-rules.js';
 import { addUser } from '../users/add-user.js';
-import { setQuota } from '../users/set-quota.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import type { DomainChange } from './domain-change.js';
 import { checkAssignable, checkDirectoryLength, newDomainName } from './domain-names.js';
@@ -58,12 +58,10 @@ export class PostmasterError extends Error {
   }
 }
 
-/** What did not go well with a domain that was added. */
+/** What there is to say of a domain that was added. */
 export interface AddedDomain {
   /** The directory had a postmaster already, which stayed as it was. */
   readonly hadPostmaster: boolean;
-  /** The quota was refused; the domain's default is in force. */
-  readonly refusedQuota: VpopmailError | undefined;
 }
 
 /**
@@ -74,6 +72,7 @@ export async function addDomain(host: Host, request: AddDomainRequest, report: R
   const name = newDomainName(request.domain);
   if (request.catchAll !== undefined && /[\x00-\x1f\x7f]/.test(request.catchAll))
     throw new VpopmailError('badCharacter');
+  if (request.quota !== undefined) storedQuota(request.quota);
   if (isKnown(host, name)) throw new VpopmailError('domainAlreadyExists');
   return whileChanging(host, name, report, async (change) => {
     if (isKnown(host, name)) throw new VpopmailError('domainAlreadyExists');
@@ -164,34 +163,22 @@ class NewDomain {
     const prepared = withDomain(this.#host, domain);
     if (wasThere) await giveTree(fs.realpathSync(directory), uid, gid);
     const hadPostmaster = !(await this.#addPostmaster(prepared, domain));
-    const refusedQuota = hadPostmaster ? undefined : await this.#setQuota(prepared);
     await this.#writeDotQmail(directory, hostDirectory);
-    return { hadPostmaster, refusedQuota };
+    return { hadPostmaster };
   }
 
   /** @returns whether there was none yet @throws PostmasterError */
   async #addPostmaster(prepared: Host, domain: Domain): Promise<boolean> {
     try {
-      const secret = { password: this.#request.password };
-      await addUser(prepared, { name: 'postmaster', domain: this.#name, secret, gecos: 'Postmaster' });
+      const { password, quota } = this.#request;
+      const secret = { password };
+      await addUser(prepared, { name: 'postmaster', domain: this.#name, secret, gecos: 'Postmaster', quota });
       return true;
     } catch (error) {
       if (!(error instanceof VpopmailError)) throw error;
       if (error.kind === 'usernameExists' && domain.account('postmaster') !== undefined) return false;
       throw new PostmasterError(error);
     }
-  }
-
-  async #setQuota(prepared: Host): Promise<VpopmailError | undefined> {
-    const { quota } = this.#request;
-    if (quota === undefined || quota === '') return undefined;
-    try {
-      await setQuota(prepared, { name: 'postmaster', domain: this.#name }, quota);
-    } catch (error) {
-      if (error instanceof VpopmailError) return error;
-      throw error;
-    }
-    return undefined;
   }
 
   async #writeDotQmail(directory: string, hostDirectory: string): Promise<void> {

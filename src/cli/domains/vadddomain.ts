@@ -13,7 +13,7 @@ import { lower } from '../../mail/address.js';
 import type { Host } from '../../stores/host.js';
 import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';
-import { askNewPassword, failed, runAccountTool, versionLine } from '../users/account-tool.js';
+import { askNewPassword, runAccountTool, versionLine } from '../users/account-tool.js';
 
 const usage = `vadddomain: usage: vadddomain [options] virtual_domain [postmaster password]
 options: -v prints the version
@@ -83,7 +83,7 @@ function optionOf(letter: string, value: string | undefined, io: ToolIo): Option
   if (letter === 'O') return { optimize: true };
   if (letter === 'r') return { random: randomPassword(value === undefined ? randomLength : leadingNumber(value)) };
   if (value === undefined) return {};
-  if (letter === 'q') return { quota: value };
+  if (letter === 'q') return value === '' ? {} : { quota: value };
   if (letter === 'e') return { catchAll: value };
   if (letter === 'u') return { user: value };
   if (letter === 'd') return { base: value };
@@ -114,7 +114,6 @@ async function told(act: () => Promise<AddedDomain>, random: string | undefined,
     return postmasterRefused(error.refusal, io);
   }
   if (added.hadPostmaster) return postmasterRefused(new VpopmailError('usernameExists'), io);
-  if (added.refusedQuota !== undefined) return failed(added.refusedQuota, io);
   if (random !== undefined) io.stdout(`Random password: ${random}\n`);
   return 0;
 }
