@@ -25,14 +25,18 @@ export interface NameService {
   addresses(host: string): Promise<NameAnswer<readonly string[]>>;
 }
 
-/** How long one try at one server may take, and how many there are. */
-const patience = { timeout: 5000, tries: 3 };
+/** How long the first try at one server may take (each further one twice as long), and how many there are. */
+export interface NamePatience {
+  readonly timeout: number;
+  readonly tries: number;
+}
+const usualPatience: NamePatience = { timeout: 5000, tries: 3 };
 
 /**
  * Names as DNS has them.
  * @param servers addresses, with a port where it is not 53 (`127.0.0.1:5353`); the machine's unless given
  */
-export function dnsNames(servers?: readonly string[]): NameService {
+export function dnsNames(servers?: readonly string[], patience: NamePatience = usualPatience): NameService {
   const resolver = new dns.promises.Resolver(patience);
   if (servers !== undefined) resolver.setServers(servers);
   return {

@@ -1,0 +1,36 @@
+// Certificates for tests, made with openssl: an authority and what it signs, each with its key in one PEM file.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+export interface Authority {
+  /** Its certificate. */
+  readonly pem: string;
+  /** Its certificate's file. */
+  readonly file: string;
+  /** A certificate for a name, and its key, in one PEM. */
+  issue(name: string): string;
+}
+
+/** @param folder where the files may lie @param name the authority's common name */
+export function makeAuthority(folder: string, name = 'test authority'): Authority {
+  const own = path.join(folder, name.replaceAll(' ', '-'));
+  mkdirSync(own, { recursive: true });
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: own, stdio: ['ignore', 'ignore', 'ignore'] });
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30', '-subj', `/CN=${name}`);
+  const read = (file: string): string => readFileSync(path.join(own, file), 'utf8');
+  return {
+    pem: read('ca.pem'),
+    file: path.join(own, 'ca.pem'),
+    issue(host) {
+      openssl('req', ...newKey, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', `/CN=${host}`);
+      writeFileSync(path.join(own, 'leaf.ext'), `subjectAltName=DNS:${host}\n`);
+      const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'leaf.ext'];
+      openssl('x509', '-req', '-in', 'leaf.csr', '-out', 'leaf.pem', ...by);
+      return read('leaf.pem') + read('leaf.key');
+    },
+  };
+}
