@@ -1,26 +1,27 @@
-// A clock for the queue that moves when it is told to: it begins at the present, since files get their times from the system.
+// A clock for the queue that is moved by hand: the system's time, from which files get theirs, and what the test has added. Timers wait for the hand.
 
 import type { QueueClock } from '../../src/queue/schedule.js';
 
 export class HandClock implements QueueClock {
-  #now = Math.floor(Date.now() / 1000);
+  #added = 0;
   readonly #timers = new Set<{ readonly at: number; readonly act: () => void }>();
 
   now(): number {
-    return this.#now;
+    return Math.floor(Date.now() / 1000) + this.#added;
   }
 
   after(seconds: number, act: () => void): () => void {
-    const timer = { at: this.#now + seconds, act };
+    const timer = { at: this.now() + seconds, act };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
 
   /** Lets time pass, and what was waiting for it happen. */
   advance(seconds: number): void {
-    this.#now += seconds;
+    this.#added += seconds;
+    const now = this.now();
     for (const timer of [...this.#timers]) {
-      if (timer.at > this.#now) continue;
+      if (timer.at > now) continue;
       this.#timers.delete(timer);
       timer.act();
     }
