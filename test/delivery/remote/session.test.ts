@@ -239,7 +239,9 @@ for (const { why, sink: options, mail, reports, said, messages } of cases) {
     const sink = await startSink(options);
     const host = hostFor(sink);
     assert.deepEqual(await shown(host, mail), reports);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    // The last line may still be on its way when the reports are here.
+    for (let i = 0; i < 200 && said !== undefined && sink.commands().length < said.length; i++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     if (said !== undefined) assert.deepEqual(sink.commands(), said);
     if (messages !== undefined) assert.deepEqual(sink.messages(), messages);
     assert.equal(host.log(), '');
