@@ -1,9 +1,163 @@
-// install-tools.
+// install-tools --into DIR [--force] [--remove] [NAME...]: makes symbolic links with the names of the original tools, each leading to this program, which goes by the name that it
+// is called by. So `/home/vpopmail/bin/vadduser` of scripts, of .qmail-default and of qmail-popup's command line may stay as they are.
+//
+//   DIR/NAME is                 becomes
+//   not there                   a link to this program
+//   a link to this program      what it is
+//   something else              left alone; with --force a link, and what was there is kept as NAME.orig
+//
+// --remove takes the links away again and puts back each NAME.orig. Every step is one rename, so at no moment is a name missing. What was done is told, a line each.
+// Exit 0; 100 when something was left alone, or for wrong usage; 111 when DIR cannot be written to.
+//
+// Without names it is all of the tools but qmail-queue, which has to be set-user-id: a link to a script cannot be, so it is made only by name.
 
-import type { ToolIo } from './tool-io.js';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { describe, errnoOf, PermanentError } from '../errors.js';
+import { parseCommandLine } from './command-line.js';
+import { commands, isAsOriginal } from './commands.js';
+import { argumentPath, orFail, ToolFailure, type ToolIo } from './tool-io.js';
 
-/** The command. @returns its exit code */
-export async function installTools(_args: string[], io: ToolIo): Promise<number> {
-  io.stderr('install-tools: not there yet\n');
-  return 111;
+const onlyByName: ReadonlySet<string> = new Set(['qmail-queue']);
+
+interface Options {
+  readonly into?: string;
+  readonly force?: boolean;
+  readonly remove?: boolean;
+}
+
+/** The tool. @returns its exit code */
+export async function installTools(args: string[], io: ToolIo): Promise<number> {
+  const command = new Command('install-tools')
+    .description('makes links with the names of the original tools')
+    .argument('[name...]', 'these tools only')
+    .option('--into <dir>', 'the directory of the links, such as /home/vpopmail/bin')
+    .option('--force', 'replace what is not ours, keeping it as NAME.orig')
+    .option('--remove', 'remove our links, and put back what was kept');
+  const options = parseCommandLine<Options>(command, args, io);
+  if (options === undefined) return 0;
+  if (options.into === undefined) throw new PermanentError('5.5.4', 'install-tools: --into DIR is needed');
+  const directory = argumentPath(options.into, io);
+  const names = chosen(command.args);
+  if (!fs.existsSync(directory)) throw new PermanentError('5.1.1', `${directory} is not there`);
+  const place = { directory, program: program(), force: options.force ?? false, io };
+  if (!options.remove) tellWhereNodeIs(io);
+  let left = 0;
+  for (const name of names) {
+    const isDone = await orFail(`unable to change ${path.join(directory, name)}`, () =>
+      options.remove ? remove(place, name) : install(place, name),
+    ).catch((error: unknown) => {
+      if (!(error instanceof ToolFailure)) throw error;
+      io.stderr(`install-tools: ${describe(error)}\n`);
+      throw new PermanentError('5.3.0', 'nothing more was done', error);
+    });
+    if (!isDone) left++;
+  }
+  return left > 0 ? 100 : 0;
+}
+
+function chosen(given: readonly string[]): string[] {
+  const all = Object.entries(commands).flatMap(([name, command]) => (isAsOriginal(command) ? [name] : []));
+  for (const name of given)
+    if (!all.includes(name)) throw new PermanentError('5.5.4', `install-tools: there is no original tool ${name}`);
+  return given.length > 0 ? [...given] : all.filter((name) => !onlyByName.has(name));
+}
+
+/** Mail programs are often started with a short PATH. */
+function tellWhereNodeIs(io: ToolIo): void {
+  const directory = path.dirname(process.execPath);
+  if (['/usr/bin', '/bin'].includes(directory)) return;
+  io.stderr(`install-tools: node is in ${directory}; whoever runs these tools, qmail-local too, needs it in PATH\n`);
+}
+
+/** This program's own file. */
+function program(): string {
+  const own = fileURLToPath(import.meta.url);
+  return path.join(path.dirname(own), `vqmail${path.extname(own)}`);
+}
+
+interface Place {
+  readonly directory: string;
+  readonly program: string;
+  readonly force: boolean;
+  readonly io: ToolIo;
+}
+
+/** @returns whether the name leads to us now @throws the system error */
+function install({ directory, program: target, force, io }: Place, name: string): boolean {
+  const file = path.join(directory, name);
+  const kept = `${file}.orig`;
+  const state = stateOf(file, target);
+  if (state === 'ours') {
+    io.stdout(`${name}: is a link to ${target} already\n`);
+    return true;
+  }
+  if (state === 'foreign' && !force) {
+    io.stderr(`${name}: is not ours and was left alone (--force replaces it and keeps it as ${name}.orig)\n`);
+    return false;
+  }
+  if (state === 'foreign') {
+    if (isThere(kept)) {
+      io.stderr(`${name}: was left alone, since ${name}.orig is there already\n`);
+      return false;
+    }
+    keep(file, kept);
+  }
+  const temporary = path.join(directory, `.${name}.${process.pid}`);
+  fs.rmSync(temporary, { force: true });
+  fs.symlinkSync(target, temporary);
+  fs.renameSync(temporary, file);
+  const told = {
+    absent: '',
+    old: ', instead of an older one of ours',
+    foreign: `, kept what was there as ${name}.orig`,
+  };
+  io.stdout(`${name}: made a link to ${target}${told[state]}\n`);
+  return true;
+}
+
+/** @returns whether nothing of us is left @throws the system error */
+function remove({ directory, program: target, io }: Place, name: string): boolean {
+  const file = path.join(directory, name);
+  const kept = `${file}.orig`;
+  const state = stateOf(file, target);
+  if (state === 'absent') return true;
+  if (state === 'foreign') {
+    io.stderr(`${name}: is not ours and was left alone\n`);
+    return false;
+  }
+  if (isThere(kept)) {
+    fs.renameSync(kept, file);
+    io.stdout(`${name}: put back ${name}.orig\n`);
+  } else {
+    fs.unlinkSync(file);
+    io.stdout(`${name}: removed\n`);
+  }
+  return true;
+}
+
+/** What a name is. `old`: a link to this program where it is or was installed elsewhere. */
+function stateOf(file: string, target: string): 'absent' | 'ours' | 'old' | 'foreign' {
+  const status = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (status === undefined) return 'absent';
+  if (!status.isSymbolicLink()) return 'foreign';
+  const leads = fs.readlinkSync(file);
+  if (leads === target) return 'ours';
+  return /(?:^|\/)vqmail(?:\/.*)?\/cli\/vqmail\.js$/.test(leads) ? 'old' : 'foreign';
+}
+
+function isThere(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** A second name, so that the first is never missing; where that cannot be had, the first is given up for a moment. */
+function keep(file: string, kept: string): void {
+  try {
+    fs.linkSync(file, kept);
+  } catch (error) {
+    if (!['EPERM', 'EOPNOTSUPP', 'EMLINK', 'EXDEV'].includes(errnoOf(error) ?? '')) throw error;
+    fs.renameSync(file, kept);
+  }
 }

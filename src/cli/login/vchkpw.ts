@@ -20,6 +20,7 @@ import { type Log, lineLog } from '../../log.js';
 import { lower } from '../../mail/address.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 import { type Host, openHost } from '../../stores/host.js';
+import { readLimits } from '../../stores/limits-file.js';
 import { makeAccountDirectory } from '../../stores/maildir.js';
 import { RelayTable } from '../../stores/relay-table.js';
 import type { ToolIo } from '../tool-io.js';
@@ -105,7 +106,7 @@ async function decide(
   if (domain !== undefined && isForeign)
     throw new TemporaryError('4.3.5', `running as invalid uid ${process.uid}: ${domain.name} is uid ${domain.uid}'s`);
   const mode = 0o666 & ~io.umask;
-  return login(host, new PasswordChecker(), {
+  const result = await login(host, new PasswordChecker(), {
     service,
     login: name,
     secret: { response, timestamp },
@@ -120,7 +121,13 @@ async function decide(
       return giveDirectory(io.layout, its, account, mode);
     },
   });
+  // As root it leaves a limits file that root has written to the domain, whose own processes must read it.
+  if (domain !== undefined && (result.ok || !beforeAccount.has(result.why))) readLimits(io.layout, domain);
+  return result;
 }
+
+/** Refusals that come before an account is looked at. */
+const beforeAccount: ReadonlySet<LoginRefusal> = new Set(['null user name', 'null password', 'unknown user']);
 
 /** Trouble with it stops no login. */
 async function openRelay(io: ToolIo, host: Host, clientIp: string, mode: number): Promise<void> {

@@ -200,7 +200,8 @@ async function toAccount(
   io: ToolIo,
 ): Promise<boolean> {
   const maildir = accountFiles.maildir(home);
-  const name = `${bulletin.unixSeconds}.${process.pid}.${os.hostname()}`;
+  // Of two bulletins in one second the later one sorts behind.
+  const name = `${bulletin.unixSeconds}.${String(process.pid).padStart(7, '0')}.${os.hostname()}`;
   try {
     if (bulletin.kind === 'copy') await copyInto(bulletin, maildir, name, address, { uid, gid });
     else linkInto(bulletin, maildir, name, { uid, gid });
