@@ -37,6 +37,23 @@ export const commands: Readonly<Record<string, Command>> = {
     about: `morercpthosts -> its cdb, ${asOriginal}`,
     load: async () => (await import('./qmail-newmrh.js')).qmailNewmrh,
   },
+  'qmail-local': {
+    about: `one local delivery by a .qmail file, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-local.js')).qmailLocalTool,
+  },
+  'qmail-inject': {
+    about: `queues the message on standard input, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-inject.js')).qmailInject,
+  },
+  sendmail: {
+    about: `queues the message on standard input, ${asOriginal}`,
+    load: async () => (await import('./queue/sendmail.js')).sendmail,
+  },
+  mailq: { about: `lists the queue, ${asOriginal}`, load: async () => (await import('./queue/sendmail.js')).mailq },
+  newaliases: {
+    about: `is refused, ${asOriginal}`,
+    load: async () => (await import('./queue/sendmail.js')).newaliases,
+  },
   vadddomain: {
     about: `adds a domain, ${asOriginal}`,
     load: async () => (await import('./domains/vadddomain.js')).vadddomain,

@@ -1,0 +1,151 @@
+// qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]: completes the header of the message on standard input and queues it, as the original (formats/qmail.md 8.1).
+//
+// The message is read once. Its header is kept in memory, the rest goes on to qmail-queue as it comes.
+
+import path from 'node:path';
+import { describe, PermanentError, TemporaryError } from '../../errors.js';
+import { readIfPresent } from '../../files/read.js';
+import { parseLine } from '../../formats/control-file.js';
+import { lower } from '../../mail/address.js';
+import type { HostNames } from '../../mail/injection/address-rules.js';
+import { InjectError, type InjectOptions, inject } from '../../mail/injection/inject.js';
+import { ProgramMessage } from '../../queue/enqueue/program.js';
+import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
+
+const usage = 'qmail-inject: usage: qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]';
+
+type RecipientsFrom = InjectOptions['recipientsFrom'];
+const fromOf: Readonly<Record<string, RecipientsFrom>> = {
+  a: 'arguments',
+  h: 'header',
+  H: 'both',
+  A: 'arguments or header',
+};
+
+interface Given {
+  readonly recipientsFrom: RecipientsFrom;
+  readonly sender: string | undefined;
+  readonly onlyPrint: boolean;
+  readonly recipients: readonly string[];
+}
+
+/** The tool. @returns its exit code */
+export async function qmailInject(args: string[], io: ToolIo): Promise<number> {
+  const given = readArguments(args, io);
+  if (given === undefined) {
+    io.stderr(`${usage}\n`);
+    return 100;
+  }
+  return injectMessage(given, io);
+}
+
+/** Completes and queues the message on standard input. Also what sendmail does. */
+export async function injectMessage(given: Given, io: ToolIo): Promise<number> {
+  return runTool('qmail-inject: fatal: ', io, async () => {
+    const message = await io.readAll();
+    const injected = completed(message, given, io);
+    const { sender, recipients, header, bodyOffset } = injected;
+    const head = Buffer.from(header, 'latin1');
+    if (given.onlyPrint) {
+      io.stdout(`Return-Path: <${sender}>\n`);
+      io.stdout(Buffer.concat([head, message.subarray(bodyOffset)]));
+      return 0;
+    }
+    const directory = io.layout.qmail;
+    const program = path.resolve(directory, io.env.QMAILQUEUE ?? 'bin/qmail-queue');
+    const queue = new ProgramMessage({ path: program, directory, environment: io.env });
+    await queue.write(head);
+    await queue.write(message.subarray(bodyOffset));
+    try {
+      await queue.commit({ sender, recipients });
+    } catch (error) {
+      if (error instanceof PermanentError) throw new ToolFailure(100, error.message);
+      if (error instanceof TemporaryError) throw new ToolFailure(111, error.message);
+      throw error;
+    }
+    return 0;
+  });
+}
+
+function completed(message: Buffer, given: Given, io: ToolIo): ReturnType<typeof inject> {
+  const { env } = io;
+  const first = (...names: string[]): string | undefined =>
+    names.map((name) => env[name]).find((value) => value !== undefined);
+  try {
+    return inject(message, {
+      names: hostNames(io),
+      from: {
+        name: first('QMAILNAME', 'MAILNAME', 'NAME'),
+        user: first('QMAILUSER', 'MAILUSER', 'USER', 'LOGNAME') ?? 'anonymous',
+        host: first('QMAILHOST', 'MAILHOST'),
+      },
+      returnPath: { user: env.QMAILSUSER, host: env.QMAILSHOST },
+      sender: given.sender,
+      flags: env.QMAILINJECT ?? '',
+      recipientsFrom: given.recipientsFrom,
+      arguments: given.recipients,
+      lists: listsOf(io),
+      unixSeconds: Math.floor(Date.now() / 1000),
+      pid: process.pid,
+    });
+  } catch (error) {
+    if (error instanceof InjectError) throw new ToolFailure(100, error.message);
+    throw error;
+  }
+}
+
+function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
+  let recipientsFrom: RecipientsFrom = 'arguments or header';
+  let sender: string | undefined;
+  let onlyPrint = false;
+  const rest = [...args];
+  for (let option = rest[0]; option?.startsWith('-') && option !== '-'; option = rest[0]) {
+    rest.shift();
+    if (option === '--') break;
+    for (let at = 1; at < option.length; at++) {
+      const letter = option.charAt(at);
+      if (letter === 'f') {
+        const joined = option.slice(at + 1);
+        sender = joined === '' ? rest.shift() : joined;
+        if (sender === undefined) return undefined;
+        break;
+      }
+      const from = fromOf[letter];
+      if (from !== undefined) recipientsFrom = from;
+      else if (letter === 'n' || letter === 'N') onlyPrint = letter === 'n';
+      else {
+        io.stderr(`qmail-inject: illegal option -- ${letter}\n`);
+        return undefined;
+      }
+    }
+  }
+  return { recipientsFrom, sender, onlyPrint, recipients: rest };
+}
+
+/** The names that complete addresses: the environment, else the control files, else control/me. */
+function hostNames(io: ToolIo): HostNames {
+  const control = (name: string): string | undefined => {
+    try {
+      const bytes = readIfPresent(io.layout.control(name));
+      return bytes === undefined ? undefined : parseLine(bytes);
+    } catch (error) {
+      throw new ToolFailure(111, `unable to read control/${name}: ${describe(error)}`);
+    }
+  };
+  const me = control('me');
+  const name = (file: string, variable: string): string => io.env[variable] ?? control(file) ?? me ?? file;
+  return {
+    defaultDomain: name('defaultdomain', 'QMAILDEFAULTDOMAIN'),
+    defaultHost: name('defaulthost', 'QMAILDEFAULTHOST'),
+    plusDomain: name('plusdomain', 'QMAILPLUSDOMAIN'),
+    idHost: name('idhost', 'QMAILIDHOST'),
+  };
+}
+
+/** The addresses in QMAILMFTFILE. A file that is not there names none. */
+function listsOf(io: ToolIo): ReadonlySet<string> {
+  const file = io.env.QMAILMFTFILE;
+  const bytes = file === undefined ? undefined : readIfPresent(path.resolve(io.workingDirectory, file));
+  const lines = bytes?.toString('latin1').split('\n') ?? [];
+  return new Set(lines.map((line) => lower(line.trimEnd())).filter((line) => line !== '' && !line.startsWith('#')));
+}

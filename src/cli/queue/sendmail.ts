@@ -1,0 +1,129 @@
+// sendmail: qmail's wrapper, by which programs of every age hand in mail (formats/qmail.md 8.2).
+//
+//   -t                 recipients from the header too        -f ADDRESS     sender, and the user and host of a From that is added
+//   -bp, or mailq      lists the queue                       -F NAME        full name
+//   -bs                an SMTP session on standard input     -bm            the default
+//   -B* -p* -v -i -x -m -e* -o* -E* -J*                      taken and ignored
+//
+// `newaliases` is refused: there is no alias file to compile.
+
+import path from 'node:path';
+import { replaceProcess } from '../../files/replace-process.js';
+import { splitAddress } from '../../mail/address.js';
+import type { ToolIo } from '../tool-io.js';
+import { injectMessage } from './qmail-inject.js';
+
+const usage = 'sendmail: usage: sendmail [ -t ] [ -fsender ] [ -Fname ] [ -bp ] [ -bs ] [ arg ... ]\n';
+
+/** The tool. @returns its exit code */
+export async function sendmail(args: string[], io: ToolIo): Promise<number> {
+  const given = readArguments(args, io);
+  if (given === undefined) {
+    io.stderr(usage);
+    return 100;
+  }
+  const { mode, fromHeader, sender, environment, recipients } = given;
+  if (mode === 'list') return run(io, ['bin/qmail-qread'], io.env);
+  if (mode === 'session')
+    return run(io, ['bin/qmail-smtpd'], { ...io.env, ...(io.env.PROTO === undefined && localPeer) });
+  const recipientsFrom = fromHeader ? 'both' : 'arguments';
+  return injectMessage(
+    { recipientsFrom, sender, onlyPrint: false, recipients },
+    { ...io, env: { ...io.env, ...environment } },
+  );
+}
+
+/** mailq. @returns its exit code */
+export async function mailq(_args: string[], io: ToolIo): Promise<number> {
+  return run(io, ['bin/qmail-qread'], io.env);
+}
+
+/** newaliases. @returns its exit code */
+export async function newaliases(_args: string[], io: ToolIo): Promise<number> {
+  io.stderr('sendmail: fatal: please use fastforward/newaliases instead\n');
+  return 100;
+}
+
+/** Who an SMTP session on standard input comes from. */
+const localPeer = {
+  PROTO: 'TCP',
+  TCPREMOTEIP: '127.0.0.1',
+  TCPREMOTEHOST: 'localhost',
+  TCPREMOTEINFO: 'sendmail-bs',
+  TCPLOCALIP: '127.0.0.1',
+  TCPLOCALHOST: 'localhost',
+  RELAYCLIENT: '',
+  DATABYTES: '0',
+};
+
+interface Given {
+  readonly mode: 'message' | 'list' | 'session';
+  readonly fromHeader: boolean;
+  readonly sender: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly recipients: readonly string[];
+}
+
+const takesArgument = 'FfBbpeoEJ';
+const alone = 'vixmt';
+
+function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
+  let mode: Given['mode'] = 'message';
+  let fromHeader = false;
+  let sender: string | undefined;
+  let environment: Record<string, string | undefined> = {};
+  const rest = [...args];
+  for (let option = rest[0]; option?.startsWith('-') && option !== '-'; option = rest[0]) {
+    rest.shift();
+    if (option === '--') break;
+    for (let at = 1; at < option.length; at++) {
+      const letter = option.charAt(at);
+      if (letter === 't') fromHeader = true;
+      if (alone.includes(letter)) continue;
+      if (!takesArgument.includes(letter)) {
+        io.stderr(`sendmail: illegal option -- ${letter}\n`);
+        return undefined;
+      }
+      const joined = option.slice(at + 1);
+      const value = joined === '' ? rest.shift() : joined;
+      if (value === undefined) return undefined;
+      if (letter === 'F') environment = { ...environment, MAILNAME: value };
+      if (letter === 'f') {
+        sender = value;
+        environment = { ...environment, ...senderEnvironment(value) };
+      }
+      if (letter === 'b') {
+        const found = { m: 'message', p: 'list', s: 'session' }[value.charAt(0)];
+        if (found === undefined) return undefined;
+        mode = found as Given['mode'];
+      }
+      break;
+    }
+  }
+  return { mode, fromHeader, sender, environment, recipients: rest };
+}
+
+/** A sender that was given is also who a missing From names. */
+function senderEnvironment(sender: string): Record<string, string | undefined> {
+  const { local, domain } = splitAddress(sender);
+  const none = {
+    QMAILNAME: undefined,
+    MAILNAME: undefined,
+    NAME: undefined,
+    QMAILHOST: undefined,
+    MAILHOST: undefined,
+  };
+  return { ...none, QMAILUSER: local, ...(domain !== undefined && { QMAILHOST: domain }) };
+}
+
+async function run(io: ToolIo, [program = ''], env: ToolIo['env']): Promise<number> {
+  const file = path.join(io.layout.qmail, program);
+  const environment = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+  );
+  await io.flushed();
+  const ended = await replaceProcess({ arguments: [file], environment });
+  if ('exitStatus' in ended) return ended.exitStatus;
+  io.stderr(`sendmail: fatal: unable to run ${program}\n`);
+  return 111;
+}
