@@ -6,8 +6,9 @@ import type { TestContext } from 'node:test';
 
 const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/lib/postfix/sbin'];
 
-/** The full path of a program, looked for in PATH and in the administrator's directories. */
+/** The full path of a program, looked for in PATH and in the administrator's directories; a full path is looked at itself. */
 export function programPath(name: string): string | undefined {
+  if (path.isAbsolute(name)) return existsSync(name) ? name : undefined;
   return places.map((directory) => path.join(directory, name)).find((file) => existsSync(file));
 }
 
