@@ -103,6 +103,10 @@ function install({ directory, program: target, force, io }: Place, name: string)
       io.stderr(`${name}: was left alone, since ${name}.orig is there already\n`);
       return false;
     }
+    if (isSetUserId(file))
+      io.stderr(
+        `${name}: was set-user-id, which a link cannot be: whoever calls it must be root or the owner of the mail\n`,
+      );
     keep(file, kept);
   }
   const temporary = path.join(directory, `.${name}.${process.pid}`);
@@ -150,6 +154,10 @@ function stateOf(file: string, target: string): 'absent' | 'ours' | 'old' | 'for
 
 function isThere(file: string): boolean {
   return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
+function isSetUserId(file: string): boolean {
+  return ((fs.statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o4000) !== 0;
 }
 
 /** A second name, so that the first is never missing; where that cannot be had, the first is given up for a moment. */

@@ -50,7 +50,6 @@ ${groups
     return heading + acts.map((act) => `   vlist ${group} list_name ${act}\n`).join('');
   })
   .join('\n')}
-
 `;
 
 /** Which of ezmlm's databases a command is about: the sub-directory of the list. */
