@@ -26,6 +26,8 @@ export interface Settings {
   /** Whether clients' names are looked up in DNS, as tcpserver does without -H. */
   readonly resolveClientNames: boolean;
   readonly uidl: UidlForm;
+  /** Whether a client may relay for three hours after a POP3 login, as with vpopmail's roaming users. */
+  readonly popBeforeSmtp: boolean;
   /** What a message is told that does not fit into the recipient's quota: for good, as vpopmail is built by default, or for now. */
   readonly whenOverQuota: OverQuotaChoice;
   /** What an empty .qmail means, as qmail-start's argument; undefined: control/defaultdelivery. */
@@ -52,6 +54,7 @@ export interface ServeOptions {
   readonly localName?: string;
   readonly resolveClientNames?: boolean;
   readonly uidl?: string;
+  readonly popBeforeSmtp?: string;
   readonly overQuota?: string;
   readonly defaultDelivery?: string;
   readonly postmapTransport?: string;
@@ -80,6 +83,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     localName: options.localName,
     resolveClientNames: options.resolveClientNames ?? false,
     uidl: parseUidl(options.uidl ?? 'qmail'),
+    popBeforeSmtp: oneOf('--pop-before-smtp', options.popBeforeSmtp ?? 'on', ['on', 'off']) === 'on',
     whenOverQuota: oneOf('--over-quota', options.overQuota ?? 'refuse', ['refuse', 'defer']),
     defaultDelivery: options.defaultDelivery,
     postmapTransport: parseTransport(options.postmapTransport),

@@ -40,6 +40,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       '--uidl <qmail|dovecot|courier>',
       'whose unique ids POP3 clients know; dovecot:FORMAT for another pop3_uidl_format',
     )
+    .option('--pop-before-smtp <on|off>', "a client may relay for a while after a POP3 login (vpopmail's roaming users); on")
     .option(
       '--over-quota <refuse|defer>',
       'what a message is told that does not fit: 552 for good, or 452 for now; refuse',

@@ -17,6 +17,7 @@ import type { Host } from '../stores/host.js';
 import { Child } from './child.js';
 import type { ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
+import { answerRelayRequest } from './relay-requests.js';
 
 export interface AgentPoolOptions {
   readonly settings: Settings;
@@ -24,6 +25,8 @@ export interface AgentPoolOptions {
   /** Who may connect. */
   readonly sessionOwner: Ids;
   readonly log: Log;
+  /** Lets a client relay that has logged in. Never rejects. */
+  readonly openRelay: (clientIp: string) => Promise<void>;
   readonly idleMs?: number;
 }
 
@@ -100,6 +103,8 @@ export class AgentPool {
         hear: (message) => {
           if (message.type === 'ready') settle.resolve(socket.path);
           if (message.type === 'busy') this.#isBusy(agent, message.connections);
+          if (message.type === 'open-relay')
+            answerRelayRequest(message, this.#options.openRelay, (answer) => child.send(answer));
         },
         ended: (how) => {
           settle.reject(new Error(`its process ended with ${how}`));

@@ -8,11 +8,13 @@ import { standardErrorLog as log } from '../log.js';
 import { serveWorker } from './agent.js';
 import type { AgentSocket } from './messages.js';
 import { become } from './ownership.js';
+import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';
 import { runSupervised, tellSupervisor } from './supervised.js';
 
 export function runAgent(): void {
   const connections = new Set<net.Socket>();
+  const relay = new RelayRequests();
   let service: Service | undefined;
   let server: net.Server | undefined;
   let ownUid = -1;
@@ -33,7 +35,7 @@ export function runAgent(): void {
     begin({ settings, owner, socket }) {
       if (socket === undefined) throw new Error('an agent needs a socket');
       process.title = `vqmail: agent of uid ${owner.uid}`;
-      service = startService(settings, log);
+      service = startService(settings, log, { openRelay: (clientIp) => relay.open(clientIp) });
       ownUid = owner.uid;
       server = listenFor(socket, serve);
       process.chdir('/');
@@ -41,6 +43,7 @@ export function runAgent(): void {
     },
     hear(message) {
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
+      if (message.type === 'relay-open') relay.answered(message.request);
     },
     async drain(ms) {
       server?.close();

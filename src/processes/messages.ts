@@ -8,6 +8,8 @@
 //                                          <-   closed {ids}
 //                                          <-   need-agent {request, owner}     a domain of another uid
 //   agent {request, path | refused}        ->   connects to it
+//                                          <-   open-relay {request, clientIp}  somebody has logged in from there (processes/relay-requests.ts)
+//   relay-open {request}                   ->   that client may relay now, or cannot be let
 //                                          <-   busy {connections}              an agent's connections, when their number changes
 //                                          <-   leaving                         takes no more sessions and will end
 //   recheck {which}                        ->   looks at open sessions of these accounts, and ends those that would not be let in any more
@@ -57,6 +59,7 @@ export type ToChild =
   | { readonly type: 'listening'; readonly addresses: readonly ServedAddress[] }
   | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
+  | { readonly type: 'relay-open'; readonly request: number }
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
   | { readonly type: 'drain'; readonly ms: number };
@@ -65,6 +68,7 @@ export type FromChild =
   | { readonly type: 'ready' }
   | { readonly type: 'closed'; readonly ids: readonly number[] }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
+  | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
   | { readonly type: 'busy'; readonly connections: number }
   | Changed
   | { readonly type: 'owners'; readonly owners: readonly Ids[] }

@@ -2,6 +2,7 @@
 // (one process for everything), or the supervisor.
 
 import type { Socket } from 'node:net';
+import { RelayOpener } from '../admin/relay.js';
 import { PasswordChecker } from '../auth/password.js';
 import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
@@ -30,11 +31,21 @@ export interface Service {
   drain(ms: number): Promise<void>;
 }
 
-/**
- * Starts serving in this process.
- * @param agents the processes of other uids; undefined: this process does what it may
- */
-export function startService(settings: Settings, log: Log, agents?: Agents): Service {
+/** What other processes do for this one; what is left out it does itself, as far as it may. */
+export interface Helpers {
+  /** The processes of other uids. */
+  readonly agents?: Agents;
+  /** Lets a client relay that has logged in. Never rejects. */
+  readonly openRelay?: (clientIp: string) => Promise<void>;
+}
+
+function relayHere(host: Host): (clientIp: string) => Promise<void> {
+  const opener = new RelayOpener(host);
+  return (clientIp) => opener.open(clientIp);
+}
+
+/** Starts serving in this process. */
+export function startService(settings: Settings, log: Log, { agents, openRelay }: Helpers = {}): Service {
   const host = openHost(new Layout(settings.layout), log, { repairIndexes: true });
   const local = createDelivery(host, settings);
   const delivery = agents === undefined ? local : deliveryByOwner(local, agents);
@@ -52,6 +63,7 @@ export function startService(settings: Settings, log: Log, agents?: Agents): Ser
     sessions,
     passwords: new PasswordChecker(),
     uidl: settings.uidl,
+    ...(settings.popBeforeSmtp && { openRelay: openRelay ?? relayHere(host) }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
   let listeners = settings.listen;

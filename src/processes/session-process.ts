@@ -5,22 +5,26 @@ import { standardErrorLog as log } from '../log.js';
 import { Agents } from './agents.js';
 import type { ToChild } from './messages.js';
 import { become, type Ids } from './ownership.js';
+import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';
 import { runSupervised, tellSupervisor } from './supervised.js';
 
 export function runSessionWorker(): void {
   const agents = new AgentRequests();
   const closed = new ClosedSessions();
+  const relay = new RelayRequests();
   let service: Service | undefined;
 
   runSupervised({
     begin({ settings, owner }) {
-      service = startService(settings, log, new Agents(owner.uid, (other) => agents.ask(other)));
+      const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
+      service = startService(settings, log, { agents: new Agents(owner.uid, (other) => agents.ask(other)), openRelay });
       process.chdir('/');
       become(owner);
     },
     hear(message, socket) {
       if (message.type === 'agent') agents.answer(message);
+      if (message.type === 'relay-open') relay.answered(message.request);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
       if (message.type === 'listening') service?.listening(message.addresses);
       if (message.type !== 'session') return;

@@ -6,6 +6,7 @@
 //   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
 import type { Socket } from 'node:net';
+import { RelayOpener } from '../admin/relay.js';
 import type { Log } from '../log.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
@@ -25,8 +26,11 @@ export class Supervisor {
   /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
   constructor(settings: Settings, host: Host, log: Log) {
     const owner = sessionOwner(host.accounts, host.layout);
-    this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log });
-    this.#workers = new WorkerPool({ settings, owner, log, findAgent: (other) => this.#agents.find(other) });
+    const relay = new RelayOpener(host);
+    const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
+    const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
+    this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
+    this.#workers = new WorkerPool({ settings, owner, log, findAgent, openRelay });
     this.#shared = { settings, host, log, owner };
   }
 

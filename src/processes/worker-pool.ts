@@ -10,6 +10,7 @@ import { Child } from './child.js';
 import type { FromChild, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
 import { turnAway } from './reception.js';
+import { answerRelayRequest } from './relay-requests.js';
 
 const firstPauseMs = 100;
 const longestPauseMs = 10_000;
@@ -41,6 +42,8 @@ export interface WorkerPoolOptions {
   readonly log: Log;
   /** Finds or starts the agent of an owner. @throws Error when there is to be none */
   readonly findAgent: (owner: Ids) => Promise<string>;
+  /** Lets a client relay that has logged in. Never rejects. */
+  readonly openRelay: (clientIp: string) => Promise<void>;
 }
 
 export class WorkerPool {
@@ -145,6 +148,9 @@ export class WorkerPool {
         break;
       case 'need-agent':
         void this.#answerAgent(worker, message.request, message.owner);
+        break;
+      case 'open-relay':
+        answerRelayRequest(message, this.#options.openRelay, (answer) => worker.child.send(answer));
         break;
     }
   }

@@ -59,6 +59,8 @@ export interface Pop3Context {
   readonly service?: 'pop3' | 'pop3s';
   /** Whether good logins are logged, as a vpopmail built with --enable-logging=y does. */
   readonly logSuccess?: boolean;
+  /** Lets a client relay that has logged in, as vchkpw does. Never rejects; without it nobody is let. */
+  readonly openRelay?: (clientIp: string) => Promise<void>;
   readonly limits?: Partial<Pop3Limits>;
   readonly elsewhere?: OpenElsewhere;
 }
@@ -73,10 +75,11 @@ export interface Pop3Server {
 }
 
 /** What sessions share. */
-export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere'>> {
+export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere' | 'openRelay'>> {
   readonly limits: Pop3Limits;
   readonly reading: SharedReading;
   readonly elsewhere: OpenElsewhere | undefined;
+  readonly openRelay: Pop3Context['openRelay'];
 }
 
 export function createPop3Server(context: Pop3Context): Pop3Server {
@@ -91,6 +94,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     limits: { ...defaultPop3Limits, ...context.limits },
     reading: { sizes: new TransferSizes(), reads: new FileReads() },
     elsewhere: context.elsewhere,
+    openRelay: context.openRelay,
   };
   const live = new Set<Pop3Session>();
   let drained: (() => void) | undefined;

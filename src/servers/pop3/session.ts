@@ -162,7 +162,7 @@ export class Pop3Session {
   }
 
   async #logIn(credentials: Credentials): Promise<void> {
-    const { host, passwords, elsewhere, service, logSuccess, sessions } = this.#context;
+    const { host, passwords, elsewhere, service, logSuccess, sessions, openRelay } = this.#context;
     const { remoteIp, localIp, timestamp } = this.#client;
     const looksBefore = sessions.looks;
     try {
@@ -170,7 +170,15 @@ export class Pop3Session {
       if (named?.domain !== undefined && (await this.#goElsewhere(named.domain, credentials))) return;
       const secret =
         'password' in credentials ? { password: credentials.password } : { digest: credentials.digest, timestamp };
-      const request = { service, login: credentials.login, secret, remoteIp, localIp, logSuccess };
+      const request = {
+        service,
+        login: credentials.login,
+        secret,
+        remoteIp,
+        localIp,
+        logSuccess,
+        ...(openRelay !== undefined && { openRelay }),
+      };
       const result = await login(host, passwords, request);
       if (result.ok) this.#register(result, credentials, looksBefore);
       if (result.ok && !this.#isRevoked) await this.#enter(result);
