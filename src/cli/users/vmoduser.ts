@@ -1,7 +1,7 @@
 // vmoduser [options] ADDRESS|DOMAIN: changes fields and flags of an account, or of all of a domain; as the original. Exit 0; 255 for an unknown account, nothing for an
 // unknown domain; else vpopmail's code.
 //
-//   -q -c -D -e -C   quota, comment, directory, hash, clear password (and its hash); an empty one changes nothing
+//   -q -c -D -e -C   quota, comment, directory, hash, clear password (and its hash); an empty one changes nothing, but for the quota, which then limits nothing
 //   -x               clears all flags; each flag's letter sets it; -S and -E for root alone
 //   -n               leaves vpasswd.cdb as it is
 //
@@ -120,7 +120,6 @@ function readChange(options: readonly GivenOption[], scheme: string | undefined)
   });
   const orUndefined = (text: string): string | undefined => (text === '' ? undefined : text);
   const [gecos, dir, hash] = [orUndefined(withoutColons(last('c'))), orUndefined(last('D')), orUndefined(last('e'))];
-  const quota = orUndefined(last('q'));
   if (hash !== undefined) checkHash(hash);
   if (gecos !== undefined) checkGecos(gecos);
   if (dir !== undefined) checkDirectory(dir);
@@ -130,7 +129,7 @@ function readChange(options: readonly GivenOption[], scheme: string | undefined)
       ...(hash !== undefined && { secret: { hash } }),
       gecos,
       dir,
-      quota: quota === undefined ? undefined : storedQuota(quota),
+      quota: has('q') ? storedQuota(last('q')) : undefined,
       setFlags: flagBits(...flags),
       clearFlags: has('x'),
     },
