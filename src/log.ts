@@ -1,4 +1,5 @@
-// The log: one line a message on standard error, without a time, as multilog, splogger and systemd expect of a service.
+// The log: one line a message on standard error, without a time, as multilog, splogger and systemd expect of a service. With VQMAIL_LOG_FORMAT=json in the environment, which
+// `serve --log-format json` sets for itself and its children, a line is a JSON object with the time in it.
 
 /** Where log lines go. A text is one line; control characters in it are shown as `?`. */
 export interface Log {
@@ -17,10 +18,29 @@ export function lineLog(write: (line: string) => void): Log {
   };
 }
 
-/** The log of the daemon and the tools. */
-export const standardErrorLog: Log = lineLog((line) => {
+/** A log that writes each line as an object: `{"time":"2026-11-24T02:02:05.000Z","event":"warning","text":"..."}`; the event is `note`, `warning` or `alert`. */
+export function jsonLog(write: (line: string) => void, now: () => Date = () => new Date()): Log {
+  const line = (event: string, text: string): void =>
+    write(`${JSON.stringify({ time: now().toISOString(), event, text })}\n`);
+  return {
+    info: (text) => line('note', text),
+    warning: (text) => line('warning', text),
+    alert: (text) => line('alert', text),
+  };
+}
+
+const toStandardError = (line: string): void => {
   process.stderr.write(line);
-});
+};
+const [lines, objects] = [lineLog(toStandardError), jsonLog(toStandardError)];
+const asAsked = (): Log => (process.env.VQMAIL_LOG_FORMAT === 'json' ? objects : lines);
+
+/** The log of the daemon and the tools. */
+export const standardErrorLog: Log = {
+  info: (text) => asAsked().info(text),
+  warning: (text) => asAsked().warning(text),
+  alert: (text) => asAsked().alert(text),
+};
 
 /** A log that keeps nothing. */
 export const silentLog: Log = lineLog(() => {});

@@ -1,7 +1,9 @@
 // The daemon: settings, listeners, processes, signals.
 //
 //   SIGTERM, SIGINT   no new sessions; those that run end, at the latest after the drain time; exit 0. A second one: at once, exit 1
-//   SIGHUP            qmail-send reads its controls again. Here every file is read anew when it is asked for, so they are only tried, and trouble is told
+//   SIGHUP            qmail-send reads locals and virtualdomains again, and so does the queue. All others read every file anew when it is asked for, so the controls are only
+//                     tried, and trouble is told
+//   SIGALRM           everything in the queue is due now
 //
 // As root with workers the sessions run in children (processes/supervisor.ts); otherwise this process does everything with the uid that it has.
 
@@ -13,6 +15,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
+import { openQueue } from './processes/queue-service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
@@ -26,6 +29,8 @@ export interface Daemon {
   readonly listening: readonly string[];
   /** Looks whether the controls can be read, and logs it. */
   tryControls(): void;
+  /** Has everything tried that waits in the queue. */
+  runQueue(): void;
   /** Ends it in an orderly way; resolves when everything is over. */
   stop(): Promise<void>;
   /** Ends what other processes do for it, at once. */
@@ -36,6 +41,8 @@ export interface Daemon {
 interface Sessions {
   readonly begin: BeginSession;
   listening(addresses: readonly ServedAddress[]): void;
+  /** What SIGHUP or SIGALRM means to qmail-send. */
+  tellQueue(what: 'reread' | 'run-queue'): void;
   /** Begins to watch the host. */
   watch(controlsChanged: () => void): void;
   drain(ms: number): Promise<void>;
@@ -46,7 +53,7 @@ interface Sessions {
 export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
-  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, log);
+  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : await inThisProcess(settings, log);
   const reception = new Reception({
     limits: settings.limits,
     log,
@@ -58,12 +65,17 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     throw error;
   });
   sessions.listening(listeners.map(({ address }) => address as ServedAddress));
-  if (settings.watch !== 'off') sessions.watch(() => tryControls(host, log, 'a control file changed'));
+  const reread = (why: string): boolean => {
+    sessions.tellQueue('reread');
+    return tryControls(host, log, why);
+  };
+  if (settings.watch !== 'off') sessions.watch(() => reread('a control file changed'));
   return {
     listening: listeners.map(({ address }) => formatListenAddress(address)),
     tryControls() {
-      if (tryControls(host, log, 'SIGHUP')) log.info('SIGHUP: controls are read anew at every look-up, and can be');
+      if (reread('SIGHUP')) log.info('SIGHUP: controls are read anew at every look-up, and can be');
     },
+    runQueue: () => sessions.tellQueue('run-queue'),
     stop() {
       for (const listener of listeners) listener.close();
       return sessions.drain(settings.drainMs);
@@ -72,8 +84,9 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   };
 }
 
-function inThisProcess(settings: Settings, log: Log): Sessions {
+async function inThisProcess(settings: Settings, log: Log): Promise<Sessions> {
   process.title = 'vqmail: serve';
+  const queue = await openQueue(settings, log);
   const service = startService(settings, log);
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
@@ -87,6 +100,7 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
       service.handle(socket, protocol);
     },
     listening: (addresses) => service.listening(addresses),
+    tellQueue: (what) => (what === 'reread' ? queue.reread() : queue.runAll()),
     watch(controlsChanged) {
       const recheck = (which: Recheck): void => service.sessions.recheck(which);
       watching = import('./processes/watching.js').then(({ watchHere }) =>
@@ -95,8 +109,10 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
     },
     async drain(ms) {
       const watched = watching?.then((watch) => watch.close(ms));
+      const given = queue.stop(ms);
       await service.drain(ms);
       await watched;
+      await given;
     },
     kill() {},
   };
@@ -114,6 +130,7 @@ async function inChildren(settings: Settings, host: Host, log: Log): Promise<Ses
   return {
     begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
     listening: (addresses) => supervisor.listening(addresses),
+    tellQueue: (what) => supervisor.tellQueue(what),
     watch: (controlsChanged) => supervisor.watch(controlsChanged),
     drain: (ms) => supervisor.drain(ms),
     kill: () => supervisor.kill(),
@@ -188,5 +205,6 @@ export function untilSignal(daemon: Daemon, log: Log): Promise<number> {
     };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
     process.on('SIGHUP', () => daemon.tryControls());
+    process.on('SIGALRM', () => daemon.runQueue());
   });
 }

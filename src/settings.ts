@@ -14,6 +14,10 @@ import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 export type OverQuotaChoice = 'refuse' | 'defer';
 /** Whether the host is watched: by what the kernel tells where it can, not at all, or by looking again and again. */
 export type WatchChoice = 'auto' | 'off' | 'poll';
+/** Who works on the queue: see processes/queue-service.ts. */
+export type QueueChoice = 'auto' | 'beside' | 'instead';
+/** Lines as qmail-send writes them, or one JSON object a line. */
+export type LogFormat = 'text' | 'json';
 export type ServedProtocol = 'smtp' | 'pop3' | 'postmap';
 
 export interface Settings {
@@ -21,6 +25,10 @@ export interface Settings {
   readonly listen: readonly ServedAddress[];
   /** Session workers; 0: one process does everything, with the uid it was started with. */
   readonly workers: number;
+  readonly queue: QueueChoice;
+  /** The deliveries that the queue may run at once on each channel, whatever concurrencylocal and concurrencyremote say: qmail's conf-spawn. */
+  readonly spawnLimit: number;
+  readonly logFormat: LogFormat;
   /** This host's name in Received lines, as tcpserver's -l sets it; undefined: control/me. */
   readonly localName: string | undefined;
   /** Whether clients' names are looked up in DNS, as tcpserver does without -H. */
@@ -50,6 +58,8 @@ export interface ServedAddress extends ListenAddress {
 export interface ServeOptions {
   readonly listen?: readonly string[];
   readonly queue?: string;
+  readonly spawnLimit?: string;
+  readonly logFormat?: string;
   readonly workers?: string;
   readonly localName?: string;
   readonly resolveClientNames?: boolean;
@@ -75,11 +85,13 @@ const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
  * @throws PermanentError with one line for the command line
  */
 export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRoot: boolean): Settings {
-  checkQueue(options.queue ?? 'auto');
   return Object.freeze({
     layout,
     listen: (options.listen?.length ? options.listen : classicPlaces).map(parseServed),
     workers: parseWorkers(options.workers, isRoot),
+    queue: oneOf('--queue', options.queue ?? 'auto', ['auto', 'beside', 'instead']),
+    spawnLimit: parseNumber('--spawn-limit', options.spawnLimit, 120, 1, 65_535),
+    logFormat: oneOf('--log-format', options.logFormat ?? 'text', ['text', 'json']),
     localName: options.localName,
     resolveClientNames: options.resolveClientNames ?? false,
     uidl: parseUidl(options.uidl ?? 'qmail'),
@@ -169,11 +181,6 @@ export function checkProgram(option: string, program: string): void {
   const status = fs.statSync(bytesPath(program), { throwIfNoEntry: false });
   if (status?.isFile() && (status.mode & 0o111) !== 0) return;
   throw refuse(`${option} ${program}`, 'there is no such program');
-}
-
-function checkQueue(text: string): void {
-  const queue = oneOf('--queue', text, ['auto', 'beside', 'instead']);
-  if (queue !== 'auto') throw refuse(`--queue ${queue}`, 'the queue is not in this version; leave it at auto');
 }
 
 function parseUidl(text: string): UidlForm {

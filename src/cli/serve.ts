@@ -16,6 +16,7 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   const isRoot = process.geteuid?.() === 0;
   const onChange = options.onChange === undefined ? {} : { onChange: argumentPath(options.onChange, io) };
   const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, { ...options, ...onChange }, isRoot);
+  process.env.VQMAIL_LOG_FORMAT = settings.logFormat;
   const daemon = await startDaemon(settings, standardErrorLog);
   // Whoever reads the ready line may send a signal at once.
   const ended = untilSignal(daemon, standardErrorLog);
@@ -32,7 +33,12 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'where to listen; once for each place (smtp, pop3, postmap); postmap=unix:PATH[,mode=0660][,group=NAME]',
       collect,
     )
-    .option('--queue <auto|beside|instead>', 'the queue is not in this version; auto')
+    .option(
+      '--queue <auto|beside|instead>',
+      'who works on the queue: a running qmail-send and we beside it, or we instead of it; auto looks at its lock',
+    )
+    .option('--spawn-limit <n>', "deliveries at once on each channel, at most (qmail's conf-spawn); 120")
+    .option('--log-format <text|json>', "qmail-send's lines, or one JSON object a line; text")
     .option('--workers <n>', 'session processes when started as root; 0: one process with the uid it has')
     .option('--local-name <name>', "this host's name in Received lines (tcpserver -l); control/me unless given")
     .option('--resolve-client-names', "look up clients' names, for access rules by name (tcpserver without -H)")
@@ -40,7 +46,10 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       '--uidl <qmail|dovecot|courier>',
       'whose unique ids POP3 clients know; dovecot:FORMAT for another pop3_uidl_format',
     )
-    .option('--pop-before-smtp <on|off>', "a client may relay for a while after a POP3 login (vpopmail's roaming users); on")
+    .option(
+      '--pop-before-smtp <on|off>',
+      "a client may relay for a while after a POP3 login (vpopmail's roaming users); on",
+    )
     .option(
       '--over-quota <refuse|defer>',
       'what a message is told that does not fit: 552 for good, or 452 for now; refuse',

@@ -1,5 +1,5 @@
-// The program of a child: `node child-main.js session|agent|watcher`, started by the supervisor with a channel. Everything that it needs is loaded here, while it is still
-// root; then it becomes its owner (processes/ownership.ts) and stays that.
+// The program of a child: `node child-main.js session|agent|watcher|queue`, started by the supervisor with a channel. Everything that it needs is loaded here, while it is still
+// root; then it becomes its owner (processes/ownership.ts) and stays that. Only the queue process stays root.
 
 import { runAgent } from './agent-process.js';
 import { runSessionWorker } from './session-process.js';
@@ -8,4 +8,5 @@ const role = process.argv[2];
 process.title = `vqmail: ${role}`;
 if (role === 'agent') runAgent();
 else if (role === 'watcher') (await import('./watcher-process.js')).runWatcher();
+else if (role === 'queue') (await import('./queue-process.js')).runQueueProcess();
 else runSessionWorker();

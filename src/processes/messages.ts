@@ -16,6 +16,9 @@
 //                                          <-   changed {events}                a watcher saw something
 //                                          <-   owners {owners}                 who owns domains besides the watcher's own uid
 //   changed {events}                       ->   what other watchers saw, for the program of --on-change
+//                                          <-   queue {mode}                    the queue process has decided what it is
+//                                          <-   queue-refused {text}            it cannot be what was asked for
+//   reread, run-queue                      ->   what SIGHUP and SIGALRM mean to qmail-send
 //   drain {ms}                             ->   ends its sessions and itself
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
@@ -24,6 +27,7 @@ import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
 import type { Ids } from './ownership.js';
+import type { QueueMode } from './queue-service.js';
 
 /** The unix socket at which an agent listens: made while it is still root, for the session workers' uid alone. */
 export interface AgentSocket {
@@ -31,7 +35,7 @@ export interface AgentSocket {
   readonly openTo: Ids;
 }
 
-export type Role = 'session' | 'agent' | 'watcher';
+export type Role = 'session' | 'agent' | 'watcher' | 'queue';
 
 /** What a watcher watches: of its owner's domains, and of the whole host or not; and since when changes count. */
 export interface WatchOrders {
@@ -62,6 +66,7 @@ export type ToChild =
   | { readonly type: 'relay-open'; readonly request: number }
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
+  | { readonly type: 'reread' | 'run-queue' }
   | { readonly type: 'drain'; readonly ms: number };
 
 export type FromChild =
@@ -72,4 +77,6 @@ export type FromChild =
   | { readonly type: 'busy'; readonly connections: number }
   | Changed
   | { readonly type: 'owners'; readonly owners: readonly Ids[] }
+  | { readonly type: 'queue'; readonly mode: QueueMode }
+  | { readonly type: 'queue-refused'; readonly text: string }
   | { readonly type: 'leaving' };

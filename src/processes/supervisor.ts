@@ -2,6 +2,7 @@
 //
 //   supervisor (root)     listeners, counts of connections, children
 //   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
+//   queue process         root, and called qmail-send while it stands in for that (processes/queue-child.ts)
 //   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
 //   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
@@ -13,6 +14,7 @@ import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
 import { type Ids, sessionOwner } from './ownership.js';
+import { QueueChild } from './queue-child.js';
 import { WatcherPool } from './watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
 
@@ -21,6 +23,7 @@ export class Supervisor {
   readonly #agents: AgentPool;
   readonly #workers: WorkerPool;
   readonly #shared: { readonly settings: Settings; readonly host: Host; readonly log: Log; readonly owner: Ids };
+  readonly #queue: QueueChild;
   #watchers: WatcherPool | undefined;
 
   /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
@@ -31,12 +34,19 @@ export class Supervisor {
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
     this.#workers = new WorkerPool({ settings, owner, log, findAgent, openRelay });
+    this.#queue = new QueueChild(settings, log);
     this.#shared = { settings, host, log, owner };
   }
 
-  /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
-  start(): Promise<void> {
-    return this.#workers.start();
+  /** Starts the queue process and the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
+  async start(): Promise<void> {
+    await this.#queue.start();
+    await this.#workers.start();
+  }
+
+  /** Tells the queue process what SIGHUP or SIGALRM means to qmail-send. */
+  tellQueue(type: 'reread' | 'run-queue'): void {
+    this.#queue.send({ type });
   }
 
   /** Tells all workers, of now and later, where the daemon listens. */
@@ -63,14 +73,17 @@ export class Supervisor {
   /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */
   async drain(ms: number): Promise<void> {
     const watched = this.#watchers?.drain(ms);
+    const queue = this.#queue.drain(ms);
     await this.#workers.drain(ms);
     await this.#agents.drain(ms);
     await watched;
+    await queue;
   }
 
   /** Ends all children at once. */
   kill(): void {
     this.#watchers?.kill();
+    this.#queue.kill();
     this.#workers.kill();
     this.#agents.kill();
   }

@@ -34,10 +34,10 @@ const rows: readonly { reason: string; args: string[]; status: number; stdout?: 
     stderr: /^vqmail: --listen imap=127\.0\.0\.1:0: imap is not in this version; smtp, pop3 and postmap are\n$/,
   },
   {
-    reason: 'the queue is not in this version',
-    args: ['serve', '--queue', 'beside'],
+    reason: 'another way with the queue than there is',
+    args: ['serve', '--queue', 'above'],
     status: 100,
-    stderr: /^vqmail: --queue beside: the queue is not in this version/,
+    stderr: /^vqmail: --queue above: choose one of auto, beside, instead/,
   },
   {
     reason: 'unique ids that nobody gives out',

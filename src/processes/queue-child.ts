@@ -1,0 +1,87 @@
+// The queue process as the supervisor sees it: started first, and again whenever it ends. What it is, instead of qmail-send or beside it, is decided at the first start; one that
+// starts again is that again, and when somebody has taken the lock in the meantime it waits for it, with an alert each time.
+
+import type { Log } from '../log.js';
+import type { Settings } from '../settings.js';
+import { Child } from './child.js';
+import type { FromChild, ToChild } from './messages.js';
+import type { QueueMode } from './queue-service.js';
+
+const shortPauseMs = 1000;
+const longPauseMs = 10_000;
+const graceMs = 2000;
+
+export class QueueChild {
+  readonly #settings: Settings;
+  readonly #log: Log;
+  #child: Child | undefined;
+  #mode: QueueMode | undefined;
+  #isDraining = false;
+  #isLeaving = false;
+  #refusal: string | undefined;
+
+  constructor(settings: Settings, log: Log) {
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** Starts it. @returns what it is. @throws Error with one line when it cannot be what was asked for */
+  async start(): Promise<QueueMode> {
+    return new Promise((resolve, reject) => this.#start(resolve, reject));
+  }
+
+  send(message: ToChild): void {
+    this.#child?.send(message);
+  }
+
+  /** Lets running deliveries end, at the latest after `ms`. */
+  async drain(ms: number): Promise<void> {
+    this.#isDraining = true;
+    this.#child?.send({ type: 'drain', ms });
+    await this.#child?.endWithin(ms + graceMs);
+  }
+
+  kill(): void {
+    this.#isDraining = true;
+    this.#child?.kill();
+  }
+
+  #start(began: (mode: QueueMode) => void, failed: (error: Error) => void): void {
+    this.#isLeaving = false;
+    this.#refusal = undefined;
+    const queue = this.#mode === undefined || this.#mode === 'none' ? this.#settings.queue : this.#mode;
+    const begin: ToChild = { type: 'begin', settings: { ...this.#settings, queue }, owner: { uid: 0, gid: 0 } };
+    const child = new Child('queue', begin, {
+      hear: (message) => this.#hear(message, began),
+      ended: (how) => this.#ended(child, how, failed),
+    });
+    this.#child = child;
+  }
+
+  #hear(message: FromChild, began: (mode: QueueMode) => void): void {
+    if (message.type === 'leaving') this.#isLeaving = true;
+    if (message.type === 'queue-refused') this.#refusal = message.text;
+    if (message.type !== 'queue') return;
+    this.#mode = message.mode;
+    began(message.mode);
+  }
+
+  #ended(child: Child, how: string, failed: (error: Error) => void): void {
+    if (this.#child === child) this.#child = undefined;
+    if (this.#isDraining) return;
+    if (this.#mode === undefined) {
+      failed(new Error(this.#refusal ?? `the queue process ended with ${how} before it was ready`));
+      return;
+    }
+    const pauseMs = this.#refusal === undefined ? shortPauseMs : longPauseMs;
+    if (!this.#isLeaving)
+      this.#log.alert(`queue process ${child.pid} ended with ${this.#refusal ?? how}; another starts`);
+    setTimeout(() => {
+      if (!this.#isDraining)
+        this.#start(
+          () => {},
+          () => {},
+        );
+    }, pauseMs);
+  }
+}

@@ -1,0 +1,197 @@
+// The queue in one process: whether this host's queue is ours to work on, and the work (queue/manager).
+//
+//   --queue    lock/sendmutex      then
+//   auto       free                instead: we are qmail-send
+//   auto       held                beside: qmail-send is, and we queue what is not delivered at once
+//   beside     not looked at       beside
+//   instead    free                instead
+//   instead    held                refuses to start
+//
+// Decided once, told in the log, and never changed later. A host without a queue has `none`: what needs one is put off.
+//
+// While it stands in for qmail-send the process is called that: vpopmail's tools look for the word in the output of ps, people use pkill and killall. The name of the process
+// is exactly `qmail-send`; what ps shows as its command says whose it is.
+
+import fs from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ConfigurationError, describe } from '../errors.js';
+import type { HeldLock } from '../files/lock.js';
+import { Layout } from '../layout.js';
+import type { Log } from '../log.js';
+import { readQueueControls } from '../queue/controls.js';
+import type { EnqueueNotice } from '../queue/ending/bounce.js';
+import { enqueue } from '../queue/enqueue/native.js';
+import { QueueFiles } from '../queue/files.js';
+import { jsonQueueLog, lineQueueLog, type QueueLog } from '../queue/log.js';
+import { QueueManager } from '../queue/manager.js';
+import { takeMutex } from '../queue/mutex.js';
+import { type QueueOwners, queueOwners } from '../queue/owners.js';
+import { QueueTree } from '../queue/tree.js';
+import { formerSpawners } from '../queue/upkeep/former-spawners.js';
+import type { QueueChoice, Settings } from '../settings.js';
+import { type Host, openHost } from '../stores/host.js';
+import { type EnqueueHere, openChannels } from './queue-channels.js';
+
+export type QueueMode = 'instead' | 'beside' | 'none';
+
+export interface QueueService {
+  readonly mode: QueueMode;
+  /** SIGHUP. */
+  reread(): void;
+  /** SIGALRM. */
+  runAll(): void;
+  /** SIGTERM: running deliveries may go on for so long. Resolves when the queue is given back. */
+  stop(withinMs: number): Promise<void>;
+}
+
+const idle: Omit<QueueService, 'mode'> = { reread() {}, runAll() {}, async stop() {} };
+
+/** Takes up the queue of the host, or not. @throws ConfigurationError when `instead` was asked for and cannot be */
+export async function openQueue(settings: Settings, log: Log): Promise<QueueService> {
+  const host = openHost(new Layout(settings.layout), log);
+  const files = new QueueFiles();
+  const tree = await QueueTree.open(host.layout, files);
+  if (settings.queue === 'beside') return besides(host, log);
+  if (tree === undefined) return withoutQueue(settings.queue, host, log);
+  const lock = takeQueue(settings.queue, tree, host, log);
+  if (typeof lock === 'string') return lock === 'beside' ? besides(host, log) : { mode: 'none', ...idle };
+  log.info(`queue: instead of qmail-send, whose lock is free: ${host.layout.host(tree.mutex)}`);
+  return new OwnQueue(settings, host, tree, files, log, lock).begun();
+}
+
+function besides(host: Host, log: Log): QueueService {
+  log.info(`queue: beside qmail-send, which works on ${host.layout.host(host.layout.queue)}`);
+  return { mode: 'beside', ...idle };
+}
+
+function withoutQueue(choice: QueueChoice, host: Host, log: Log): QueueService {
+  const directory = host.layout.host(host.layout.queue);
+  if (choice === 'instead') throw new ConfigurationError(directory, undefined, 'cannot start: there is no queue');
+  log.info(`queue: none, there is no ${directory}; mail that needs it is put off`);
+  return { mode: 'none', ...idle };
+}
+
+/** @returns the lock, or what we are without it */
+function takeQueue(choice: QueueChoice, tree: QueueTree, host: Host, log: Log): HeldLock | 'beside' | 'none' {
+  const mutex = host.layout.host(tree.mutex);
+  const refuse = (text: string, cause?: unknown): 'none' => {
+    if (choice === 'instead') throw new ConfigurationError(mutex, undefined, `cannot start: ${text}`, cause);
+    log.alert(
+      `queue: cannot start: ${text}; mail that needs it is put off${cause === undefined ? '' : `: ${describe(cause)}`}`,
+    );
+    return 'none';
+  };
+  try {
+    readQueueControls(host.control);
+  } catch (error) {
+    return refuse('unable to read controls', error);
+  }
+  let lock: HeldLock | undefined;
+  try {
+    lock = takeMutex(tree);
+  } catch (error) {
+    return refuse('unable to open mutex', error);
+  }
+  if (lock !== undefined) return lock;
+  if (choice !== 'instead') return 'beside';
+  refuse('qmail-send is already running and holds this lock; stop it first, or serve with --queue beside');
+  return 'none';
+}
+
+/** How often is looked whether a former qmail-send's deliveries have ended. */
+const lookMs = 200;
+
+/** The queue that is ours. */
+class OwnQueue {
+  readonly #manager: QueueManager;
+  readonly #tree: QueueTree;
+  readonly #log: QueueLog;
+  readonly #lock: HeldLock;
+  #isStopping = false;
+  #beginning: Promise<void> = Promise.resolve();
+
+  constructor(settings: Settings, host: Host, tree: QueueTree, files: QueueFiles, log: Log, lock: HeldLock) {
+    const owners = queueOwners(tree, host.accounts);
+    const enqueueAs = enqueueHere(tree, files, owners);
+    this.#tree = tree;
+    this.#lock = lock;
+    this.#log = queueLog(settings, log);
+    this.#manager = new QueueManager({
+      tree,
+      files,
+      owners,
+      control: host.control,
+      controls: readQueueControls(host.control, settings.spawnLimit),
+      channels: openChannels({ host, settings, log, enqueue: enqueueAs }),
+      enqueue: noticesAsQmails(enqueueAs, owners),
+      log: this.#log,
+    });
+  }
+
+  begun(): QueueService {
+    process.title = 'qmail-send (vqmail)';
+    nameProcess('qmail-send');
+    this.#beginning = this.#begin();
+    return {
+      mode: 'instead',
+      reread: () => this.#manager.reread(),
+      runAll: () => this.#manager.runAll(),
+      stop: (withinMs) => this.#stop(withinMs),
+    };
+  }
+
+  async #begin(): Promise<void> {
+    let isTold = false;
+    while (!this.#isStopping && formerSpawners(this.#tree).length > 0) {
+      if (!isTold)
+        this.#log({ event: 'note', text: 'queue: waiting until the deliveries of the former qmail-send have ended' });
+      isTold = true;
+      await pause(lookMs);
+    }
+    if (this.#isStopping) return;
+    try {
+      await this.#manager.start();
+    } catch (error) {
+      this.#log({ event: 'alert', text: `queue: cannot start: ${describe(error)}` });
+    }
+  }
+
+  async #stop(withinMs: number): Promise<void> {
+    this.#isStopping = true;
+    await this.#manager.stop(withinMs);
+    await this.#beginning;
+    this.#lock.release();
+  }
+}
+
+/** Each message has a number of its own, by which the lines of the log are joined; there is no process of qmail-queue to have one. */
+function enqueueHere(tree: QueueTree, files: QueueFiles, owners: QueueOwners): EnqueueHere {
+  let queued = 0;
+  return ({ gid, ...request }) => {
+    const owner = owners.queue && { uid: owners.queue.uid, gid };
+    const pid = process.pid + queued++;
+    return enqueue({ tree, files, owner }, { ...request, pid, nowSeconds: Math.floor(Date.now() / 1000) });
+  };
+}
+
+/** Notices are queued by qmails, as qmail-send's are. */
+function noticesAsQmails(enqueueAs: EnqueueHere, owners: QueueOwners): EnqueueNotice {
+  const { uid, gid } = owners.send ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  return (notice) => enqueueAs({ ...notice, invokedBy: 'bounce', uid, gid });
+}
+
+function queueLog({ logFormat }: Settings, log: Log): QueueLog {
+  if (logFormat === 'text') return lineQueueLog(log);
+  return jsonQueueLog((line) => {
+    process.stderr.write(line);
+  });
+}
+
+/** The name that pkill, killall and pidof compare; the title alone is cut after 15 bytes. */
+function nameProcess(name: string): void {
+  try {
+    fs.writeFileSync('/proc/self/comm', name);
+  } catch {
+    // Not on this system: the title has the word too.
+  }
+}
