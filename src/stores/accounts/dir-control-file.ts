@@ -1,13 +1,14 @@
 // Into which sub-directory does the next user, or domain, go? .dir-control says and counts (formats/dir-control.ts; formats/vpopmail.md 1.3), for users together with
 // .dir_control_free, the directories that deleted users left (1.4).
 //
-//   .dir-control         replaced through .dir-control.PID, mode 0600, owned by the domain; nobody locks it: our writers hold the domain's lock meanwhile
+//   .dir-control         replaced through .dir-control.PID.RANDOM, mode 0600, owned by the domain; nobody locks it: our writers hold the domain's lock meanwhile
 //   .dir_control_free    `0\n` for each deleted user of the directory `0`; appended and taken under FL(.dir_control_free.lock); like its lock made with mode 0600 by whoever
 //                        deletes, 0644 and its owner kept once a line was taken
 //
 // The count is a hint (vdominfo shows it): lost updates of the originals stay lost. What stands in the file may be anything and is read as vpopmail
 // does, but a directory outside is not believed.
 
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
@@ -57,7 +58,8 @@ export function readDirControl(place: DirControlPlace): DirControl {
 /** Replaces .dir-control. @throws TemporaryError */
 export async function writeDirControl(place: DirControlPlace, state: DirControl): Promise<void> {
   const { directory, uid, gid, mode = 0o600 } = place;
-  const temporaryName = `.dir-control.${process.pid}`;
+  // The process's number is not enough: nobody holds a lock while domains are counted, and two changes of one process may meet.
+  const temporaryName = `.dir-control.${process.pid}.${randomBytes(4).toString('hex')}`;
   await replaceFile(dirControlFiles.state(directory), serializeDirControl(state), { mode, uid, gid, temporaryName });
 }
 
