@@ -90,7 +90,7 @@ export function checkDerived(root: string): void {
 export function temporaryFiles(root: string): string[] {
   const layout = new Layout({ root });
   const directories = [layout.controlDirectory, path.dirname(layout.assign), layout.etc(''), layout.tcp];
-  const isTemporary = /\.tmp(\.|$)|\.bak(\.|$)|\.\d+$/;
+  const isTemporary = /\.tmp(\.|$)|\.bak(\.|$)|\.\d+(\.[0-9a-f]+)?$/;
   return [...directories, ...domainsOf(root).values()].flatMap((directory) =>
     fs
       .readdirSync(directory)

@@ -119,7 +119,8 @@ test(`killed ${kills} times`, async (t) => {
       checkDerived(root);
       checkOutcome(root, calls.slice(0, ended + 1));
       await clean(root);
-      for (const file of temporaryFiles(root)) count(leftOver, path.basename(file).replace(/\d+$/, 'PID'));
+      for (const file of temporaryFiles(root))
+        count(leftOver, path.basename(file).replace(/\d+(\.[0-9a-f]+)?$/, 'PID'));
       removeTemporaryFiles(root);
     }
   };
