@@ -19,9 +19,10 @@
 //
 // Kept: every other line, comments too.
 
+import fs from 'node:fs';
 import type { SystemAccounts } from '../files/accounts.js';
 import { type HeldLock, type LockOptions, LockTakenError, takeLock } from '../files/lock.js';
-import { isMissing, readIfPresent } from '../files/read.js';
+import { bytesPath, fileTrouble, isMissing, readIfPresent } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
 import { makeCdb } from '../formats/cdb.js';
 import {
@@ -100,7 +101,10 @@ export class RelayTable {
   }
 
   #read(): OpenSmtpDocument | undefined {
-    const bytes = readIfPresent(this.#layout.etc('open-smtp'));
+    const file = this.#layout.etc('open-smtp');
+    // The directory is vpopmail's: root must not be led to a file of its own, whose lines it would copy into one that all can read.
+    if (isLink(file)) throw fileTrouble(new Error(`${file} is a symbolic link`));
+    const bytes = readIfPresent(file);
     return bytes === undefined ? undefined : parseOpenSmtp(bytes);
   }
 
@@ -180,6 +184,10 @@ export class RelayTable {
 interface Owner {
   readonly uid: number;
   readonly gid: number;
+}
+
+function isLink(file: string): boolean {
+  return fs.lstatSync(bytesPath(file), { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
 function causeOf(error: unknown): unknown {
