@@ -156,8 +156,14 @@ class Work {
         for (const { name } of records) {
           if (existing.has(name)) this.#refuse(indexes.get(name)?.index ?? 0, new VpopmailError('usernameExists'));
         }
-        await commit();
-        await accounts.replace(insertRecords(accounts.text, fresh));
+        const prepared = await accounts.prepare(insertRecords(accounts.text, fresh));
+        try {
+          await commit();
+        } catch (error) {
+          await prepared.abandon();
+          throw error;
+        }
+        await prepared.commit();
         this.added += fresh.length;
         for (const { name } of fresh) {
           staged.move(name, indexes.get(name)?.target ?? '');
