@@ -47,6 +47,8 @@ export class WatcherPool {
   readonly #watchers = new Map<string, Watcher>();
   readonly #ending = new Set<Child>();
   #isDraining = false;
+  /** When the watch began; undefined once it is known who owned domains then. */
+  #sinceMs: number | undefined;
 
   constructor(options: WatcherPoolOptions) {
     this.#options = options;
@@ -54,7 +56,9 @@ export class WatcherPool {
 
   /** Starts the first watcher. */
   start(): void {
-    this.#add(this.#options.owner, true, Date.now());
+    const now = Date.now();
+    this.#sinceMs = now;
+    this.#add(this.#options.owner, true, now);
   }
 
   async drain(ms: number): Promise<void> {
@@ -89,7 +93,7 @@ export class WatcherPool {
   }
 
   #hear(ofHost: boolean, message: FromChild): void {
-    if (message.type === 'owners') this.#followOwners(message.owners);
+    if (message.type === 'owners' && ofHost) this.#followOwners(message.owners);
     if (message.type !== 'changed') return;
     follow(message.events, this.#options.consequences);
     if (!ofHost) this.#watchers.get(keyOf(this.#options.owner))?.child.send(message);
@@ -105,7 +109,9 @@ export class WatcherPool {
       log.warning(`watch: domains of ${unwatched} owners are not watched (root, unknown in users/cdb, or too many)`);
     const keys = new Set(wanted.map(keyOf));
     for (const [key, { ofHost }] of this.#watchers) if (!ofHost && !keys.has(key)) this.#end(key, 0);
-    for (const other of wanted) if (!this.#watchers.has(keyOf(other))) this.#add(other, false, Date.now() - lookBackMs);
+    for (const other of wanted)
+      if (!this.#watchers.has(keyOf(other))) this.#add(other, false, this.#sinceMs ?? Date.now() - lookBackMs);
+    this.#sinceMs = undefined;
   }
 
   #mayOwn(owner: Ids): boolean {

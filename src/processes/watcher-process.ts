@@ -25,7 +25,7 @@ export function runWatcher(): void {
       watch = watchHost(new Layout(settings.layout), {
         mode: settings.watch === 'poll' ? 'poll' : 'auto',
         log,
-        scope: { owner, ofHost, others: (owners) => tellSupervisor({ type: 'owners', owners }) },
+        scope: { owner, ofHost, ...(ofHost && { others: (owners) => tellSupervisor({ type: 'owners', owners }) }) },
         sinceMs,
         tell(events) {
           tellSupervisor({ type: 'changed', events });

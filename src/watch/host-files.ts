@@ -11,7 +11,7 @@
 import path from 'node:path';
 import { describe } from '../errors.js';
 import { namesIn } from '../files/list.js';
-import { fileTrouble, NotRegularFileError } from '../files/read.js';
+import { fileTrouble } from '../files/read.js';
 import { parseLine } from '../formats/control-file.js';
 import { type DomainLimits, parseDomainLimits } from '../formats/domain-limits.js';
 import type { Layout } from '../layout.js';
@@ -86,7 +86,7 @@ export class HostFiles {
         if (this.#learned.has(part)) events.push(...found);
         else if (file.ctimeMs >= this.#sinceMs) events.push(...withoutDetails(part, found));
       } catch (error) {
-        if (!isNoFile(error)) troubles.push(error);
+        troubles.push(error);
       }
     }
     this.#learned.add(part);
@@ -187,11 +187,6 @@ function withoutDetails(part: HostPart, events: readonly ChangeEvent[]): ChangeE
     if (event.event === 'control changed') return { ...event, happened: 'changed', added: [], removed: [] };
     return 'added' in event ? { ...event, added: [], removed: [] } : event;
   });
-}
-
-/** A directory in the place of a file is none of the host's files. */
-function isNoFile(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof NotRegularFileError;
 }
 
 /** One line about what could not be read. */

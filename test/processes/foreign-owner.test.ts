@@ -4,38 +4,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
 import { needsRoot } from '../support/needs.js';
-import type { Entry } from '../support/recording.js';
-import { startSampleHost, TextClient, type Tree, until } from './sample-server.js';
-
-const domain = 'shop.example.gr.jp';
-const before = `/home/vpopmail/domains/${domain}`;
-const directory = `/home/hoster/domains/${domain}`;
-
-/** Moves the second domain to the home of uid 7001, as `vadddomain -u hoster` would have made it. */
-function giveToHoster(tree: Tree): void {
-  for (const [hostPath, entry] of Object.entries(tree)) {
-    if (hostPath !== before && !hostPath.startsWith(`${before}/`)) continue;
-    delete tree[hostPath];
-    const text = entry.text?.replaceAll(before, directory);
-    tree[hostPath.replace(before, directory)] = { ...entry, uid: 7001, gid: 7001, ...(text !== undefined && { text }) };
-  }
-  for (const parent of ['/home/hoster', '/home/hoster/domains'])
-    tree[parent] = { type: 'dir', mode: '0700', uid: 7001, gid: 7001 };
-  const assign = tree['/var/qmail/users/assign']?.text ?? '';
-  const changed = assign.replace(`:${domain}:6020:6020:${before}:`, `:${domain}:7001:7001:${directory}:`);
-  tree['/var/qmail/users/assign'] = file(Buffer.from(changed), '0644', 0);
-  tree['/var/qmail/users/cdb'] = file(makeCdb(assignRecords(parseAssign(Buffer.from(changed)))), '0644', 0);
-  const vpasswd = Buffer.from(tree[`${directory}/vpasswd`]?.text ?? '');
-  tree[`${directory}/vpasswd.cdb`] = file(makeCdb(vpasswdCdbRecords(parseVpasswd(vpasswd))), '0600', 7001);
-}
-
-function file(bytes: Buffer, mode: string, uid: number): Entry {
-  return { type: 'file', mode, uid, gid: uid, base64: bytes.toString('base64') };
-}
+import { hosterDirectory as directory, hosterDomain as domain, giveToHoster } from './foreign-domain.js';
+import { startSampleHost, TextClient, until } from './sample-server.js';
 
 async function send(port: number | undefined, ...recipients: string[]): Promise<string> {
   const client = await TextClient.open(port);

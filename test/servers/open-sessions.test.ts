@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { makeCdb } from '../../src/formats/cdb.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { changeAccount, type EditFields, removeAccount, setField } from '../support/account-change.js';
 import type { Pop3Client } from '../support/pop3-client.js';
 import { type Pop3Host, pop3Host, testPassword, testUser } from '../support/pop3-host.js';
 
@@ -17,26 +17,8 @@ function fileOf(host: Pop3Host, name: string): string {
   return path.join(host.root, 'home/vpopmail/domains', domain, name);
 }
 
-/** Changes the line of an account in vpasswd and makes the cdb anew. */
-function change(host: Pop3Host, user: string, edit: (fields: string[]) => string[] | undefined): void {
-  const lines = readFileSync(fileOf(host, 'vpasswd'), 'latin1').split('\n').slice(0, -1);
-  const changed = lines.flatMap((line) => {
-    const fields = line.split(':');
-    const edited = fields[0] === user ? edit(fields) : fields;
-    return edited === undefined ? [] : [`${edited.join(':')}\n`];
-  });
-  const text = Buffer.from(changed.join(''), 'latin1');
-  for (const [name, bytes] of [
-    ['vpasswd', text],
-    ['vpasswd.cdb', makeCdb(vpasswdCdbRecords(parseVpasswd(text)))],
-  ] as const) {
-    writeFileSync(fileOf(host, 'new'), bytes);
-    renameSync(fileOf(host, 'new'), fileOf(host, name));
-  }
-}
-
-function field(index: number, value: string): (fields: string[]) => string[] {
-  return (fields) => fields.map((old, at) => (at === index ? value : old));
+function change(host: Pop3Host, user: string, edit: EditFields): void {
+  changeAccount(fileOf(host, ''), user, edit);
 }
 
 const rows: readonly {
@@ -44,9 +26,13 @@ const rows: readonly {
   readonly act: (host: Pop3Host) => void;
   readonly log: RegExp | undefined;
 }[] = [
-  { reason: 'removed', act: (host) => change(host, 'test', () => undefined), log: /the account was removed$/ },
-  { reason: 're-passworded', act: (host) => change(host, 'test', field(1, 'x')), log: /its password was changed$/ },
-  { reason: 'closed by its flags', act: (host) => change(host, 'test', field(3, '2')), log: /its access was closed$/ },
+  { reason: 'removed', act: (host) => change(host, 'test', removeAccount), log: /the account was removed$/ },
+  { reason: 're-passworded', act: (host) => change(host, 'test', setField(1, 'x')), log: /its password was changed$/ },
+  {
+    reason: 'closed by its flags',
+    act: (host) => change(host, 'test', setField(3, '2')),
+    log: /its access was closed$/,
+  },
   {
     reason: 'closed by the limits of its domain',
     act: (host) => writeFileSync(fileOf(host, '.qmailadmin-limits'), 'disable_pop\n'),
@@ -57,11 +43,11 @@ const rows: readonly {
     act: (host) => writeFileSync(path.join(host.root, 'var/qmail/users/cdb'), makeCdb([{ key: '', data: '' }])),
     log: /the account was removed$/,
   },
-  { reason: 'another quota changes nothing', act: (host) => change(host, 'test', field(6, '1S')), log: undefined },
-  { reason: 'another account changes nothing', act: (host) => change(host, 'hanako', () => undefined), log: undefined },
+  { reason: 'another quota changes nothing', act: (host) => change(host, 'test', setField(6, '1S')), log: undefined },
+  { reason: 'another account changes nothing', act: (host) => change(host, 'hanako', removeAccount), log: undefined },
   {
     reason: 'a clear password that went away does not matter to a session by password',
-    act: (host) => change(host, 'test', field(7, '')),
+    act: (host) => change(host, 'test', setField(7, '')),
     log: undefined,
   },
   {
@@ -110,7 +96,7 @@ test('commands that were sent ahead are not obeyed any more', async (t) => {
   const host = await pop3Host(t);
   const names = host.names();
   const client = await withDeletion(host);
-  change(host, 'test', () => undefined);
+  change(host, 'test', removeAccount);
   host.sessions.recheck('all');
   client.send('DELE 2\r\nQUIT\r\n');
   assert.equal(await client.closed(), ended);
@@ -126,7 +112,7 @@ test('a message that is being sent is sent to its end', async (t) => {
   client.socket.pause();
   client.send('RETR 1\r\n');
   await new Promise((resolve) => setTimeout(resolve, 100));
-  change(host, 'test', () => undefined);
+  change(host, 'test', removeAccount);
   host.sessions.recheck('all');
   client.socket.resume();
   const rest = await client.closed();
@@ -137,7 +123,7 @@ test('a message that is being sent is sent to its end', async (t) => {
 test('a look between the decision about a login and its session is not missed', async (t) => {
   const host = await pop3Host(t);
   const looksBefore = host.sessions.looks;
-  change(host, 'test', field(1, 'x'));
+  change(host, 'test', setField(1, 'x'));
   host.sessions.recheck([{ domain, users: ['test'] }]);
   const ends: string[] = [];
   const account = { name: 'test', domain, passwd: 'the hash before', clearPasswd: undefined };
