@@ -97,7 +97,7 @@ class NewDomain {
   }
 
   async add(): Promise<AddedDomain> {
-    const { owner, base, optimize = false } = this.#request;
+    const { owner, base } = this.#request;
     const { layout } = this.#host;
     const parent = domainsDirectory(layout, base, owner);
     const count = new DomainCount(this.#host, owner);
@@ -107,20 +107,27 @@ class NewDomain {
     try {
       this.#check(assigned);
       await this.#change.start({ kind: 'add', realDomain: this.#name, ...owner, directory: assigned.directory });
-      const wasThere = await this.#makeDirectory(parent, hash);
-      try {
-        const added = await this.#furnish(assigned, wasThere);
-        this.#change.note('publish');
-        await publishDomain(layout, assigned, this.#report, { optimize });
-        return added;
-      } catch (error) {
-        if (error instanceof VpopmailError && error.kind === 'couldNotUpdateFile')
-          this.#report('Error. Failed to add domain to assign file');
-        if (!wasThere && !(error instanceof HalfDone)) await this.#removeDirectory(assigned);
-        throw error;
-      }
+      return await this.#make(assigned, parent, hash);
     } catch (error) {
       if (!(error instanceof HalfDone)) await count.leave();
+      throw error;
+    }
+  }
+
+  async #make(assigned: AssignedDomain, parent: string, hash: string): Promise<AddedDomain> {
+    const { optimize = false } = this.#request;
+    const directory = path.join(parent, hash, this.#name);
+    const wasThere = isDirectory(directory);
+    try {
+      if (!wasThere) await this.#makeDirectory(directory, parent, hash);
+      const added = await this.#furnish(assigned, wasThere);
+      this.#change.note('publish');
+      await publishDomain(this.#host.layout, assigned, this.#report, { optimize });
+      return added;
+    } catch (error) {
+      if (error instanceof VpopmailError && error.kind === 'couldNotUpdateFile')
+        this.#report('Error. Failed to add domain to assign file');
+      if (!wasThere && !(error instanceof HalfDone)) await this.#removeDirectory(assigned);
       throw error;
     }
   }
@@ -137,14 +144,10 @@ class NewDomain {
     checkAssignable(assigned);
   }
 
-  /** @returns whether it was there already */
-  async #makeDirectory(parent: string, hash: string): Promise<boolean> {
+  async #makeDirectory(directory: string, parent: string, hash: string): Promise<void> {
     const { uid, gid } = this.#request.owner;
-    const place = { directory: parent, uid, gid };
-    const directory = path.join(parent, hash, this.#name);
     try {
-      if (hash !== '') await makeHashDirectory(place, hash);
-      if (isDirectory(directory)) return true;
+      if (hash !== '') await makeHashDirectory({ directory: parent, uid, gid }, hash);
       this.#change.note('made');
       fs.mkdirSync(bytesPath(directory), { mode: 0o700 });
       if (mayChangeOwner()) fs.lchownSync(bytesPath(directory), uid, gid);
@@ -152,7 +155,6 @@ class NewDomain {
     } catch (error) {
       throw new VpopmailError('couldNotMakeDomainDirectory', describe(error), error);
     }
-    return false;
   }
 
   /** Makes all that is in the directory. */

@@ -14,7 +14,7 @@ import { lower } from '../../mail/address.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import { listDomain } from './listing.js';
-import { type Report, unpublishDomains } from './publication.js';
+import { HalfDone, type Report, unpublishDomains } from './publication.js';
 import { removeDirectory } from './remove-directory.js';
 import { whileChanging } from './unfinished.js';
 
@@ -46,8 +46,14 @@ export async function deleteDomain(
     await change.start({ kind: 'delete', realDomain, uid, gid, directory });
     for (const gone of names) change.note(`name ${gone}`);
     await unpublishDomains(host.layout, names, realDomain, report);
-    change.note('unpublished');
-    if (realDomain === name) await removeDirectory(host, { domain: name, uid, gid, directory }, report, options.mode);
+    try {
+      change.note('unpublished');
+      if (realDomain !== name) return;
+      const isDone = await removeDirectory(host, { domain: name, uid, gid, directory }, report, options.mode);
+      if (!isDone) change.keep();
+    } catch (error) {
+      throw new HalfDone(error);
+    }
   });
 }
 

@@ -38,6 +38,7 @@ export class DomainChange {
   readonly domain: string;
   readonly #path: string;
   readonly #lock: HeldLock;
+  #isKept = false;
 
   private constructor(domain: string, path: string, lock: HeldLock) {
     this.domain = domain;
@@ -79,9 +80,18 @@ export class DomainChange {
     this.#write('a', `${step}\n`);
   }
 
+  /** Something is left to do, though the change went well: `finish` leaves the record to the next tool. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
   /** Removes the record: nothing is left to do. Does not throw: a record that stays is looked at again. */
   finish(): void {
-    fs.rmSync(bytesPath(this.#path), { force: true });
+    try {
+      if (!this.#isKept) fs.rmSync(bytesPath(this.#path), { force: true });
+    } catch {
+      // As if the process had died here.
+    }
     this.#lock.release();
   }
 

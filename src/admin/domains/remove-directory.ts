@@ -4,6 +4,7 @@
 // are left alone; of a link, only the link goes.
 
 import fs from 'node:fs';
+import { describe } from '../../errors.js';
 import { bytesPath, isMissing } from '../../files/read.js';
 import { removeTree } from '../../files/tree.js';
 import { dirControlFiles } from '../../layout.js';
@@ -22,8 +23,9 @@ export interface RemovedDomain {
 }
 
 /**
- * Removes the directory. What cannot be removed is told as vdeldomain does, and the rest is done.
+ * Removes the directory. What cannot be removed is told as vdeldomain does.
  * @param mode of a rewritten .dir-control; 0600 unless given
+ * @returns whether nothing is left to do: false where a part could not be removed
  * @throws TemporaryError
  */
 export async function removeDirectory(
@@ -31,26 +33,28 @@ export async function removeDirectory(
   removed: RemovedDomain,
   report: Report,
   mode?: number,
-): Promise<void> {
+): Promise<boolean> {
   const { domain, directory: hostDirectory } = removed;
   const directory = host.layout.disk(hostDirectory);
   if (!isThere(directory)) report(`Warning: Could not access (${hostDirectory})`);
   if (!isThere(dirControlFiles.state(directory))) report(`Warning: Failed to delete dir_control for ${domain}`);
-  const reason = await removalTrouble(host, removed, directory);
-  if (reason !== undefined) report(`Warning: Failed to delete directory tree: ${domain}${reason}`);
+  const other = ownerOfSame(host, removed);
+  const trouble = other === undefined ? await removalTrouble(directory) : `${hostDirectory} belongs to ${other}`;
+  if (trouble !== undefined)
+    report(`Warning: Failed to delete directory tree: ${domain}${trouble === '' ? '' : ` (${trouble})`}`);
+  // A directory that is not there, or is another's, is done with.
+  if (trouble !== undefined && trouble !== '' && other === undefined) return false;
   await new DomainCount(host, removed, mode).leave();
+  return true;
 }
 
-/** @returns what to say when the directory is not removed, possibly nothing more */
-async function removalTrouble(host: Host, removed: RemovedDomain, directory: string): Promise<string | undefined> {
-  const other = ownerOfSame(host, removed);
-  if (other !== undefined) return ` (${removed.directory} belongs to ${other})`;
+/** @returns undefined when all is removed, '' when nothing was there, else what is wrong */
+async function removalTrouble(directory: string): Promise<string | undefined> {
   try {
     await removeTree(directory);
     return undefined;
   } catch (error) {
-    if (isMissing(error)) return '';
-    return ` (${error instanceof Error ? error.message : String(error)})`;
+    return isMissing(error) ? '' : describe(error);
   }
 }
 

@@ -116,8 +116,9 @@ async function goOnDeleting(host: Host, record: ChangeRecord, report: Report): P
     await unpublishDomains(layout, names, record.realDomain, report);
     await repairRecipientHosts(layout, report);
   }
-  if (record.realDomain === record.domain) await removeDirectory(host, record, () => {});
-  return 'it is finished now';
+  if (record.realDomain !== record.domain || (await removeDirectory(host, record, () => {})))
+    return 'it is finished now';
+  throw new Error(`${record.directory} cannot be removed`);
 }
 
 function assignedBy({ domain, realDomain, uid, gid, directory }: ChangeRecord): AssignedDomain {

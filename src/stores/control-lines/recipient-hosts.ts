@@ -90,12 +90,14 @@ export async function withdrawRecipientHost(layout: Layout, domain: string, from
   });
 }
 
-/** Makes morercpthosts.cdb again when there is something to make it of. @throws TemporaryError, CompileError */
+/** Makes morercpthosts.cdb agree with its text again. @throws TemporaryError, CompileError */
 export async function recompileMoreRcptHosts(layout: Layout): Promise<void> {
   const more = layout.control('morercpthosts');
-  if (readIfPresent(more) === undefined) return;
+  const cdb = layout.control('morercpthosts.cdb');
+  if (readIfPresent(more) === undefined && readIfPresent(cdb) === undefined) return;
   await withLockedFile(layout, more, async (file) => {
-    if (file.read() !== undefined) await compileMoreRcptHosts(layout, { temporaryEnding: ownEnding });
+    if (linesOf(file.read()).length > 0) await compileMoreRcptHosts(layout, { temporaryEnding: ownEnding });
+    else await fs.rm(bytesPath(cdb), { force: true });
   });
 }
 
