@@ -49,6 +49,13 @@ export class Layout {
   control(name: string): string {
     return path.join(this.qmail, 'control', name);
   }
+  /** The certificate of qmail's TLS patch, and those for single names. */
+  get serverCertificate(): string {
+    return this.control('servercert.pem');
+  }
+  get certificates(): string {
+    return this.control('vqmail/certs');
+  }
   get assign(): string {
     return path.join(this.qmail, 'users/assign');
   }
@@ -59,11 +66,19 @@ export class Layout {
   get usersCdb(): string {
     return path.join(this.qmail, 'users/cdb');
   }
+  /** qmail's own program NAME, or one that a file names below qmail's home. */
+  qmailProgram(name: string): string {
+    return path.resolve(this.qmail, name);
+  }
   get alias(): string {
     return path.join(this.qmail, 'alias');
   }
   get queue(): string {
     return path.join(this.qmail, 'queue');
+  }
+  /** Where the queue process takes messages and orders from the other processes of this host. */
+  get queueSocket(): string {
+    return path.join(this.root, 'run/vqmail/queue');
   }
   /** Addresses that did not answer lately; qmail-remote's. */
   get tcpto(): string {
@@ -92,6 +107,9 @@ export class Layout {
   }
   get smtpRulesCdb(): string {
     return path.join(this.tcp, 'smtp.cdb');
+  }
+  get qmqpRulesCdb(): string {
+    return path.join(this.tcp, 'qmqp.cdb');
   }
 }
 

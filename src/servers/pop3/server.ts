@@ -13,11 +13,13 @@ import type { Host } from '../../stores/host.js';
 import { TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import type { UidlForm } from '../../stores/maildir/uidl.js';
 import { OpenSessions } from '../open-sessions.js';
+import type { ServerTls } from '../server-tls.js';
 import type { SharedReading } from './mailbox.js';
-import { type Credentials, Pop3Session } from './session.js';
+import { type ClientOfSession, type Credentials, Pop3Session } from './session.js';
 
 /** A session on its way to another process: the client, and the login that it has sent. */
 export interface ElsewhereSession {
+  readonly service: 'pop3' | 'pop3s';
   readonly remoteIp: string;
   readonly localIp: string | undefined;
   readonly timestamp: string;
@@ -55,19 +57,22 @@ export interface Pop3Context {
   /** Where sessions are entered that have logged in, so that they can be ended with their account. */
   readonly sessions?: OpenSessions;
   readonly uidl?: UidlForm;
-  /** What the listener is, for the log lines; pop3 unless given. */
-  readonly service?: 'pop3' | 'pop3s';
   /** Whether good logins are logged, as a vpopmail built with --enable-logging=y does. */
   readonly logSuccess?: boolean;
   /** Lets a client relay that has logged in, as vchkpw does. Never rejects; without it nobody is let. */
   readonly openRelay?: (clientIp: string) => Promise<void>;
   readonly limits?: Partial<Pop3Limits>;
   readonly elsewhere?: OpenElsewhere;
+  /** TLS, on STLS or at once; without it there is none. */
+  readonly tls?: ServerTls;
 }
 
 export interface Pop3Server {
-  /** Takes over an accepted socket, paused or not, of which nothing has been read. */
-  handle(socket: Socket): void;
+  /**
+   * Takes over an accepted socket, paused or not, of which nothing has been read.
+   * @param service what the listener is: on pop3s the handshake comes first
+   */
+  handle(socket: Socket, service?: 'pop3' | 'pop3s'): void;
   /** Takes up a session that began in another process. */
   resume(socket: Socket, session: ElsewhereSession): void;
   /** Takes no more sessions, ends those that have nothing to lose, lets the others end by themselves, and settles when the last one is over. */
@@ -75,7 +80,8 @@ export interface Pop3Server {
 }
 
 /** What sessions share. */
-export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere' | 'openRelay'>> {
+export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere' | 'openRelay' | 'tls'>> {
+  readonly tls: ServerTls | undefined;
   readonly limits: Pop3Limits;
   readonly reading: SharedReading;
   readonly elsewhere: OpenElsewhere | undefined;
@@ -89,12 +95,12 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     passwords: context.passwords,
     sessions: context.sessions ?? new OpenSessions(context.host),
     uidl: context.uidl ?? 'qmail',
-    service: context.service ?? 'pop3',
     logSuccess: context.logSuccess ?? false,
     limits: { ...defaultPop3Limits, ...context.limits },
     reading: { sizes: new TransferSizes(), reads: new FileReads() },
     elsewhere: context.elsewhere,
     openRelay: context.openRelay,
+    tls: context.tls,
   };
   const live = new Set<Pop3Session>();
   let drained: (() => void) | undefined;
@@ -114,19 +120,30 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
   };
 
   return {
-    handle(socket) {
+    handle(socket, service = 'pop3') {
       // A client that has sent everything may close its side at once and still be answered.
       socket.allowHalfOpen = true;
       socket.on('error', () => {});
       const remote = socket.remoteAddress;
       if (remote === undefined || drained !== undefined) return void socket.destroy();
       const number = `${process.pid}${String(++banners % 1_000_000).padStart(6, '0')}`;
-      const client = {
+      const client: ClientOfSession = {
+        service,
         remoteIp: ucspiAddress(remote),
         localIp: socket.localAddress === undefined ? undefined : ucspiAddress(socket.localAddress),
         timestamp: `<${number}.${Math.floor(Date.now() / 1000)}@${hostName(context)}>`,
       };
-      run(new Pop3Session(socket, client, shared));
+      if (service === 'pop3') return run(new Pop3Session(socket, client, shared));
+      secureAtOnce(context, socket).then(
+        (secured) => {
+          if (drained === undefined) run(new Pop3Session(secured, client, shared));
+          else secured.destroy();
+        },
+        (error: unknown) => {
+          context.log.warning(`pop3s: ${client.remoteIp}: ${describe(error)}`);
+          socket.destroy();
+        },
+      );
     },
     resume(socket, { credentials, ...client }) {
       socket.on('error', () => {});
@@ -141,6 +158,11 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
       return empty;
     },
   };
+}
+
+async function secureAtOnce({ tls }: Pop3Context, socket: Socket): Promise<Socket> {
+  if (tls === undefined) throw new Error('there is no TLS');
+  return tls.secure(socket);
 }
 
 function hostName({ host, log }: Pop3Context): string {

@@ -1,6 +1,6 @@
 // One POP3 session from the banner to its end, as qmail-popup and qmail-pop3d answer (formats/qmail.md 8.3); RFC 1939 and 2449 where those are silent.
 //
-//   authorization   USER PASS APOP CAPA NOOP QUIT; one attempt: after a wrong password the connection is closed
+//   authorization   USER PASS APOP STLS CAPA NOOP QUIT; one attempt: after a wrong password the connection is closed
 //   transaction     STAT LIST UIDL RETR TOP DELE RSET LAST NOOP CAPA QUIT on the messages as they were at login (servers/pop3/mailbox.ts)
 //   update          QUIT: deleted messages are removed, the others leave new/; any other end changes nothing
 //
@@ -43,12 +43,12 @@ const closingMs = 5_000;
 const drainingIdleMs = 2_000;
 
 export class Pop3Session {
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #client: ClientOfSession;
   readonly #context: SessionContext;
-  readonly #lines: LineStream;
-  readonly #output: ReplyWriter;
-  readonly #reply: Reply;
+  #lines: LineStream;
+  #output: ReplyWriter;
+  #reply: Reply;
   readonly #credentials: Credentials | undefined;
   #user: string | undefined;
   #mailbox: Mailbox | undefined;
@@ -58,18 +58,23 @@ export class Pop3Session {
   #isLate = false;
   #isOver = false;
   #isRevoked = false;
+  #isSecure: boolean;
   #leave: (() => void) | undefined;
 
   /** @param credentials of a session that began in another process: it goes on with the login */
   constructor(socket: Socket, client: ClientOfSession, context: SessionContext, credentials?: Credentials) {
     this.#socket = socket;
+    this.#isSecure = 'encrypted' in socket;
     this.#client = client;
     this.#context = context;
     this.#credentials = credentials;
-    const { maxLineBytes, idleMs } = context.limits;
-    this.#lines = new LineStream(socket, { maxLineBytes, idleMs });
+    this.#lines = new LineStream(socket, context.limits);
     this.#output = new ReplyWriter(socket);
-    this.#reply = { line: (text) => this.#answer(text), writer: this.#output, log: context.log };
+    this.#reply = this.#replyTo(this.#output);
+  }
+
+  #replyTo(writer: ReplyWriter): Reply {
+    return { line: (text) => this.#answer(text), writer, log: this.#context.log };
   }
 
   /** Serves the client to the end of the session. */
@@ -152,6 +157,8 @@ export class Pop3Session {
       }
       case 'CAPA':
         return this.#capabilities();
+      case 'STLS':
+        return this.#startTls();
       case 'NOOP':
         return this.#answer('+OK ');
       case 'QUIT':
@@ -161,9 +168,33 @@ export class Pop3Session {
     }
   }
 
+  /** RFC 2595 4: what was sent in clear before the handshake counts for nothing. */
+  async #startTls(): Promise<void> {
+    const { tls, limits } = this.#context;
+    if (this.#isSecure) return this.#answer('-ERR TLS is active already');
+    if (tls === undefined || !(await tls.isAvailable())) return this.#answer('-ERR unimplemented');
+    this.#answer('+OK Begin TLS negotiation');
+    await this.#output.flush();
+    this.#lines.detach();
+    this.#output.detach();
+    try {
+      this.#socket = await tls.secure(this.#socket);
+    } catch (error) {
+      this.#logTrouble(error);
+      this.#socket.destroy();
+      this.#isOver = true;
+      return;
+    }
+    this.#isSecure = true;
+    this.#user = undefined;
+    this.#lines = new LineStream(this.#socket, limits);
+    this.#output = new ReplyWriter(this.#socket);
+    this.#reply = this.#replyTo(this.#output);
+  }
+
   async #logIn(credentials: Credentials): Promise<void> {
-    const { host, passwords, elsewhere, service, logSuccess, sessions, openRelay } = this.#context;
-    const { remoteIp, localIp, timestamp } = this.#client;
+    const { host, passwords, elsewhere, logSuccess, sessions, openRelay } = this.#context;
+    const { service, remoteIp, localIp, timestamp } = this.#client;
     const looksBefore = sessions.looks;
     try {
       const named = elsewhere === undefined ? undefined : nameLogin(host, credentials.login, localIp);
@@ -190,7 +221,8 @@ export class Pop3Session {
   }
 
   #register({ account }: Extract<LoginResult, { ok: true }>, credentials: Credentials, looksBefore: number): void {
-    const { service, sessions } = this.#context;
+    const { sessions } = this.#context;
+    const { service } = this.#client;
     const kind = loginKind(service, this.#client.remoteIp);
     const byClearPassword = 'digest' in credentials;
     const { name, domain, passwd, clearPasswd } = account;
@@ -229,9 +261,10 @@ export class Pop3Session {
     if (result === 'cut') this.#socket.destroy();
   }
 
-  #capabilities(): void {
+  async #capabilities(): Promise<void> {
+    const offersTls = !this.#isSecure && this.#mailbox === undefined && (await this.#context.tls?.isAvailable());
     this.#answer('+OK ');
-    for (const capability of capabilities) this.#output.line(capability);
+    for (const capability of offersTls ? ['STLS', ...capabilities] : capabilities) this.#output.line(capability);
     this.#output.line('.');
   }
 

@@ -98,10 +98,10 @@ test('one attempt: after a wrong password the connection is closed, and what cam
 });
 
 test('good logins are logged by option', async (t) => {
-  const host = await pop3Host(t, { logSuccess: true, service: 'pop3s' });
+  const host = await pop3Host(t, { logSuccess: true });
   const client = await host.connect('127.0.0.9');
   await client.logIn(testUser, testPassword);
-  assert.deepEqual(host.log, [`vchkpw-pop3s: (PLAIN) login success ${testUser}:127.0.0.9`]);
+  assert.deepEqual(host.log, [`vchkpw-pop3: (PLAIN) login success ${testUser}:127.0.0.9`]);
 });
 
 test('old files in tmp/ are removed at login, younger ones stay', async (t) => {
@@ -325,7 +325,13 @@ test('a session that began in another process is taken up with its login', async
   const host = await pop3Host(t);
   const listener = net.createServer({ pauseOnConnect: true }, (socket) => {
     const credentials = { login: testUser, password: testPassword };
-    const session = { remoteIp: '192.0.2.7', localIp: undefined, timestamp: '<1.2@x>', credentials };
+    const session = {
+      service: 'pop3',
+      remoteIp: '192.0.2.7',
+      localIp: undefined,
+      timestamp: '<1.2@x>',
+      credentials,
+    } as const;
     host.server.resume(socket, session);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));

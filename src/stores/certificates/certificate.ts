@@ -1,0 +1,84 @@
+// One certificate with its key, as the files have them, and what it says: for whom, until when, whether the key fits.
+//
+//   control/servercert.pem                    certificate, chain and key in one file, as qmail's TLS patch has it
+//   fullchain.pem and privkey.pem             in two, as certbot and Dovecot have them
+
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { ConfigurationError } from '../../errors.js';
+import { parsePem } from '../../formats/pem.js';
+
+/** Where a certificate and its key are. Disk paths. With neither `key` nor `keyBeside` both stand in one file. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  /** The file that has the key. */
+  readonly key?: string | undefined;
+  /** The file that has the key, if it is there; else the certificate's file has it. */
+  readonly keyBeside?: string | undefined;
+}
+
+export interface Certificate {
+  readonly files: CertificateFiles;
+  readonly context: SecureContext;
+  readonly x509: X509Certificate;
+  /** The names and addresses that it is for, lower case: `mail.example.jp`, `*.example.jp`. */
+  readonly names: readonly string[];
+  readonly notAfterMs: number;
+}
+
+/**
+ * Makes one of the bytes of its files.
+ * @param keyBytes of `files.key`; undefined when the key stands in the certificate's file
+ * @throws ConfigurationError, one line that says which file and what is wrong with it
+ */
+export function readCertificate(
+  files: CertificateFiles,
+  bytes: Buffer,
+  keyBytes: Buffer | undefined,
+  options: SecureContextOptions,
+): Certificate {
+  const { certificates, key: ownKey } = parsePem(bytes);
+  const keyFile = keyBytes === undefined ? files.certificate : (files.key ?? files.keyBeside ?? files.certificate);
+  const key = keyBytes === undefined ? ownKey : parsePem(keyBytes).key;
+  if (certificates === '') throw new ConfigurationError(files.certificate, undefined, 'there is no certificate in it');
+  if (key === undefined) throw new ConfigurationError(keyFile, undefined, 'there is no private key in it');
+  const x509 = understood(files.certificate, 'the certificate', () => new X509Certificate(certificates));
+  const privateKey = understood(keyFile, 'the private key', () => createPrivateKey(key));
+  if (!x509.checkPrivateKey(privateKey))
+    throw new ConfigurationError(
+      keyFile,
+      undefined,
+      `the private key is not that of the certificate in ${files.certificate}`,
+    );
+  const context = understood(files.certificate, 'the chain', () =>
+    createSecureContext({ ...options, cert: certificates, key }),
+  );
+  return { files, context, x509, names: namesOf(x509), notAfterMs: Date.parse(x509.validTo) };
+}
+
+function understood<T>(path: string, what: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError(path, undefined, `${what} cannot be used: ${why}`, error);
+  }
+}
+
+function namesOf(x509: X509Certificate): readonly string[] {
+  const listed = (x509.subjectAltName ?? '').split(', ').flatMap((entry) => {
+    const [, name] = /^(?:DNS|IP Address):(.+)$/.exec(entry) ?? [];
+    return name === undefined ? [] : [name.toLowerCase()];
+  });
+  if (listed.length > 0) return listed;
+  const [, commonName] = /^CN=(.+)$/m.exec(x509.subject) ?? [];
+  return commonName === undefined ? [] : [commonName.toLowerCase()];
+}
+
+/** Whether a certificate is for a host name. */
+export function isFor(certificate: Certificate, serverName: string): boolean {
+  return (
+    certificate.x509.checkHost(serverName, { wildcards: true }) !== undefined ||
+    certificate.names.includes(serverName.toLowerCase())
+  );
+}
