@@ -88,10 +88,10 @@ class ProgramHook implements Hook {
 
   async #runAll(): Promise<void> {
     for (;;) {
-      const line = this.#waiting.shift();
-      if (line === undefined && this.#lost > 0) this.#tellLost();
-      else if (line === undefined || this.#ending.signal.aborted) break;
-      else await this.#runOnce(line);
+      if (this.#waiting.length === 0) this.#tellLost();
+      const line = this.#ending.signal.aborted ? undefined : this.#waiting.shift();
+      if (line === undefined) break;
+      await this.#runOnce(line);
     }
     this.#run = undefined;
   }

@@ -17,10 +17,11 @@
 //
 // Which domains: those of users/cdb, wherever their directories are; with a `scope` those of one owner.
 
+import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from '../errors.js';
 import { statusOf } from '../files/identity.js';
-import { bytesPath, readIfPresent } from '../files/read.js';
+import { bytesPath } from '../files/read.js';
 import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
 import type { AssignedDomain } from './changes/assignments.js';
@@ -373,7 +374,7 @@ function directoryIdentity(directory: string): string | undefined {
 
 function inotifyLimit(name: string): string {
   try {
-    return readIfPresent(`/proc/sys/fs/inotify/${name}`)?.toString('latin1').trim() || 'unknown';
+    return fs.readFileSync(`/proc/sys/fs/inotify/${name}`, 'latin1').trim();
   } catch {
     return 'unknown';
   }
