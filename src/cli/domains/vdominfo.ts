@@ -54,7 +54,7 @@ function showAsJson(host: Host, domain: string, io: ToolIo): number {
     uid: entry.uid,
     gid: entry.gid,
     directory: entry.directory,
-    users: countOf(placeOf(host, entry)),
+    users: Number(BigInt.asIntN(64, countOf(placeOf(host, entry)))),
   }));
   io.stdout(`${JSON.stringify(shown, null, 2)}\n`);
   return 0;
@@ -134,7 +134,7 @@ class Display {
 
   async #count(entry: AssignedDomain): Promise<string> {
     const place = placeOf(this.#host, entry);
-    const count = countOf(place);
+    const count = String(countOf(place));
     if (place !== undefined) await refreshDirControl({ ...place, mode: ordinaryMode(this.#io) }).catch(() => {});
     return count;
   }
@@ -156,11 +156,12 @@ function knownDirectory(host: Host, domain: string): string | undefined {
   }
 }
 
-function countOf(place: DirControlPlace | undefined): string {
+/** May have wrapped below zero. */
+function countOf(place: DirControlPlace | undefined): bigint {
   try {
-    return place === undefined ? '0' : String(readDirControl(place).curUsers);
+    return place === undefined ? 0n : readDirControl(place).curUsers;
   } catch (error) {
-    if (error instanceof TemporaryError) return '0';
+    if (error instanceof TemporaryError) return 0n;
     throw error;
   }
 }
