@@ -215,27 +215,34 @@ async function withFile(
   file: string,
   work: (fd: number) => void | Promise<void>,
 ): Promise<boolean> {
-  const { O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  let fd: number;
-  try {
-    fd = fs.openSync(bytesPath(file), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
-  try {
-    const lock = await lockOf(file);
-    if (lock === undefined) return false;
+  for (;;) {
+    const fd = openFile(file);
+    if (fd === undefined) return false;
     try {
-      if (!isNamed(fd, file)) return await withFile(place, file, work);
-      makeOurs(fd, place);
-      await work(fd);
-      return true;
+      const lock = await lockOf(file);
+      try {
+        if (lock === undefined) return false;
+        // Another writer may have replaced the file before the lock was ours.
+        if (!isNamed(fd, file)) continue;
+        makeOurs(fd, place);
+        await work(fd);
+        return true;
+      } finally {
+        lock?.release();
+      }
     } finally {
-      lock.release();
+      fs.closeSync(fd);
     }
-  } finally {
-    fs.closeSync(fd);
+  }
+}
+
+function openFile(file: string): number | undefined {
+  const { O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  try {
+    return fs.openSync(bytesPath(file), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
@@ -249,7 +256,7 @@ async function lockOf(file: string): Promise<HeldLock | undefined> {
   }
 }
 
-/** Whether the open file still has its name: another writer may have replaced it before the lock was ours. */
+/** Whether the open file still has its name. */
 function isNamed(fd: number, file: string): boolean {
   const named = fs.lstatSync(bytesPath(file), { bigint: true, throwIfNoEntry: false });
   const open = fs.fstatSync(fd, { bigint: true });
