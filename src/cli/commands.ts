@@ -26,6 +26,10 @@ export const commands: Readonly<Record<string, Command>> = {
     about: 'ADDRESS: what would happen to a message, and why',
     load: async () => (await import('./route.js')).route,
   },
+  cert: {
+    about: 'self-signed|show|check: the certificates of TLS',
+    load: async () => (await import('./cert.js')).cert,
+  },
   cdb: { about: 'dump|get|make: the cdb files', load: async () => (await import('./cdb.js')).cdb },
   tcprules: { about: asOriginal, load: async () => (await import('./tcprules.js')).tcprules },
   tcprulescheck: { about: asOriginal, load: async () => (await import('./tcprulescheck.js')).tcprulescheck },

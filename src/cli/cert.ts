@@ -1,0 +1,119 @@
+// `vqmail cert self-signed|show|check`: the certificates of the host (stores/certificates).
+//
+//   self-signed NAME... [--into FILE] [--days N]     makes a key and a certificate for these names; control/servercert.pem unless told otherwise
+//   show [--json]                                    every certificate that is configured: file, names, end
+//   check [--days N]                                 the same with what is wrong; exit 1 for one that cannot be used, is over, or ends within N days (14)
+
+import path from 'node:path';
+import { Command } from 'commander';
+import { PermanentError } from '../errors.js';
+import { statusOf } from '../files/identity.js';
+import { bytesPath, readIfPresent } from '../files/read.js';
+import { replaceFile } from '../files/replace.js';
+import { lineLog } from '../log.js';
+import type { Certificate } from '../stores/certificates/certificate.js';
+import { Certificates, type ConfiguredCertificate } from '../stores/certificates/certificates.js';
+import { parseCommandLine } from './command-line.js';
+import type { ToolIo } from './tool-io.js';
+
+const dayMs = 86_400_000;
+const usage = 'usage: vqmail cert self-signed NAME... | show | check';
+
+/** The command. @returns its exit code */
+export async function cert(args: string[], io: ToolIo): Promise<number> {
+  const [what, ...rest] = args;
+  switch (what) {
+    case 'self-signed':
+      return selfSigned(rest, io);
+    case 'show':
+      return show(rest, io);
+    case 'check':
+      return check(rest, io);
+    default:
+      throw new PermanentError('5.5.4', usage);
+  }
+}
+
+async function selfSigned(args: string[], io: ToolIo): Promise<number> {
+  const command = new Command('vqmail cert self-signed')
+    .argument('<name...>')
+    .option('--into <file>', 'control/servercert.pem unless given')
+    .option('--days <n>', 'how long it is good', '825')
+    .option('--force', 'replaces a file that is there');
+  const options = parseCommandLine<{ into?: string; days: string; force?: boolean }>(command, args, io);
+  if (options === undefined) return 0;
+  const file =
+    options.into === undefined ? io.layout.serverCertificate : path.resolve(io.workingDirectory, options.into);
+  if (!options.force && statusOf(bytesPath(file)) !== undefined)
+    throw new PermanentError('5.5.4', `${io.layout.host(file)}: is there already; --force replaces it`);
+  const { makeSelfSigned } = await import('../stores/certificates/self-signed.js');
+  const names = command.args.map((name) => name.toLowerCase());
+  const pem = await makeSelfSigned(names, daysOf(options.days), Date.now());
+  const temporaryName = `${path.basename(file)}.${process.pid}`;
+  await replaceFile(file, Buffer.from(pem, 'latin1'), { mode: 0o640, temporaryName });
+  io.stdout(`${io.layout.host(file)}: a certificate and its key for ${names.join(' ')}\n`);
+  return 0;
+}
+
+async function show(args: string[], io: ToolIo): Promise<number> {
+  const options = parseCommandLine<{ json?: boolean }>(new Command('vqmail cert show').option('--json'), args, io);
+  if (options === undefined) return 0;
+  const all = await configured(io);
+  if (options.json)
+    io.stdout(
+      `${JSON.stringify(
+        all.map((one) => record(one, io)),
+        undefined,
+        1,
+      )}\n`,
+    );
+  else for (const one of all) io.stdout(`${line(one, io)}\n`);
+  if (all.length === 0) io.stderr('there is no certificate; vqmail cert self-signed NAME makes one\n');
+  return 0;
+}
+
+async function check(args: string[], io: ToolIo): Promise<number> {
+  const command = new Command('vqmail cert check').option('--days <n>', 'how long before the end it is told', '14');
+  const options = parseCommandLine<{ days: string }>(command, args, io);
+  if (options === undefined) return 0;
+  const before = daysOf(options.days) * dayMs;
+  let isFine = true;
+  for (const one of await configured(io)) {
+    const wrong = 'trouble' in one ? one.trouble : problemOf(one, Date.now(), before);
+    if (wrong !== undefined) isFine = false;
+    io.stdout(`${line(one, io)}${wrong === undefined || 'trouble' in one ? '' : `: ${wrong}`}\n`);
+  }
+  return isFine ? 0 : 1;
+}
+
+/** What is wrong with a certificate that can be used; undefined: nothing. @param beforeMs how long before its end that is told */
+export function problemOf(certificate: Certificate, nowMs: number, beforeMs: number): string | undefined {
+  const leftMs = certificate.notAfterMs - nowMs;
+  if (leftMs <= 0) return 'it is over: clients refuse it; make a new one';
+  if (Date.parse(certificate.x509.validFrom) > nowMs) return 'it is not good yet: look at the clock of this host';
+  if (leftMs > beforeMs) return undefined;
+  return `it ends in ${Math.floor(leftMs / dayMs)} days: make a new one`;
+}
+
+async function configured(io: ToolIo): Promise<ConfiguredCertificate[]> {
+  const log = lineLog(() => {});
+  const read = async (file: string): Promise<Buffer | undefined> => readIfPresent(file);
+  return new Certificates({ layout: io.layout, log, files: [], options: {}, read }).all();
+}
+
+function line(one: ConfiguredCertificate, io: ToolIo): string {
+  if ('trouble' in one) return one.trouble;
+  const { files, names, notAfterMs } = one;
+  return `${io.layout.host(files.certificate)}: ${names.join(' ')}, until ${new Date(notAfterMs).toISOString().slice(0, 10)}`;
+}
+
+function record(one: ConfiguredCertificate, io: ToolIo): object {
+  const file = io.layout.host(one.files.certificate);
+  if ('trouble' in one) return { file, trouble: one.trouble };
+  return { file, names: one.names, until: new Date(one.notAfterMs).toISOString() };
+}
+
+function daysOf(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new PermanentError('5.5.4', `--days ${text}: a number of days is needed`);
+}
