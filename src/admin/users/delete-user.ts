@@ -88,11 +88,18 @@ function ownDirectory(host: Host, domain: Domain, record: WholeRecord, others: V
   const home = host.layout.disk(record.dir);
   const isBelow = home.startsWith(`${domain.directory}/`) && !record.dir.split('/').includes('..');
   if (record.dir === '' || !isBelow) return undefined;
+  const own = `${plainPath(record.dir)}/`;
   for (const { dir } of recordsOf(others)) {
-    const other = host.layout.disk(dir);
-    if (dir !== '' && (`${other}/`.startsWith(`${home}/`) || `${home}/`.startsWith(`${other}/`))) return undefined;
+    const other = `${plainPath(dir)}/`;
+    if (dir !== '' && (other.startsWith(own) || own.startsWith(other))) return undefined;
   }
   return home;
+}
+
+/** Without what makes paths differ that are the same; most have nothing of it, and there may be 100,000. */
+function plainPath(directory: string): string {
+  if (!/\/(?:\.|\/|$)/.test(directory)) return directory;
+  return path.posix.normalize(directory).replace(/\/$/, '');
 }
 
 /** The sub-directory of the domain that the account's is in; '' for none. */
