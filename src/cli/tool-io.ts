@@ -124,6 +124,7 @@ export function processIo(layout: Layout): ToolIo {
 
 function become(uid: number, gid: number): boolean {
   try {
+    if (process.geteuid?.() === 0) process.setgroups?.([gid]);
     process.setgid?.(gid);
     process.setuid?.(uid);
     return true;
