@@ -13,10 +13,24 @@ export interface ResolveOptions {
 export interface Envelope {
   /** Envelope sender as Latin-1 text without brackets; empty for the null sender. */
   readonly sender: string;
-  /** Resolutions of kind `deliver` and `discard` only. */
+  /** Resolutions of kind `deliver` and `discard`; of kind `queue` too where the delivery has a queue. */
   readonly recipients: readonly Resolution[];
   /** What goes between Delivered-To and the message: qmail-queue's and qmail-smtpd's Received lines, each ended by LF. */
   readonly receivedLines: string;
+  /** What the queue has to know besides, where something may go there. */
+  readonly submission?: Submission;
+}
+
+/** How a message is handed to the queue. */
+export interface Submission {
+  /** Whom the queue's Received line names. */
+  readonly invokedBy: 'network' | { readonly uid: number };
+  /** The number in that line, as it stands in `receivedLines`. */
+  readonly number: number;
+  /** The server's own Received line, ended by LF: the queue writes the other one itself. */
+  readonly serverLine: string;
+  /** The program that takes the place of qmail-queue (QMAILQUEUE), such as a scanner: the whole message goes through it. */
+  readonly program?: { readonly path: string; readonly environment: Readonly<Record<string, string>> };
 }
 
 /** Where a server hands messages in. */
@@ -27,6 +41,8 @@ export interface Delivery {
    */
   resolve(recipient: string, options?: ResolveOptions): Resolution | Promise<Resolution>;
   accept(envelope: Envelope): IncomingMessage;
+  /** Whether what needs the queue can be handed to one. Without this it cannot. */
+  hasQueue?(): boolean;
 }
 
 /** One message that is coming in. `commit` or `abort` ends it. */
@@ -50,4 +66,6 @@ export interface IncomingMessage {
   commit(): Promise<void>;
   /** Forgets the message and removes what was written so far. */
   abort(): Promise<void>;
+  /** After `commit`: the queue's number for what went there; undefined when nothing did. */
+  readonly queuedAs?: number | undefined;
 }

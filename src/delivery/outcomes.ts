@@ -22,9 +22,9 @@ export function refuse(code: number, status: string, text: string): Outcome {
   return { kind: 'refuse', code, status, text };
 }
 
-/** `what` names in the reply what would be done, such as `a forward`. */
+/** `what` names what is to be done, such as `a forward`; the reply is for a host that has no queue at the moment. */
 export function needsQueue(reason: QueueReason, what: string): Outcome {
-  const text = `sorry, this leads to ${what}, which needs the queue, and this server has none yet. (#4.3.5)`;
+  const text = `sorry, this leads to ${what}, which needs the queue, and this host has none now. (#4.3.5)`;
   return { kind: 'queue', reason, code: 451, status: '4.3.5', text };
 }
 

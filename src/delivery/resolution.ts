@@ -63,7 +63,7 @@ export type Outcome =
   | ({ readonly kind: 'refuse' } & Refusal)
   /** Our trouble, or a state that passes: 4xx. `cause` is for the log. */
   | ({ readonly kind: 'defer'; readonly cause?: string } & Refusal)
-  /** Can only be delivered through the queue, which does not exist yet: 451 with a text that says so. */
+  /** Goes through the queue: by a program, a forward, to another host. The refusal is for a host that has no queue. */
   | ({ readonly kind: 'queue'; readonly reason: QueueReason } & Refusal);
 
 export interface Resolution {

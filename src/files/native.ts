@@ -31,6 +31,15 @@ export interface CLibrary {
   groupById(gid: number): NativeGroup | undefined;
   /** The group and all supplementary groups of an account. */
   groupsOf(name: string, gid: number): number[];
+  /** Who is at the other end of a connected unix socket: as whom it was when it connected; undefined when the system does not say. */
+  peerOf(fd: number): NativePeer | undefined;
+}
+
+/** What is used of a `struct ucred`. */
+export interface NativePeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 const require = createRequire(import.meta.url);
@@ -58,6 +67,9 @@ function load(): CLibrary | null {
 const setOpenFileDescriptionLock = 37;
 const writeLock = 1;
 const lockExclusiveNonBlocking = 2 | 4;
+// <sys/socket.h>: SOL_SOCKET and SO_PEERCRED.
+const socketLevel = 1;
+const peerCredentials = 17;
 /** errno values that the account functions set for "no such entry" (getpwnam(3)). */
 const noEntry: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EBADF', 'EPERM']);
 
@@ -84,6 +96,13 @@ function bind(koffi: Koffi): CLibrary {
     'getgrouplist',
     'int',
     ['str', 'uint32', koffi.pointer('uint32'), koffi.inout(koffi.pointer('int'))],
+  );
+
+  const ucred = koffi.struct({ pid: 'int32', uid: 'uint32', gid: 'uint32' });
+  const getsockopt: (fd: number, level: number, name: number, value: object, length: [number]) => number = library.func(
+    'getsockopt',
+    'int',
+    ['int', 'int', 'int', koffi.out(koffi.pointer(ucred)), koffi.inout(koffi.pointer('uint32'))],
   );
 
   const codes = koffi.os.errno as Record<string, number>;
@@ -123,6 +142,12 @@ function bind(koffi: Koffi): CLibrary {
         const count: [number] = [size];
         if (getGroupList(name, gid, groups, count) >= 0 || size > 100_000) return [...groups.subarray(0, count[0])];
       }
+    },
+    peerOf: (fd) => {
+      const peer: { pid?: number; uid?: number; gid?: number } = {};
+      if (getsockopt(fd, socketLevel, peerCredentials, peer, [koffi.sizeof(ucred)]) !== 0) return undefined;
+      const { pid, uid, gid } = peer;
+      return pid === undefined || uid === undefined || gid === undefined ? undefined : { pid, uid, gid };
     },
   };
 }

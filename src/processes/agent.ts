@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import type { Delivery, Envelope, IncomingMessage, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
+import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
-import { type Frame, FrameReader, sendFrame } from './frames.js';
 
 export interface AgentServices {
   readonly delivery: Delivery;

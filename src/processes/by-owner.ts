@@ -13,9 +13,9 @@
 import type { Socket } from 'node:net';
 import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { PermanentError, TemporaryError } from '../errors.js';
+import { FrameReader, sendFrame } from '../net/frames.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
 import type { Agents } from './agents.js';
-import { FrameReader, sendFrame } from './frames.js';
 
 /** What an agent answers when something failed. */
 export interface Failure {

@@ -185,6 +185,16 @@ export class QueueFiles {
   }
 }
 
+/** Whether this process may make files in all of these directories. */
+export function mayWriteQueue(directories: readonly string[]): boolean {
+  try {
+    for (const directory of directories) fs.accessSync(bytesPath(directory), fs.constants.W_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A file that is being written. It is to be closed on every path. */
 export class NewFile {
   readonly path: string;

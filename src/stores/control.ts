@@ -3,7 +3,7 @@
 //
 //   line      me, smtpgreeting, localiphost, envnoathost                     absent: `me`
 //   number    timeoutsmtpd (1200), databytes (0: no limit)                   absent or without digits: the default
-//   list      rcpthosts, badmailfrom, locals, percenthack                    rcpthosts absent: every domain; locals absent: the name in `me`
+//   list      rcpthosts, badmailfrom, locals, percenthack, qmqpservers       rcpthosts absent: every domain; locals absent: the name in `me`
 //   map       virtualdomains
 //   cdb       morercpthosts.cdb                                              looked at only where rcpthosts exists
 //
@@ -18,7 +18,7 @@ import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
 import { Snapshot } from '../files/snapshot.js';
 import type { RewritingRules } from '../formats/address-rewriting.js';
 import { cdbRecords } from '../formats/cdb.js';
-import { parseLine, parseMap, parseNumber, parseSet } from '../formats/control-file.js';
+import { parseLine, parseList, parseMap, parseNumber, parseSet } from '../formats/control-file.js';
 import { matchesHost } from '../formats/rcpthosts.js';
 import type { Layout } from '../layout.js';
 import { lower, splitAddress } from '../mail/address.js';
@@ -34,6 +34,7 @@ export class Control {
   readonly #lines: (name: string) => Snapshot<string>;
   readonly #numbers: (name: string) => Snapshot<number | undefined>;
   readonly #sets: (name: string) => Snapshot<ReadonlySet<string>>;
+  readonly #qmqpServers: Snapshot<readonly string[]>;
   readonly #virtualDomains: Snapshot<ReadonlyMap<string, string>>;
 
   constructor(layout: Layout, databases: Databases) {
@@ -42,6 +43,7 @@ export class Control {
     this.#lines = snapshotsByName(layout, (bytes) => parseLine(bytes));
     this.#numbers = snapshotsByName(layout, (bytes) => parseNumber(bytes));
     this.#sets = snapshotsByName(layout, (bytes): ReadonlySet<string> => parseSet(bytes));
+    this.#qmqpServers = new Snapshot(layout.control('qmqpservers'), (bytes) => parseList(bytes));
     this.#virtualDomains = new Snapshot(layout.control('virtualdomains'), (bytes) => parseMap(bytes));
   }
 
@@ -135,6 +137,11 @@ export class Control {
   /** The value of a number file that has no method of its own; undefined when it is absent or has no number. */
   number(name: string): number | undefined {
     return this.#numbers(name).get();
+  }
+
+  /** The hosts that take this host's mail for the world by QMQP, in order; none when the file is absent. */
+  qmqpServers(): readonly string[] {
+    return this.#qmqpServers.get() ?? [];
   }
 
   /** Lower-case keys of virtualdomains with their prefixes. */

@@ -37,6 +37,16 @@ const ownWords = 82;
  * @param said what the program wrote on descriptor 6 @param cause for the log
  */
 export function queueError(exitCode: number, said = '', cause?: unknown): PermanentError | TemporaryError {
+  return Object.assign(errorFor(exitCode, said, cause), { exitCode });
+}
+
+/** The exit code for what a way into the queue threw: its own where it is one of qmail-queue's, else what stands for its kind. */
+export function exitCodeFor(error: unknown): number {
+  if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') return error.exitCode;
+  return error instanceof PermanentError ? 31 : 71;
+}
+
+function errorFor(exitCode: number, said: string, cause: unknown): PermanentError | TemporaryError {
   if (exitCode === ownWords && said.length > 2) {
     const text = said
       .slice(1, 255)

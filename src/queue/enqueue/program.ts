@@ -19,6 +19,8 @@ export interface QueueProgram {
   /** Disk path of qmail's home, where it is started. */
   readonly directory: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** As whom it runs; as whoever this process is unless given. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /** A message that is being given to the program. */
@@ -31,10 +33,10 @@ export class ProgramMessage {
   #failure: unknown;
 
   /** Starts the program. What goes wrong with that is thrown by `commit`. */
-  constructor({ path, directory, environment = process.env }: QueueProgram) {
+  constructor({ path, directory, environment = process.env, owner }: QueueProgram) {
     const pipe = 'pipe' as const;
     const stdio = [pipe, pipe, 'inherit', 'ignore', 'ignore', 'ignore', pipe] as const;
-    this.#child = spawn(path, [], { cwd: directory, env: { ...environment }, stdio: [...stdio] });
+    this.#child = spawn(path, [], { cwd: directory, env: { ...environment }, stdio: [...stdio], ...owner });
     this.#message = this.#child.stdio[0] as Writable;
     this.#envelope = this.#child.stdio[1] as Duplex;
     const words = [...this.#child.stdio][6] as Readable | undefined;

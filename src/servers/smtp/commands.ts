@@ -14,7 +14,7 @@ import {
   replaceLiteral,
   type SmtpPath,
 } from '../../protocols/smtp-address.js';
-import { askControls, type Dialog, sizeLimit, traceLines } from './dialog.js';
+import { askControls, type Dialog, hasQueue, sizeLimit, traceOf } from './dialog.js';
 import { MessageInput } from './message.js';
 import { extendedHello, newReplies, refusal, replies } from './replies.js';
 
@@ -86,7 +86,7 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
 
 function addRecipient(dialog: Dialog, resolution: Resolution): string {
   const { outcome } = resolution;
-  if (outcome.kind === 'deliver' || outcome.kind === 'discard') {
+  if (outcome.kind === 'deliver' || outcome.kind === 'discard' || (outcome.kind === 'queue' && hasQueue(dialog))) {
     dialog.transaction?.recipients.push(resolution);
     return replies.ok;
   }
@@ -110,8 +110,8 @@ function data(dialog: Dialog): string {
   dialog.transaction = undefined;
   const limit = sizeLimit(dialog);
   const qp = context.nextMessageNumber();
-  const lines = traceLines(dialog, qp, Math.floor(Date.now() / 1000));
-  const incoming = context.delivery.accept({ sender, recipients, receivedLines: lines });
+  const trace = traceOf(dialog, qp, Math.floor(Date.now() / 1000));
+  const incoming = context.delivery.accept({ sender, recipients, ...trace });
   dialog.message = { qp, sender, recipients: recipients.length, input: new MessageInput(incoming, limit) };
   return replies.goAhead;
 }

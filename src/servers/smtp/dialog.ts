@@ -5,12 +5,12 @@
 //
 // Control files are asked anew for every transaction and recipient, so a change is in force at once (qmail-smtpd reads them once a session).
 
-import type { Delivery } from '../../delivery/accept.js';
+import type { Delivery, Submission } from '../../delivery/accept.js';
 import type { Resolution } from '../../delivery/resolution.js';
 import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';
-import { receivedLines } from '../../mail/received.js';
+import { queueReceivedLine, smtpReceivedLine } from '../../mail/received.js';
 import type { Control } from '../../stores/control.js';
 import type { Client } from './client.js';
 import type { SmtpLimits } from './limits.js';
@@ -27,6 +27,10 @@ export interface DialogContext {
   nextMessageNumber(): number;
   /** Whether a dotted IPv4 address is one of this host's. */
   isOwnAddress(ip: string): boolean;
+  /** The disk path of an absolute host path; a relative one stays. */
+  diskPath(path: string): string;
+  /** A disk path that may be relative to qmail's home. */
+  qmailPath(path: string): string;
 }
 
 export interface Transaction {
@@ -112,13 +116,15 @@ export function sizeLimit({ client, context }: Dialog): number {
   return client.databytes ?? askControls(context, (control) => control.databytes());
 }
 
-/** The two Received lines of a message that this client sends now. */
-export function traceLines(dialog: Dialog, qp: number, unixSeconds: number): string {
+/** The trace of a message that this client sends now: its two Received lines, and what the queue has to know of it. */
+export function traceOf(
+  dialog: Dialog,
+  number: number,
+  unixSeconds: number,
+): { readonly receivedLines: string; readonly submission: Submission } {
   const { client, helo } = dialog;
   const remoteHost = client.remoteHost ?? 'unknown';
-  return receivedLines({
-    pid: qp,
-    invokedBy: 'network',
+  const serverLine = smtpReceivedLine({
     remoteHost,
     helo: helo !== undefined && lower(helo) !== lower(remoteHost) ? helo : undefined,
     remoteInfo: client.remoteInfo,
@@ -127,4 +133,36 @@ export function traceLines(dialog: Dialog, qp: number, unixSeconds: number): str
     protocol: 'SMTP',
     unixSeconds,
   });
+  const invokedBy = 'network';
+  const program = queueProgram(dialog);
+  return {
+    receivedLines: queueReceivedLine({ pid: number, invokedBy, unixSeconds }) + serverLine,
+    submission: { invokedBy, number, serverLine, ...(program !== undefined && { program }) },
+  };
+}
+
+/** Whether a recipient that needs a queue can be taken. */
+export function hasQueue({ client, context }: Dialog): boolean {
+  return client.environment.has('QMAILQUEUE') || (context.delivery.hasQueue?.() ?? false);
+}
+
+/** The program that a rule, or the environment of the server, puts in the place of qmail-queue. It sees what it would see behind tcpserver. */
+function queueProgram({ client, context }: Dialog): Submission['program'] {
+  const rule = client.environment.get('QMAILQUEUE');
+  const path = rule === undefined ? process.env.QMAILQUEUE : context.diskPath(rule);
+  if (path === undefined || path === '') return undefined;
+  const { remoteIp, remoteHost, remoteInfo, local } = client;
+  const inherited = Object.entries(process.env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  const environment = {
+    ...Object.fromEntries(inherited),
+    PROTO: 'TCP',
+    TCPREMOTEIP: remoteIp,
+    TCPLOCALHOST: local,
+    ...(remoteHost !== undefined && { TCPREMOTEHOST: remoteHost }),
+    ...(remoteInfo !== undefined && { TCPREMOTEINFO: remoteInfo }),
+    ...Object.fromEntries(client.environment),
+  };
+  return { path: context.qmailPath(path), environment };
 }

@@ -44,6 +44,11 @@ export class MessageInput {
     return this.#decoder.sizeBytes;
   }
 
+  /** The queue's number, once it is safe, when some of its recipients are the queue's. */
+  get queuedAs(): number | undefined {
+    return this.#incoming.queuedAs;
+  }
+
   /** Takes the next bytes off the socket. When a promise is returned, it has to be waited for. Never throws and never rejects. */
   feed(chunk: Buffer, start: number): void | Promise<void> {
     const body = this.#decoder.decode(chunk, start);

@@ -6,7 +6,7 @@
 // sendmail do). Putting codes before `250 ok` would break what decades of qmail have taught people to search for.
 //
 // SMTPUTF8 is offered because the path to the mailbox bears it: addresses and headers are bytes all the way into the Maildir. An account itself cannot have an 8-bit
-// name, so such a recipient is refused as unknown; a recipient that leads elsewhere needs the queue and is deferred.
+// name, so such a recipient is refused as unknown.
 //
 // A text is one line without control characters: texts may come from a domain's files (.no-user.msg) or hold what a client sent.
 

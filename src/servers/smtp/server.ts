@@ -85,6 +85,8 @@ class MailServer extends SMTPServer implements SmtpServer {
       limits: { ...defaultLimits, ...limits },
       nextMessageNumber: messageNumbers(process.pid),
       isOwnAddress,
+      diskPath: (path) => (path.startsWith('/') ? host.layout.disk(path) : path),
+      qmailPath: (path) => host.layout.qmailProgram(path),
     };
     const checkMs = Math.min(paceCheckMs, this.#dialogContext.limits.dataWindowMs / 4);
     this.#paceTimer = setInterval(() => this.#checkPace(), checkMs).unref();

@@ -144,8 +144,9 @@ export class SmtpSession {
       if (refusal === undefined) {
         this.#refusedCommands = 0;
         this.#idleCommands = 0;
-        context.log.info(`smtp: accepted ${about}`);
-        return accepted(Math.floor(Date.now() / 1000), qp);
+        const { queuedAs } = input;
+        context.log.info(`smtp: accepted ${about}${queuedAs === undefined ? '' : ` queued as qp ${queuedAs}`}`);
+        return accepted(Math.floor(Date.now() / 1000), queuedAs ?? qp);
       }
       context.log.info(`smtp: refused ${about}: ${refusal}`);
       return refusal;

@@ -1,0 +1,87 @@
+// Queueing by this process, which may write the queue's files (enqueue/native has the steps). Notices, forwards and what comes over the network share the numbers of this process:
+// its pid, then each higher by one, since there is no qmail-queue whose pid it would be.
+
+import type { SystemAccounts } from '../../files/accounts.js';
+import { type Envelope, envelopeProblem } from '../../formats/queue-envelope.js';
+import { mayWriteQueue, type QueueFiles } from '../files.js';
+import { type QueueOwners, queueOwners } from '../owners.js';
+import type { QueueTree } from '../tree.js';
+import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';
+import { queueError } from './exit-codes.js';
+import { idsOf } from './invokers.js';
+import { EnqueueError, NativeMessage } from './native.js';
+
+export interface NativeEnqueuerOptions {
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  readonly accounts: SystemAccounts;
+  /** Numbers for messages whose submitter wants none; this process's unless given. */
+  readonly nextNumber?: () => number;
+}
+
+/** @throws TemporaryError when the accounts cannot be asked */
+export function nativeEnqueuer({ tree, files, accounts, nextNumber }: NativeEnqueuerOptions): Enqueuer {
+  const owners: QueueOwners = queueOwners(tree, accounts);
+  let queued = 0;
+  const next = nextNumber ?? (() => process.pid + queued++);
+  return {
+    begin({ invokedBy, gid, number }: Submitter) {
+      return new WrittenMessage(() => {
+        const ids = idsOf(invokedBy, accounts, gid);
+        const owner = owners.queue && { uid: owners.queue.uid, gid: ids.gid };
+        const pid = number ?? next();
+        const invoker = { invokedBy, uid: ids.uid, pid, nowSeconds: Math.floor(Date.now() / 1000) };
+        return { message: NativeMessage.begin({ tree, files, owner }, invoker), pid };
+      });
+    },
+  };
+}
+
+/** Whether this process may queue natively: it is root, or whoever owns the queue. */
+export function mayQueueNatively(tree: QueueTree): boolean {
+  return mayWriteQueue([tree.pidDirectory, ...tree.directories('mess').slice(0, 1)]);
+}
+
+class WrittenMessage implements EnqueueingMessage {
+  #message: NativeMessage | undefined;
+  #number = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(begin: () => { message: NativeMessage; pid: number }) {
+    this.#attempt(() => {
+      const { message, pid } = begin();
+      this.#message = message;
+      this.#number = pid;
+    });
+  }
+
+  write(chunk: Buffer): void {
+    if (this.#failure === undefined) this.#attempt(() => this.#message?.write(chunk));
+  }
+
+  async commit(envelope: Envelope): Promise<number> {
+    const problem = envelopeProblem(envelope);
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (problem !== undefined) throw new EnqueueError(problem);
+      await this.#message?.finish();
+      await this.#message?.commit(envelope);
+      return this.#number;
+    } catch (error) {
+      this.#message?.discard();
+      throw error instanceof EnqueueError ? queueError(error.exitCode, '', error) : error;
+    }
+  }
+
+  async abort(): Promise<void> {
+    this.#message?.discard();
+  }
+
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+}

@@ -1,0 +1,120 @@
+// Queueing through the queue process, for processes that may not write the queue: session workers, and tools that people run. One connection for each message, on the unix
+// socket of layout.queueSocket, in frames (net/frames):
+//
+//   kind  to the queue process                             kind  from it
+//   B     begin {as, number}                               k     queued {qp}
+//   W     bytes of the message                             e     failed {isForGood, status, text, exitCode}
+//   C     the envelope {sender, recipients}                q     the answer to orders
+//   Q     orders (queue/orders)
+//
+// `as` is `network` or a uid; the queue process believes it of root and of the session workers, and goes by the uid at the other end for everybody else. A connection that ends before C
+// leaves nothing. One that breaks after it may have queued the message: whoever asked is told to try again, so the worst is a copy too many.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import { PermanentError, TemporaryError } from '../../errors.js';
+import type { Envelope } from '../../formats/queue-envelope.js';
+import { FrameReader, sendFrame } from '../../net/frames.js';
+import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';
+import { queueError } from './exit-codes.js';
+
+/** The frame B. */
+export interface BeginFrame {
+  readonly as?: 'network' | { readonly uid: number };
+  readonly number?: number;
+}
+
+/** The frame e. */
+export interface FailureFrame {
+  readonly isForGood: boolean;
+  readonly status: string;
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** What qmail-queue would have exited with when nobody listens: the program could not be run. */
+const nobodyThere = 120;
+const brokenOff = 74;
+
+/** @param path of the socket */
+export function socketEnqueuer(path: string): Enqueuer {
+  return { begin: (submitter) => new SentMessage(path, submitter) };
+}
+
+class SentMessage implements EnqueueingMessage {
+  readonly #socket: Promise<net.Socket>;
+  #frames: FrameReader | undefined;
+
+  constructor(path: string, { invokedBy, number }: Submitter) {
+    const begin: BeginFrame = {
+      ...(invokedBy === 'network' && { as: invokedBy }),
+      ...(typeof invokedBy === 'object' && { as: invokedBy }),
+      ...(number !== undefined && { number }),
+    };
+    this.#socket = connect(path).then((socket) => {
+      this.#frames = new FrameReader(socket);
+      void sendFrame(socket, 'B', begin);
+      return socket;
+    });
+    // Told by commit.
+    this.#socket.catch(() => {});
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    const socket = await this.#socket.catch(() => undefined);
+    if (socket !== undefined && !socket.destroyed) await sendFrame(socket, 'W', chunk);
+  }
+
+  async commit({ sender, recipients }: Envelope): Promise<number> {
+    const socket = await this.#socket;
+    try {
+      void sendFrame(socket, 'C', { sender, recipients });
+      const answer = await this.#frames?.next();
+      if (answer?.kind === 'k') return (JSON.parse(answer.bytes.toString()) as { qp: number }).qp;
+      if (answer?.kind !== 'e') throw queueError(brokenOff, '', new Error('the queue process is gone'));
+      const { isForGood, status, text, exitCode } = JSON.parse(answer.bytes.toString()) as FailureFrame;
+      const error = isForGood ? new PermanentError(status, text) : new TemporaryError(status, text);
+      throw Object.assign(error, { exitCode });
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  async abort(): Promise<void> {
+    const socket = await this.#socket.catch(() => undefined);
+    socket?.destroy();
+  }
+}
+
+/** @throws TemporaryError when nobody listens there */
+async function connect(path: string): Promise<net.Socket> {
+  const socket = net.connect({ path });
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw queueError(nobodyThere, '', error);
+  }
+}
+
+/**
+ * Gives orders to the queue process.
+ * @returns its answer; undefined when there is none, or it does not listen to this user
+ */
+export async function askQueueProcess<T>(path: string, orders: object): Promise<T | undefined> {
+  let socket: net.Socket;
+  try {
+    socket = await connect(path);
+  } catch {
+    return undefined;
+  }
+  try {
+    const frames = new FrameReader(socket);
+    void sendFrame(socket, 'Q', orders);
+    const answer = await frames.next();
+    return answer?.kind === 'q' ? (JSON.parse(answer.bytes.toString()) as T) : undefined;
+  } finally {
+    socket.destroy();
+  }
+}
