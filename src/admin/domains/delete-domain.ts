@@ -1,7 +1,7 @@
 // Deletes a domain with its alias domains and all its mail, or an alias domain alone (formats/vpopmail.md 3.6).
 //
 //   step                                                        a crash after it leaves, until the next tool
-//   etc/.domain_change.NAME                                     the domain
+//   etc/.domain_change.NAME, up to `begin`                      the domain
 //   rcpthosts and morercpthosts, virtualdomains, users/assign   a domain that takes no new mail          deleted further
 //   SIGHUP; `unpublished` noted                                 a directory that nobody knows            removed
 //   the directory; one domain less counted
@@ -45,6 +45,7 @@ export async function deleteDomain(
     const names = realDomain === name ? namesOf(host, name) : [name];
     await change.start({ kind: 'delete', realDomain, uid, gid, directory });
     for (const gone of names) change.note(`name ${gone}`);
+    change.note('begin');
     await unpublishDomains(host.layout, names, realDomain, report);
     try {
       change.note('unpublished');

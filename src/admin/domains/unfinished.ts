@@ -4,8 +4,9 @@
 //   add              (none), made                 the directory is removed if the tool made it: nobody knows the domain
 //   add              made, publish                the domain is published; there is a directory with a postmaster
 //   alias            publish                      the alias domain is published
-//   delete           (none)                       the domain leaves qmail's files, then its directory is removed
-//   delete           unpublished                  its directory is removed
+//   delete           (none)                       nothing: it had not begun
+//   delete           begin                        the domain leaves qmail's files, then its directory is removed
+//   delete           begin, unpublished           its directory is removed
 //
 // Meanwhile somebody may have gone on with other tools. What does not fit the record any more is left alone: a directory that users/assign names, a domain whose directory
 // is gone, a domain that was added again. Temporary files with the dead process's number are removed.
@@ -109,6 +110,7 @@ async function goOnAdding(host: Host, record: ChangeRecord, report: Report): Pro
 
 async function goOnDeleting(host: Host, record: ChangeRecord, report: Report): Promise<string> {
   const { layout } = host;
+  if (!record.steps.includes('begin')) return 'it had not begun, the domain stays';
   if (record.steps.includes('unpublished') && isKnown(host, record.domain))
     return 'the domain was added again and stays';
   if (!record.steps.includes('unpublished')) {

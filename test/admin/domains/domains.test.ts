@@ -225,10 +225,23 @@ describe('deleting', () => {
     if (!needsRoot(t)) return;
     const { root, layout } = adminHost(t);
     await mustCall(root, ['vadddomain', 'a.jp', 'secret99']);
-    const record = `delete 1\ndomain a.jp:6020:6020:/home/vpopmail/domains/a.jp\nname a.jp\nunpublished\n`;
+    const record = `delete 1\ndomain a.jp:6020:6020:/home/vpopmail/domains/a.jp\nname a.jp\nbegin\nunpublished\n`;
     fs.writeFileSync(layout.domainChange('a.jp'), record);
     const { stderr } = await callTool(root, ['vadddomain', 'b.jp', 'secret99']);
     assert.equal(stderr, 'vdeldomain of a.jp was interrupted: the domain was added again and stays\n');
+    assert.deepEqual(placesOf(root, 'a.jp'), wholeDomain);
+  });
+
+  it('one that had not begun is forgotten', async (t) => {
+    if (!needsRoot(t)) return;
+    const { root, layout } = adminHost(t);
+    await mustCall(root, ['vadddomain', 'a.jp', 'secret99']);
+    fs.writeFileSync(
+      layout.domainChange('a.jp'),
+      'delete 1\ndomain a.jp:6020:6020:/home/vpopmail/domains/a.jp\nname a.jp\n',
+    );
+    const { stderr } = await callTool(root, ['vadddomain', 'b.jp', 'secret99']);
+    assert.equal(stderr, 'vdeldomain of a.jp was interrupted: it had not begun, the domain stays\n');
     assert.deepEqual(placesOf(root, 'a.jp'), wholeDomain);
   });
 
