@@ -17,10 +17,14 @@ const lanes = 4;
 /** One in so many changes is made by a program of its own, as scripts do. */
 const programEvery = 60;
 
-/** One server with a connection of each lane for RCPT. */
+/** A client at which so many recipients were refused is told to go. */
+const mostRefused = 15;
+
+/** One server, with a connection of each lane for RCPT. */
 class Subject {
   readonly name: string;
   readonly #server: StartedServer;
+  readonly #mail = new Map<number, { readonly client: SmtpClient; refused: number }>();
   readonly wrong: string[] = [];
   tries = 0;
 
@@ -29,7 +33,17 @@ class Subject {
     this.#server = server;
   }
 
-  async mailClient(): Promise<SmtpClient> {
+  async recipient(lane: number, address: string, isThere: boolean): Promise<void> {
+    const mail = this.#mail.get(lane) ?? { client: await this.#mailClient(), refused: 0 };
+    this.#mail.set(lane, mail);
+    const reply = (await mail.client.command(`RCPT TO:<${address}>`)) ?? 'closed';
+    this.#judge(`RCPT ${address}`, isThere ? /^250 / : /^55[03] /, reply);
+    if (isThere || ++mail.refused < mostRefused) return;
+    mail.client.destroy();
+    this.#mail.delete(lane);
+  }
+
+  async #mailClient(): Promise<SmtpClient> {
     const client = await SmtpClient.connect(this.#server.ports.smtp ?? 0);
     await client.reply();
     await client.command('HELO me');
@@ -37,19 +51,16 @@ class Subject {
     return client;
   }
 
-  async recipient(client: SmtpClient, address: string, isThere: boolean): Promise<void> {
-    const reply = (await client.command(`RCPT TO:<${address}>`)) ?? 'closed';
-    this.#judge(`RCPT ${address}`, isThere ? /^250 / : /^55[03] /, reply);
-  }
-
   async login(address: string, password: string, isRight: boolean): Promise<void> {
-    const client = await Pop3Client.connect(this.#server.ports.pop3 ?? 0);
+    // A login makes its address a relay client, and the mail client must not be one.
+    const client = await Pop3Client.connect(this.#server.ports.pop3 ?? 0, '127.0.0.9');
     const reply = await client.logIn(address, password);
     client.destroy();
     this.#judge(`PASS ${address} ${password}`, isRight ? /^\+OK/ : /^-ERR/, reply);
   }
 
   stop(): Promise<number | string> {
+    for (const { client } of this.#mail.values()) client.destroy();
     return this.#server.stop();
   }
 
@@ -79,9 +90,8 @@ test(`${wantedTries} tries at each server`, async (t) => {
 });
 
 async function changeAndTry(root: string, domain: string, lane: number, subjects: readonly Subject[]): Promise<void> {
-  const mail = await Promise.all(subjects.map((subject) => subject.mailClient()));
-  const everywhere = (ask: (subject: Subject, client: SmtpClient) => Promise<void>[]): Promise<unknown> =>
-    Promise.all(subjects.flatMap((subject, number) => (mail[number] ? ask(subject, mail[number]) : [])));
+  const everywhere = (ask: (subject: Subject) => Promise<void>[]): Promise<unknown> =>
+    Promise.all(subjects.flatMap(ask));
   let changes = 0;
   const change = async (...call: string[]): Promise<void> => {
     if (++changes % programEvery > 0) return mustCall(root, call);
@@ -91,8 +101,8 @@ async function changeAndTry(root: string, domain: string, lane: number, subjects
   for (let round = 0; subjects.some(({ tries }) => tries < wantedTries); round++) {
     const address = `u${round % 50}@${domain}`;
     await change('vadduser', address, 'first-password');
-    await everywhere((subject, client) => [
-      subject.recipient(client, address, true),
+    await everywhere((subject) => [
+      subject.recipient(lane, address, true),
       subject.login(address, 'first-password', true),
       subject.login(address, 'second-password', false),
     ]);
@@ -102,22 +112,21 @@ async function changeAndTry(root: string, domain: string, lane: number, subjects
       subject.login(address, 'first-password', false),
     ]);
     await change('vdeluser', address);
-    await everywhere((subject, client) => [
-      subject.recipient(client, address, false),
+    await everywhere((subject) => [
+      subject.recipient(lane, address, false),
       subject.login(address, 'second-password', false),
     ]);
     if (round % 20 > 0) continue;
     const added = `lane${lane}-${round}.example`;
     await change('vadddomain', added, 'postmaster-password');
-    await everywhere((subject, client) => [
-      subject.recipient(client, `postmaster@${added}`, true),
+    await everywhere((subject) => [
+      subject.recipient(lane, `postmaster@${added}`, true),
       subject.login(`postmaster@${added}`, 'postmaster-password', true),
     ]);
     await change('vdeldomain', added);
-    await everywhere((subject, client) => [
-      subject.recipient(client, `postmaster@${added}`, false),
+    await everywhere((subject) => [
+      subject.recipient(lane, `postmaster@${added}`, false),
       subject.login(`postmaster@${added}`, 'postmaster-password', false),
     ]);
   }
-  for (const client of mail) client.destroy();
 }

@@ -1,7 +1,7 @@
 // Into which sub-directory does the next user, or domain, go? .dir-control says and counts (formats/dir-control.ts; formats/vpopmail.md 1.3), for users together with
 // .dir_control_free, the directories that deleted users left (1.4).
 //
-//   .dir-control         replaced through .dir-control.PID.RANDOM, mode 0600, owned by the domain; nobody locks it: our writers hold the domain's lock meanwhile
+//   .dir-control         replaced through .dir-control.PID, mode 0600, owned by the domain; nobody locks it: our writers hold the domain's lock meanwhile
 //   .dir_control_free    `0\n` for each deleted user of the directory `0`; appended and taken under FL(.dir_control_free.lock); like its lock made with mode 0600 by whoever
 //                        deletes, 0644 and its owner kept once a line was taken
 //
@@ -55,24 +55,31 @@ export function readDirControl(place: DirControlPlace): DirControl {
   return parsed === undefined ? loose : { ...asVpopmailReads(parsed), theDir: loose.theDir };
 }
 
-/** Replaces .dir-control. @throws TemporaryError */
-export async function writeDirControl(place: DirControlPlace, state: DirControl): Promise<void> {
+/**
+ * Replaces .dir-control.
+ * @param suffix makes the temporary name another one, for those who hold no lock: two changes of one process may meet
+ * @throws TemporaryError
+ */
+export async function writeDirControl(place: DirControlPlace, state: DirControl, suffix = ''): Promise<void> {
   const { directory, uid, gid, mode = 0o600 } = place;
-  // The process's number is not enough: nobody holds a lock while domains are counted, and two changes of one process may meet.
-  const temporaryName = `.dir-control.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const temporaryName = `.dir-control.${process.pid}${suffix}`;
   await replaceFile(dirControlFiles.state(directory), serializeDirControl(state), { mode, uid, gid, temporaryName });
 }
 
 /** Counts one more and says where it goes: '' is the directory itself, else such as `0` or `A/b`. @throws TemporaryError */
 export async function enterDirectory(place: DirControlPlace): Promise<string> {
   const state = withOneMore(readDirControl(place));
-  await writeDirControl(place, state);
+  await writeDirControl(place, state, ownSuffix());
   return state.theDir;
 }
 
 /** Counts one less. @throws TemporaryError */
 export async function leaveDirectory(place: DirControlPlace): Promise<void> {
-  await writeDirControl(place, withOneLess(readDirControl(place)));
+  await writeDirControl(place, withOneLess(readDirControl(place)), ownSuffix());
+}
+
+function ownSuffix(): string {
+  return `.${randomBytes(4).toString('hex')}`;
 }
 
 /** Says where so many new users of a domain go: first into directories that deleted ones left. @throws TemporaryError */
