@@ -2,7 +2,8 @@
 //
 //   start        takes up what is there, looks through todo/, and goes on until it is stopped
 //   reread       SIGHUP: locals and virtualdomains as they are now
-//   runAll       SIGALRM: everything that is scheduled is due now
+//   runAll       SIGALRM: everything that is scheduled is due now, but what people hold back
+//   obey         what people order about one message
 //   stop         SIGTERM: nothing new; running deliveries end; the times of the next tries go to the disk; `status: exiting`
 //
 // A round lets each channel take one step after the other, as qmail-send's main loop does, until neither has anything to do; then the attempts that began are handed to the
@@ -20,9 +21,10 @@ import type { QueueFiles } from './files.js';
 import { preprocess } from './intake/preprocess.js';
 import { TodoScan } from './intake/todo-scan.js';
 import type { QueueLog } from './log.js';
+import { carryOut, type OrderName, type OrderResult } from './orders/order.js';
 import type { QueueOwners } from './owners.js';
 import { ChannelPasses } from './passes/channel-passes.js';
-import { cleanupSeconds, type QueueClock, systemClock, troubleSeconds } from './schedule.js';
+import { cleanupSeconds, heldSeconds, type QueueClock, systemClock, troubleSeconds } from './schedule.js';
 import { TimeHeap } from './time-heap.js';
 import { type ChannelName, channelNames, type QueueTree } from './tree.js';
 import { Trigger } from './trigger.js';
@@ -55,6 +57,7 @@ export class QueueManager {
   readonly #log: QueueLog;
   readonly #passes: Readonly<Record<ChannelName, ChannelPasses>>;
   readonly #scan: TodoScan;
+  readonly #notes: FailureNotes;
   /** Messages at their end. */
   readonly #ending = new TimeHeap();
   #controls: QueueControls;
@@ -76,8 +79,8 @@ export class QueueManager {
     const clock = this.#clock;
     const isStopping = (): boolean => this.#isStopping;
     const virtualDomains = (): ReadonlyMap<string, string> => this.#controls.rules.virtualDomains;
-    const notes = new FailureNotes({ tree, files, owner: owners.send, clock, log, virtualDomains, isStopping });
-    this.#passes = { local: this.#channel('local', notes), remote: this.#channel('remote', notes) };
+    this.#notes = new FailureNotes({ tree, files, owner: owners.send, clock, log, virtualDomains, isStopping });
+    this.#passes = { local: this.#channel('local'), remote: this.#channel('remote') };
     this.#scan = new TodoScan({
       tree,
       files,
@@ -129,23 +132,63 @@ export class QueueManager {
 
   /** Makes everything due. */
   runAll(): void {
-    for (const channel of channelNames) this.#passes[channel].schedule.makeAllDue(this.#clock.now());
+    for (const channel of channelNames) this.#passes[channel].schedule.makeAllDue(this.#clock.now(), heldSeconds);
     this.#askRound();
   }
 
-  /**
-   * Gives one message another time on both channels, on the disk too. A time far away holds it.
-   * @returns whether it was waiting for its time
-   */
-  reschedule(id: string, seconds: number): boolean {
-    let isFound = false;
-    for (const channel of channelNames) {
-      if (!this.#passes[channel].schedule.reschedule(id, seconds)) continue;
-      isFound = true;
-      this.#saveTime(channel, id, seconds);
+  /** Carries out what somebody orders about one message. Does not throw. */
+  async obey(order: OrderName, id: string): Promise<OrderResult> {
+    const { tree, files } = this.#options;
+    const times = this.#take(id);
+    if (typeof times === 'string') return times;
+    const noteFailure = (message: string, recipient: string, text: string): Promise<boolean> =>
+      this.#notes.note(message, recipient, text);
+    try {
+      const now = (): number => this.#clock.now();
+      const after = await carryOut({ tree, files, log: this.#log, now, noteFailure }, order, id, times);
+      if (after === 'ended') this.#ending.insert(id, now());
+      else if (after !== 'gone')
+        for (const [channel, seconds] of after) this.#passes[channel].schedule.insert(id, seconds);
+      return 'done';
+    } catch (error) {
+      this.#log({ event: 'warning', text: `unable to ${order} msg ${id}: ${describe(error)}` });
+      // What is still there goes on as it was.
+      for (const [channel, seconds] of times) this.#passes[channel].schedule.insert(id, seconds);
+      if (times.size === 0) this.#ending.insert(id, this.#clock.now() + troubleSeconds);
+      return 'failed';
+    } finally {
+      this.#askRound();
     }
-    this.#askRound();
-    return isFound;
+  }
+
+  /** When the messages that wait are tried next, by number. */
+  times(): Map<string, { local?: number; remote?: number }> {
+    const times = new Map<string, { local?: number; remote?: number }>();
+    for (const channel of channelNames)
+      for (const { id, seconds } of this.#passes[channel].schedule)
+        times.set(id, { ...times.get(id), [channel]: seconds });
+    return times;
+  }
+
+  /** Takes a message out of everything that would deal with it. @returns the times of its next tries, none for one at its end; or why not */
+  #take(id: string): Map<ChannelName, number> | 'unknown' | 'busy' {
+    const { tree, files } = this.#options;
+    const times = new Map<ChannelName, number>();
+    try {
+      if (files.status(tree.info(id)) === undefined)
+        return files.status(tree.todo(id)) === undefined ? 'unknown' : 'busy';
+      for (const channel of channelNames) {
+        if (files.status(tree.channel(channel, id)) === undefined) continue;
+        const seconds = this.#passes[channel].schedule.timeOf(id);
+        if (seconds === undefined) return 'busy';
+        times.set(channel, seconds);
+      }
+    } catch {
+      return 'busy';
+    }
+    if (times.size === 0 && !this.#ending.remove(id)) return 'busy';
+    for (const channel of times.keys()) this.#passes[channel].schedule.remove(id);
+    return times;
   }
 
   /** Deliveries that run now. */
@@ -170,7 +213,7 @@ export class QueueManager {
     await within(Promise.all(channelNames.map((channel) => this.#options.channels[channel].close())), withinMs);
   }
 
-  #channel(channel: ChannelName, notes: FailureNotes): ChannelPasses {
+  #channel(channel: ChannelName): ChannelPasses {
     const { tree, files, channels, controls } = this.#options;
     return new ChannelPasses({
       tree,
@@ -183,7 +226,7 @@ export class QueueManager {
       log: this.#log,
       nextNumber: () => ++this.#deliveries,
       tellStatus: () => this.#tellStatus(),
-      noteFailure: (id, recipient, text) => notes.note(id, recipient, text),
+      noteFailure: (id, recipient, text) => this.#notes.note(id, recipient, text),
       finished: (id) => this.#ending.insert(id, this.#clock.now()),
       changed: () => this.#askRound(),
     });

@@ -32,6 +32,16 @@ export function isLastAttempt(birthSeconds: number, nowSeconds: number, lifetime
 /** What the last try's deferrals end with. */
 export const givingUp = "I'm not going to try again; this message has been in the queue too long.\n";
 
+/**
+ * The time of a message that is held back: the last one that every file system can keep. It stands where the time of the next try always stands, as the mtime of the recipient file,
+ * so whoever takes the queue up holds the message too; qmail-send does so until SIGALRM makes everything due.
+ */
+export const heldSeconds = 2 ** 31 - 1;
+
+export function isHeld(seconds: number): boolean {
+  return seconds >= heldSeconds;
+}
+
 /** Time as the queue sees it; another one in tests. */
 export interface QueueClock {
   /** Whole seconds since 1970. */

@@ -49,19 +49,43 @@ export class TimeHeap {
     return due;
   }
 
-  /** Gives everything the same time. */
-  makeAllDue(seconds: number): void {
-    this.#times.fill(seconds, 0, this.#size);
+  /** Gives everything the same time but what is later than `latest`, which must not be below `seconds`. */
+  makeAllDue(seconds: number, latest = Number.POSITIVE_INFINITY): void {
+    // Below an entry that stays there are only later ones, so the order holds.
+    for (let at = 0; at < this.#size; at++) if (this.#time(at) < latest) this.#times[at] = seconds;
+  }
+
+  /** The time of one message; undefined when it is not there. */
+  timeOf(id: string): number | undefined {
+    const found = this.#find(id);
+    return found < 0 ? undefined : this.#time(found);
+  }
+
+  /** Takes one message out. @returns whether it was there */
+  remove(id: string): boolean {
+    const found = this.#find(id);
+    if (found < 0) return false;
+    const last = --this.#size;
+    const seconds = this.#time(last);
+    let at = found;
+    // The last one takes its place, and then rises or sinks.
+    for (let parent = (at - 1) >> 1; at > 0 && this.#time(parent) > seconds; parent = (at - 1) >> 1) {
+      this.#move(parent, at);
+      at = parent;
+    }
+    for (let child = 2 * at + 1; child < last; child = 2 * at + 1) {
+      if (child + 1 < last && this.#time(child + 1) < this.#time(child)) child++;
+      if (seconds <= this.#time(child)) break;
+      this.#move(child, at);
+      at = child;
+    }
+    this.#move(last, at);
+    return true;
   }
 
   /** Gives one message another time. @returns whether it was there */
   reschedule(id: string, seconds: number): boolean {
-    const found = this.#ids.subarray(0, this.#size).indexOf(BigInt(id));
-    if (found < 0) return false;
-    const others = [...this];
-    others.splice(found, 1);
-    this.#size = 0;
-    for (const other of others) this.insert(other.id, other.seconds);
+    if (!this.remove(id)) return false;
     this.insert(id, seconds);
     return true;
   }
@@ -69,6 +93,10 @@ export class TimeHeap {
   /** All of them, in no order. */
   *[Symbol.iterator](): Generator<Due> {
     for (let at = 0; at < this.#size; at++) yield { id: (this.#ids[at] ?? 0n).toString(), seconds: this.#time(at) };
+  }
+
+  #find(id: string): number {
+    return this.#ids.subarray(0, this.#size).indexOf(BigInt(id));
   }
 
   #time(at: number): number {

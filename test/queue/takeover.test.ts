@@ -228,23 +228,6 @@ test('deliveries that do not end in time are given up, and tried again', () =>
     await queue.emptied();
   }));
 
-test('one message gets another time, on the disk too', () =>
-  withQueueAtWork({ answer: () => deferral }, async (queue) => {
-    const id = await queue.queue(['ann@local.example']);
-    await queue.start();
-    await queue.until(() => queue.log.some((line) => line.includes(': deferral: ')));
-    await queue.settled();
-    const held = queue.clock.now() + 10_000;
-    assert.equal(queue.manager?.reschedule(id, held), true);
-    assert.equal(statSync(queue.tree.channel('local', id)).mtimeMs / 1000, held);
-    queue.clock.advance(5000);
-    await queue.settled();
-    assert.equal(queue.log.filter(isFor('ann')).length, 1);
-    queue.manager?.runAll();
-    await queue.until(() => queue.log.filter(isFor('ann')).length === 2);
-    assert.equal(queue.manager?.reschedule('1', 0), false);
-  }));
-
 test('leftovers are removed when they are older than 36 hours', () =>
   withQueueAtWork({ answer: () => success }, async (queue) => {
     const old = queue.clock.now() - 129_700;
