@@ -1,10 +1,13 @@
-// install-tools --into DIR [--force] [--remove] [NAME...]: makes symbolic links with the names of the original tools, each leading to this program, which goes by the name that it
+// install-tools --into DIR [--force] [--wrappers] [--remove] [NAME...]: makes symbolic links with the names of the original tools, each leading to this program, which goes by the name that it
 // is called by. So `/home/vpopmail/bin/vadduser` of scripts, of .qmail-default and of qmail-popup's command line may stay as they are.
 //
 //   DIR/NAME is                 becomes
 //   not there                   a link to this program
 //   a link to this program      what it is
 //   something else              left alone; with --force a link, and what was there is kept as NAME.orig
+//
+// A link needs `node` in the PATH of whoever calls it, and 800 MB of address space. --wrappers makes small shell scripts instead, which know where node is and, where softlimit,
+// ulimit or Dovecot's vsz_limit leave less, run it without its compiler (--jitless), which 200 MB are enough for.
 //
 // --remove takes the links away again and puts back each NAME.orig. Every step is one rename, so at no moment is a name missing. What was done is told, a line each.
 // Exit 0; 100 when something was left alone, or for wrong usage; 111 when DIR cannot be written to.
@@ -26,6 +29,7 @@ interface Options {
   readonly into?: string;
   readonly force?: boolean;
   readonly remove?: boolean;
+  readonly wrappers?: boolean;
 }
 
 /** The tool. @returns its exit code */
@@ -35,6 +39,7 @@ export async function installTools(args: string[], io: ToolIo): Promise<number> 
     .argument('[name...]', 'these tools only')
     .option('--into <dir>', 'the directory of the links, such as /home/vpopmail/bin')
     .option('--force', 'replace what is not ours, keeping it as NAME.orig')
+    .option('--wrappers', 'shell scripts instead of links, for callers with a short PATH or little memory')
     .option('--remove', 'remove our links, and put back what was kept');
   const options = parseCommandLine<Options>(command, args, io);
   if (options === undefined) return 0;
@@ -42,8 +47,9 @@ export async function installTools(args: string[], io: ToolIo): Promise<number> 
   const directory = argumentPath(options.into, io);
   const names = chosen(command.args);
   if (!fs.existsSync(directory)) throw new PermanentError('5.1.1', `${directory} is not there`);
-  const place = { directory, program: program(), force: options.force ?? false, io };
-  if (!options.remove) tellWhereNodeIs(io);
+  const [force, wrappers] = [options.force ?? false, options.wrappers ?? false];
+  const place = { directory, program: program(), force, wrappers, io };
+  if (!options.remove && !wrappers) tellWhereNodeIs(io);
   let left = 0;
   for (const name of names) {
     const isDone = await orFail(`unable to change ${path.join(directory, name)}`, () =>
@@ -82,16 +88,19 @@ interface Place {
   readonly directory: string;
   readonly program: string;
   readonly force: boolean;
+  readonly wrappers: boolean;
   readonly io: ToolIo;
 }
 
 /** @returns whether the name leads to us now @throws the system error */
-function install({ directory, program: target, force, io }: Place, name: string): boolean {
+function install({ directory, program: target, force, wrappers, io }: Place, name: string): boolean {
   const file = path.join(directory, name);
   const kept = `${file}.orig`;
   const state = stateOf(file, target);
-  if (state === 'ours') {
-    io.stdout(`${name}: is a link to ${target} already\n`);
+  const wrapper = wrappers ? wrapperText(target, name) : undefined;
+  const what = wrappers ? 'script for' : 'link to';
+  if (state === 'ours' && isSame(file, wrapper)) {
+    io.stdout(`${name}: is a ${what} ${target} already\n`);
     return true;
   }
   if (state === 'foreign' && !force) {
@@ -115,7 +124,7 @@ function install({ directory, program: target, force, io }: Place, name: string)
   fs.renameSync(temporary, file);
   const told = {
     absent: '',
-    old: ', instead of an older one of ours',
+    ours: ', instead of ours',
     foreign: `, kept what was there as ${name}.orig`,
   };
   io.stdout(`${name}: made a link to ${target}${told[state]}\n`);
@@ -142,14 +151,37 @@ function remove({ directory, program: target, io }: Place, name: string): boolea
   return true;
 }
 
-/** What a name is. `old`: a link to this program where it is or was installed elsewhere. */
-function stateOf(file: string, target: string): 'absent' | 'ours' | 'old' | 'foreign' {
+/** What a name is: ours is also what another installation of this program has made. */
+function stateOf(file: string, target: string): 'absent' | 'ours' | 'foreign' {
   const status = fs.lstatSync(file, { throwIfNoEntry: false });
   if (status === undefined) return 'absent';
-  if (!status.isSymbolicLink()) return 'foreign';
+  if (!status.isSymbolicLink()) return status.isFile() && isWrapper(file) ? 'ours' : 'foreign';
   const leads = fs.readlinkSync(file);
-  if (leads === target) return 'ours';
-  return /(?:^|\/)vqmail(?:\/.*)?\/cli\/vqmail\.js$/.test(leads) ? 'old' : 'foreign';
+  return leads === target || /(?:^|\/)vqmail(?:\/.*)?\/cli\/vqmail\.js$/.test(leads) ? 'ours' : 'foreign';
+}
+
+/** @param wrapper undefined for a link */
+function isSame(file: string, wrapper: string | undefined): boolean {
+  const isLink = fs.lstatSync(file).isSymbolicLink();
+  if (wrapper === undefined) return isLink && fs.readlinkSync(file) === program();
+  return !isLink && fs.readFileSync(file, 'utf8') === wrapper;
+}
+
+const mark = '# made by vqmail install-tools --wrappers\n';
+
+function isWrapper(file: string): boolean {
+  return fs.readFileSync(file, 'latin1').startsWith(`#!/bin/sh\n${mark}`);
+}
+
+function wrapperText(target: string, name: string): string {
+  const [node, script] = [process.execPath, target].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return `#!/bin/sh
+${mark}# Where the address space is limited, node runs without its compiler.
+if [ "$(ulimit -v)" = unlimited ]; then
+  exec ${node} ${script} ${name} "$@"
+fi
+exec ${node} --jitless --no-expose-wasm ${script} ${name} "$@"
+`;
 }
 
 function isThere(file: string): boolean {

@@ -34,7 +34,10 @@ export async function replaceProcess(program: Program): Promise<{ failed: string
   return { failed: tryCandidates(program, library) };
 }
 
-/** Whether a descriptor was open when this process began: node's own are event queues, and pipes with both ends here. True where that cannot be told. */
+/**
+ * Whether a descriptor was open when this process began. node's own are event queues and pipes with both ends here, and have higher numbers than what was open before the
+ * first of them. True where that cannot be told.
+ */
 export function isOpenedByCaller(fd: number): boolean {
   try {
     return openedByCaller().has(fd);
@@ -65,9 +68,12 @@ function openedByCaller(): Set<number> {
     }
   }
   const ends = [...links.values()];
-  const isOurs = (link: string): boolean =>
-    link.startsWith('anon_inode:') || (link.startsWith('pipe:') && ends.filter((other) => other === link).length > 1);
-  return new Set([...links].filter(([, link]) => !isOurs(link)).map(([fd]) => fd));
+  const queues = [...links].filter(([, link]) => link.startsWith('anon_inode:')).map(([fd]) => fd);
+  const firstOwn = Math.min(...queues);
+  const isOurs = (fd: number, link: string): boolean =>
+    fd >= firstOwn &&
+    (link.startsWith('anon_inode:') || (link.startsWith('pipe:') && ends.filter((end) => end === link).length > 1));
+  return new Set([...links].filter(([fd, link]) => !isOurs(fd, link)).map(([fd]) => fd));
 }
 
 const highestSignal = 31;
