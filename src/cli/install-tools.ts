@@ -120,14 +120,11 @@ function install({ directory, program: target, force, wrappers, io }: Place, nam
   }
   const temporary = path.join(directory, `.${name}.${process.pid}`);
   fs.rmSync(temporary, { force: true });
-  fs.symlinkSync(target, temporary);
+  if (wrapper === undefined) fs.symlinkSync(target, temporary);
+  else fs.writeFileSync(temporary, wrapper, { mode: 0o755 });
   fs.renameSync(temporary, file);
-  const told = {
-    absent: '',
-    ours: ', instead of ours',
-    foreign: `, kept what was there as ${name}.orig`,
-  };
-  io.stdout(`${name}: made a link to ${target}${told[state]}\n`);
+  const told = { absent: '', ours: ', instead of ours', foreign: `, kept what was there as ${name}.orig` };
+  io.stdout(`${name}: made a ${what} ${target}${told[state]}\n`);
   return true;
 }
 
