@@ -15,7 +15,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
-import { openQueue } from './processes/queue-service.js';
+import { openQueue, type QueueService } from './processes/queue-service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
@@ -41,6 +41,8 @@ export interface Daemon {
 interface Sessions {
   readonly begin: BeginSession;
   listening(addresses: readonly ServedAddress[]): void;
+  /** Takes up the queue, or not. @throws when it cannot be what was asked for */
+  startQueue(): Promise<void>;
   /** What SIGHUP or SIGALRM means to qmail-send. */
   tellQueue(what: 'reread' | 'run-queue'): void;
   /** Begins to watch the host. */
@@ -53,7 +55,7 @@ interface Sessions {
 export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
-  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : await inThisProcess(settings, log);
+  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, log);
   const reception = new Reception({
     limits: settings.limits,
     log,
@@ -61,6 +63,12 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     isExempt: (protocol, address) => protocol !== 'pop3' && mayRelay(host, address),
   });
   const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
+    await sessions.drain(0);
+    throw error;
+  });
+  // Only now: a daemon that cannot start delivers nothing.
+  await sessions.startQueue().catch(async (error: unknown) => {
+    for (const listener of listeners) listener.close();
     await sessions.drain(0);
     throw error;
   });
@@ -84,9 +92,9 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   };
 }
 
-async function inThisProcess(settings: Settings, log: Log): Promise<Sessions> {
+function inThisProcess(settings: Settings, log: Log): Sessions {
   process.title = 'vqmail: serve';
-  const queue = await openQueue(settings, log);
+  let queue: QueueService | undefined;
   const service = startService(settings, log);
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
@@ -100,7 +108,10 @@ async function inThisProcess(settings: Settings, log: Log): Promise<Sessions> {
       service.handle(socket, protocol);
     },
     listening: (addresses) => service.listening(addresses),
-    tellQueue: (what) => (what === 'reread' ? queue.reread() : queue.runAll()),
+    async startQueue() {
+      queue = await openQueue(settings, log);
+    },
+    tellQueue: (what) => (what === 'reread' ? queue?.reread() : queue?.runAll()),
     watch(controlsChanged) {
       const recheck = (which: Recheck): void => service.sessions.recheck(which);
       watching = import('./processes/watching.js').then(({ watchHere }) =>
@@ -109,7 +120,7 @@ async function inThisProcess(settings: Settings, log: Log): Promise<Sessions> {
     },
     async drain(ms) {
       const watched = watching?.then((watch) => watch.close(ms));
-      const given = queue.stop(ms);
+      const given = queue?.stop(ms);
       await service.drain(ms);
       await watched;
       await given;
@@ -130,6 +141,7 @@ async function inChildren(settings: Settings, host: Host, log: Log): Promise<Ses
   return {
     begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
     listening: (addresses) => supervisor.listening(addresses),
+    startQueue: () => supervisor.startQueue(),
     tellQueue: (what) => supervisor.tellQueue(what),
     watch: (controlsChanged) => supervisor.watch(controlsChanged),
     drain: (ms) => supervisor.drain(ms),

@@ -1,6 +1,7 @@
 // The queue process as the supervisor sees it: started first, and again whenever it ends. What it is, instead of qmail-send or beside it, is decided at the first start; one that
 // starts again is that again, and when somebody has taken the lock in the meantime it waits for it, with an alert each time.
 
+import { TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Settings } from '../settings.js';
 import { Child } from './child.js';
@@ -25,7 +26,7 @@ export class QueueChild {
     this.#log = log;
   }
 
-  /** Starts it. @returns what it is. @throws Error with one line when it cannot be what was asked for */
+  /** Starts it. @returns what it is. @throws TemporaryError with one line when it cannot be what was asked for */
   async start(): Promise<QueueMode> {
     return new Promise((resolve, reject) => this.#start(resolve, reject));
   }
@@ -70,7 +71,7 @@ export class QueueChild {
     if (this.#child === child) this.#child = undefined;
     if (this.#isDraining) return;
     if (this.#mode === undefined) {
-      failed(new Error(this.#refusal ?? `the queue process ended with ${how} before it was ready`));
+      failed(new TemporaryError('4.3.5', this.#refusal ?? `the queue process ended with ${how} before it was ready`));
       return;
     }
     const pauseMs = this.#refusal === undefined ? shortPauseMs : longPauseMs;

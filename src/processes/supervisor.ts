@@ -38,10 +38,14 @@ export class Supervisor {
     this.#shared = { settings, host, log, owner };
   }
 
-  /** Starts the queue process and the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
-  async start(): Promise<void> {
+  /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
+  start(): Promise<void> {
+    return this.#workers.start();
+  }
+
+  /** Starts the queue process; resolves when it has decided what it is. @throws TemporaryError when it cannot be what was asked for */
+  async startQueue(): Promise<void> {
     await this.#queue.start();
-    await this.#workers.start();
   }
 
   /** Tells the queue process what SIGHUP or SIGALRM means to qmail-send. */

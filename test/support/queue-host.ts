@@ -1,7 +1,7 @@
 // An empty queue below a root, as `make setup` leaves it (fixtures/recordings/queue/empty-tree.json), with the accounts of qmail in the root's own etc/passwd.
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Layout } from '../../src/layout.js';
 
@@ -49,13 +49,20 @@ export function makeQueue(root: string, options: { split?: number; bigTodo?: boo
   return layout;
 }
 
+/** Adds the accounts to those that the root has. */
 function makeAccounts(root: string): void {
   const users = ['alias', 'qmaild', 'qmailq', 'qmailr', 'qmails'] as const;
-  const lines = users.map((name) => {
-    const gid = name === 'alias' || name === 'qmaild' ? queueIds.nofiles : queueIds.qmail;
-    return `${name}:x:${queueIds[name]}:${gid}::/var/qmail:/bin/false\n`;
-  });
   mkdirSync(path.join(root, 'etc'), { recursive: true });
-  writeFileSync(path.join(root, 'etc/passwd'), lines.join(''));
-  writeFileSync(path.join(root, 'etc/group'), `qmail:x:${queueIds.qmail}:\nnofiles:x:${queueIds.nofiles}:\n`);
+  for (const name of users) {
+    const gid = name === 'alias' || name === 'qmaild' ? queueIds.nofiles : queueIds.qmail;
+    addLine(path.join(root, 'etc/passwd'), `${name}:x:${queueIds[name]}:${gid}::/var/qmail:/bin/false\n`);
+  }
+  for (const name of ['qmail', 'nofiles'] as const)
+    addLine(path.join(root, 'etc/group'), `${name}:x:${queueIds[name]}:\n`);
+}
+
+function addLine(file: string, line: string): void {
+  const [name = ''] = line.split(':', 1);
+  const text = existsSync(file) ? readFileSync(file, 'latin1') : '';
+  if (!text.split('\n').some((other) => other.startsWith(`${name}:`))) writeFileSync(file, text + line);
 }

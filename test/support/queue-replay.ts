@@ -111,8 +111,8 @@ export class QueueReplay {
     if (step.wait_ms !== undefined) this.clock.advance(Math.ceil(step.wait_ms / 1000));
     if (step.stop) await this.#manager?.stop();
     await this.#settled(recorded.length);
-    this.#compareLog(recorded);
     this.#isTakenOver ||= step.start !== undefined;
+    this.#compareLog(recorded);
     // Some marks are made behind the line in the log, when the disk has the reason.
     await eventually(() => {
       this.#compareQueued(step);
