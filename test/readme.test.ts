@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { unpackSampleHost } from '../src/cli/demo.js';
-import { fixtures, newRoot, removeRoot } from './support/recording.js';
+import { sampleTree } from './processes/sample-server.js';
+import { buildTree, fixtures, newRoot, removeRoot } from './support/recording.js';
 import { vqmailProgram } from './support/started-server.js';
 
 const readme = readFileSync(path.join(fixtures, '../README.md'), 'utf8');
@@ -20,7 +20,7 @@ test('the README names the two commands that do everything', () => {
 test('the vqmail commands of the README, in its order, on one sample host', async (t) => {
   const root = newRoot();
   t.after(() => removeRoot(root));
-  unpackSampleHost(root);
+  buildTree(sampleTree(), root);
   for (const command of commands.filter((line) => line.startsWith('vqmail '))) {
     await t.test(command, () => {
       const args = command
@@ -31,7 +31,7 @@ test('the vqmail commands of the README, in its order, on one sample host', asyn
         env: { ...process.env, VQMAIL_ROOT: root },
         encoding: 'latin1',
       });
-      // check exits with 1 where it finds something; a sample host unpacked by this user has this user's owners.
+      // check exits with 1 where it finds something; a sample host made by an ordinary user has that user's owners.
       assert.ok(status === 0 || (args[0] === 'check' && status === 1), `${status}: ${stderr}`);
     });
   }
