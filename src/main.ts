@@ -95,7 +95,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
 function inThisProcess(settings: Settings, log: Log): Sessions {
   process.title = 'vqmail: serve';
   let queue: QueueService | undefined;
-  const service = startService(settings, log);
+  const service = startService(settings, log, { queue: () => queue?.enqueuer });
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
     log.alert(`a defect, please report it: ${error instanceof Error ? error.stack : String(error)}`);

@@ -15,10 +15,10 @@ export type OverQuotaChoice = 'refuse' | 'defer';
 /** Whether the host is watched: by what the kernel tells where it can, not at all, or by looking again and again. */
 export type WatchChoice = 'auto' | 'off' | 'poll';
 /** Who works on the queue: see processes/queue-service.ts. */
-export type QueueChoice = 'auto' | 'beside' | 'instead';
+export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
-export type ServedProtocol = 'smtp' | 'pop3' | 'postmap';
+export type ServedProtocol = 'smtp' | 'pop3' | 'postmap' | 'qmqp';
 
 export interface Settings {
   readonly layout: LayoutOptions;
@@ -76,7 +76,7 @@ export interface ServeOptions {
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'submission smtps pop3s imap imaps lmtp qmqp auth admin metrics'.split(' ');
+const laterProtocols = 'submission smtps pop3s imap imaps lmtp auth admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -89,7 +89,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     layout,
     listen: (options.listen?.length ? options.listen : classicPlaces).map(parseServed),
     workers: parseWorkers(options.workers, isRoot),
-    queue: oneOf('--queue', options.queue ?? 'auto', ['auto', 'beside', 'instead']),
+    queue: oneOf('--queue', options.queue ?? 'auto', ['auto', 'beside', 'instead', 'off']),
     spawnLimit: parseNumber('--spawn-limit', options.spawnLimit, 120, 1, 65_535),
     logFormat: oneOf('--log-format', options.logFormat ?? 'text', ['text', 'json']),
     localName: options.localName,
@@ -107,14 +107,17 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
 
 /** The mode of a unix socket that none was asked for: what anybody may ask is for all. */
 const openToAll = 0o666;
+/** A queue takes mail from everybody on the machine at another place (layout.queueSocket). */
+const openToOwner = 0o600;
 
 function parseServed(text: string): ServedAddress {
   const { protocol, at, access } = parseListenAddress(text);
   if (laterProtocols.includes(protocol))
-    throw refuse(`--listen ${text}`, `${protocol} is not in this version; smtp, pop3 and postmap are`);
-  if (protocol !== 'smtp' && protocol !== 'pop3' && protocol !== 'postmap')
-    throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; smtp, pop3 and postmap are served`);
+    throw refuse(`--listen ${text}`, `${protocol} is not in this version; smtp, pop3, postmap and qmqp are`);
+  if (protocol !== 'smtp' && protocol !== 'pop3' && protocol !== 'postmap' && protocol !== 'qmqp')
+    throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; smtp, pop3, postmap and qmqp are served`);
   if ('host' in at) return { protocol, at };
+  if (protocol === 'qmqp') return { protocol, at, access: { mode: openToOwner, ...access } };
   if (protocol !== 'postmap') throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
   return { protocol, at, access: { mode: openToAll, ...access } };
 }

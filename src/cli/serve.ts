@@ -34,7 +34,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       collect,
     )
     .option(
-      '--queue <auto|beside|instead>',
+      '--queue <auto|beside|instead|off>',
       'who works on the queue: a running qmail-send and we beside it, or we instead of it; auto looks at its lock',
     )
     .option('--spawn-limit <n>', "deliveries at once on each channel, at most (qmail's conf-spawn); 120")

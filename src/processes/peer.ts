@@ -8,5 +8,7 @@ export function peerOf(socket: Socket): NativePeer | undefined {
   // node has no name for a socket's descriptor; its handle has.
   const handle: unknown = Reflect.get(socket, '_handle');
   const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
-  return typeof fd === 'number' && fd >= 0 ? cLibrary()?.peerOf(fd) : undefined;
+  const peer = typeof fd === 'number' && fd >= 0 ? cLibrary()?.peerOf(fd) : undefined;
+  // Of a socket of the network the kernel says that nobody is there.
+  return peer?.pid === 0 ? undefined : peer;
 }

@@ -6,6 +6,7 @@
 //   beside     not looked at       beside
 //   instead    free                instead
 //   instead    held                refuses to start
+//   off        not looked at       none
 //
 // Decided once, told in the log, and never changed later. A host without a queue has `none`: what needs one is put off.
 //
@@ -20,22 +21,30 @@ import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
 import { readQueueControls } from '../queue/controls.js';
 import type { EnqueueNotice } from '../queue/ending/bounce.js';
+import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
 import { enqueue } from '../queue/enqueue/native.js';
+import { nativeEnqueuer } from '../queue/enqueue/native-enqueuer.js';
+import { calledByQueue, programEnqueuer, runsAsQueue } from '../queue/enqueue/program-enqueuer.js';
 import { QueueFiles } from '../queue/files.js';
 import { jsonQueueLog, lineQueueLog, type QueueLog } from '../queue/log.js';
 import { QueueManager } from '../queue/manager.js';
 import { takeMutex } from '../queue/mutex.js';
+import type { QueueAnswer, QueueOrders } from '../queue/orders/frames.js';
+import type { OrderResult } from '../queue/orders/order.js';
 import { type QueueOwners, queueOwners } from '../queue/owners.js';
 import { QueueTree } from '../queue/tree.js';
 import { formerSpawners } from '../queue/upkeep/former-spawners.js';
 import type { QueueChoice, Settings } from '../settings.js';
 import { type Host, openHost } from '../stores/host.js';
 import { type EnqueueHere, openChannels } from './queue-channels.js';
+import { openQueueSocket, type QueueSocket } from './queue-socket.js';
 
 export type QueueMode = 'instead' | 'beside' | 'none';
 
 export interface QueueService {
   readonly mode: QueueMode;
+  /** How messages get into the queue from here; undefined without one. */
+  readonly enqueuer: Enqueuer | undefined;
   /** SIGHUP. */
   reread(): void;
   /** SIGALRM. */
@@ -44,31 +53,62 @@ export interface QueueService {
   stop(withinMs: number): Promise<void>;
 }
 
-const idle: Omit<QueueService, 'mode'> = { reread() {}, runAll() {}, async stop() {} };
+const without: QueueService = { mode: 'none', enqueuer: undefined, reread() {}, runAll() {}, async stop() {} };
 
 /** Takes up the queue of the host, or not. @throws ConfigurationError when `instead` was asked for and cannot be */
 export async function openQueue(settings: Settings, log: Log): Promise<QueueService> {
   const host = openHost(new Layout(settings.layout), log);
   const files = new QueueFiles();
   const tree = await QueueTree.open(host.layout, files);
-  if (settings.queue === 'beside') return besides(host, log);
+  if (settings.queue === 'off') return without;
   if (tree === undefined) return withoutQueue(settings.queue, host, log);
+  if (settings.queue === 'beside') return besides(host, tree, files, log);
   const lock = takeQueue(settings.queue, tree, host, log);
-  if (typeof lock === 'string') return lock === 'beside' ? besides(host, log) : { mode: 'none', ...idle };
+  if (typeof lock === 'string') return lock === 'beside' ? besides(host, tree, files, log) : without;
   log.info(`queue: instead of qmail-send, whose lock is free: ${host.layout.host(tree.mutex)}`);
-  return new OwnQueue(settings, host, tree, files, log, lock).begun();
+  return new OwnQueue(settings, host, tree, files, log, lock).begun(log);
 }
 
-function besides(host: Host, log: Log): QueueService {
-  log.info(`queue: beside qmail-send, which works on ${host.layout.host(host.layout.queue)}`);
-  return { mode: 'beside', ...idle };
+async function besides(host: Host, tree: QueueTree, files: QueueFiles, log: Log): Promise<QueueService> {
+  const { layout, accounts } = host;
+  log.info(`queue: beside qmail-send, which works on ${layout.host(layout.queue)}`);
+  const { enqueuer, about } = await enqueuerBeside(host, tree, files);
+  log.info(`queue: messages go into it ${about}`);
+  const obey = async (): Promise<object> => ({ mode: 'beside' });
+  const socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log });
+  return {
+    ...without,
+    mode: 'beside',
+    enqueuer,
+    async stop(withinMs) {
+      await socket?.close(withinMs);
+    },
+  };
+}
+
+/** The host's own qmail-queue where it runs, as it may be more than that (a scanner); else its steps, done here. */
+async function enqueuerBeside(
+  host: Host,
+  tree: QueueTree,
+  files: QueueFiles,
+): Promise<{ readonly enqueuer: Enqueuer; readonly about: string }> {
+  const { layout, accounts } = host;
+  const path = layout.qmailProgram('bin/qmail-queue');
+  const environment = { ...process.env, [calledByQueue]: '1' };
+  const program = { path, directory: layout.qmail, environment, accounts };
+  if (await runsAsQueue(program, { invokedBy: 'network' }))
+    return { enqueuer: programEnqueuer(program), about: `through ${layout.host(path)}` };
+  return {
+    enqueuer: nativeEnqueuer({ tree, files, accounts }),
+    about: `as qmail-queue puts them there; ${layout.host(path)} does not run`,
+  };
 }
 
 function withoutQueue(choice: QueueChoice, host: Host, log: Log): QueueService {
   const directory = host.layout.host(host.layout.queue);
   if (choice === 'instead') throw new ConfigurationError(directory, undefined, 'cannot start: there is no queue');
   log.info(`queue: none, there is no ${directory}; mail that needs it is put off`);
-  return { mode: 'none', ...idle };
+  return without;
 }
 
 /** @returns the lock, or what we are without it */
@@ -107,12 +147,18 @@ class OwnQueue {
   readonly #tree: QueueTree;
   readonly #log: QueueLog;
   readonly #lock: HeldLock;
+  readonly #host: Host;
+  readonly #enqueuer: Enqueuer;
+  #socket: QueueSocket | undefined;
   #isStopping = false;
   #beginning: Promise<void> = Promise.resolve();
 
   constructor(settings: Settings, host: Host, tree: QueueTree, files: QueueFiles, log: Log, lock: HeldLock) {
     const owners = queueOwners(tree, host.accounts);
-    const enqueueAs = enqueueHere(tree, files, owners);
+    const nextNumber = messageNumbers();
+    const enqueueAs = enqueueHere(tree, files, owners, nextNumber);
+    this.#enqueuer = nativeEnqueuer({ tree, files, accounts: host.accounts, nextNumber });
+    this.#host = host;
     this.#tree = tree;
     this.#lock = lock;
     this.#log = queueLog(settings, log);
@@ -128,12 +174,17 @@ class OwnQueue {
     });
   }
 
-  begun(): QueueService {
+  async begun(log: Log): Promise<QueueService> {
     process.title = 'qmail-send (vqmail)';
     nameProcess('qmail-send');
     this.#beginning = this.#begin();
+    const { layout, accounts } = this.#host;
+    const enqueuer = this.#enqueuer;
+    const obey = (orders: unknown): Promise<object> => this.#obey(orders);
+    this.#socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log });
     return {
       mode: 'instead',
+      enqueuer,
       reread: () => this.#manager.reread(),
       runAll: () => this.#manager.runAll(),
       stop: (withinMs) => this.#stop(withinMs),
@@ -156,20 +207,34 @@ class OwnQueue {
     }
   }
 
+  async #obey(orders: unknown): Promise<QueueAnswer> {
+    const { order, ids = [] } = orders as QueueOrders;
+    if (order === 'times') return { mode: 'instead', times: Object.fromEntries(this.#manager.times()) };
+    const results: Record<string, OrderResult> = {};
+    if (order !== undefined) for (const id of ids) results[id] = await this.#manager.obey(order, id);
+    return { mode: 'instead', results };
+  }
+
   async #stop(withinMs: number): Promise<void> {
     this.#isStopping = true;
+    const closed = this.#socket?.close(withinMs);
     await this.#manager.stop(withinMs);
+    await closed;
     await this.#beginning;
     this.#lock.release();
   }
 }
 
 /** Each message has a number of its own, by which the lines of the log are joined; there is no process of qmail-queue to have one. */
-function enqueueHere(tree: QueueTree, files: QueueFiles, owners: QueueOwners): EnqueueHere {
+function messageNumbers(): () => number {
   let queued = 0;
+  return () => process.pid + queued++;
+}
+
+function enqueueHere(tree: QueueTree, files: QueueFiles, owners: QueueOwners, nextNumber: () => number): EnqueueHere {
   return ({ gid, ...request }) => {
     const owner = owners.queue && { uid: owners.queue.uid, gid };
-    const pid = process.pid + queued++;
+    const pid = nextNumber();
     return enqueue({ tree, files, owner }, { ...request, pid, nowSeconds: Math.floor(Date.now() / 1000) });
   };
 }

@@ -113,7 +113,8 @@ function callerOf(socket: net.Socket, accounts: SystemAccounts): Caller | undefi
 
 function submitterOf({ as, number }: BeginFrame, caller: Caller, accounts: SystemAccounts): Submitter {
   const wanted = caller.isTrusted && number !== undefined ? { number } : {};
-  if (as !== undefined && caller.isTrusted) return { invokedBy: as, ...wanted };
+  if (as !== undefined && caller.isTrusted)
+    return { invokedBy: as === 'network' ? as : invokerOf(as.uid, accounts), ...wanted };
   return { invokedBy: invokerOf(caller.uid, accounts), gid: caller.gid, ...wanted };
 }
 

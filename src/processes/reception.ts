@@ -128,6 +128,7 @@ const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buff
   smtp: (text) => `421 ${text} (#4.3.2)\r\n`,
   pop3: (text) => `-ERR ${text}\r\n`,
   postmap: (text) => encodeNetstring(`TEMP ${text}`),
+  qmqp: (text) => encodeNetstring(`Z${text} (#4.3.2)`),
 };
 
 /** Ends a connection with the protocol's word for "not now". Nothing is read; a client that does not take the line is cut off. */

@@ -1,6 +1,7 @@
 // The servers of one process: the host opened once, a delivery, and a server for each protocol. Sockets are handed in by whoever accepted them: this process itself
 // (one process for everything), or the supervisor.
 
+import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { RelayOpener } from '../admin/relay.js';
 import { PasswordChecker } from '../auth/password.js';
@@ -8,14 +9,20 @@ import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
 import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
+import { deliveryWithQueue } from '../queue/delivery-with-queue.js';
+import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
+import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
+import { queueWays } from '../queue/enqueue/ways.js';
 import { OpenSessions } from '../servers/open-sessions.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
+import { createQmqpServer } from '../servers/qmqp/server.js';
 import { createSmtpServer } from '../servers/smtp/server.js';
 import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
+import { peerOf } from './peer.js';
 
 export interface Service {
   readonly host: Host;
@@ -37,6 +44,14 @@ export interface Helpers {
   readonly agents?: Agents;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay?: (clientIp: string) => Promise<void>;
+  /** The queue, where it is in this process; without this, the one that is reached at its socket. */
+  readonly queue?: () => Enqueuer | undefined;
+}
+
+/** The queue process's queue. When that has gone the socket stays, and messages are put off. */
+function queueAtSocket(path: string): () => Enqueuer | undefined {
+  const enqueuer = socketEnqueuer(path);
+  return () => (fs.existsSync(path) ? enqueuer : undefined);
 }
 
 function relayHere(host: Host): (clientIp: string) => Promise<void> {
@@ -45,10 +60,13 @@ function relayHere(host: Host): (clientIp: string) => Promise<void> {
 }
 
 /** Starts serving in this process. */
-export function startService(settings: Settings, log: Log, { agents, openRelay }: Helpers = {}): Service {
+export function startService(settings: Settings, log: Log, { agents, openRelay, queue }: Helpers = {}): Service {
   const host = openHost(new Layout(settings.layout), log, { repairIndexes: true });
   const local = createDelivery(host, settings);
-  const delivery = agents === undefined ? local : deliveryByOwner(local, agents);
+  const ownQueue = queue ?? queueAtSocket(host.layout.queueSocket);
+  const ways = queueWays(host, ownQueue);
+  const direct = agents === undefined ? local : deliveryByOwner(local, agents);
+  const delivery = deliveryWithQueue(direct, ways, log);
   const smtp = createSmtpServer({
     host,
     delivery,
@@ -73,7 +91,15 @@ export function startService(settings: Settings, log: Log, { agents, openRelay }
     log,
     nextHop: () => settings.postmapTransport ?? nextHopTo(listeners),
   });
-  const servers = { smtp, pop3, postmap };
+  const qmqp = createQmqpServer({
+    host,
+    log,
+    queue: ownQueue,
+    program: (path, environment) => ways.program({ path, environment }),
+    peerOf,
+    localName: settings.localName,
+  });
+  const servers = { smtp, pop3, postmap, qmqp };
   return {
     host,
     delivery,

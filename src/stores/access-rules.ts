@@ -25,11 +25,12 @@ export interface AccessDecision {
 const allowAll: AccessDecision = { allow: true, environment: new Map() };
 
 export class AccessRules {
-  readonly #layout: Layout;
+  readonly #file: string;
   readonly #databases: Databases;
 
-  constructor(layout: Layout, databases: Databases) {
-    this.#layout = layout;
+  /** @param file disk path of the compiled rules; those for SMTP unless given */
+  constructor(layout: Layout, databases: Databases, file = layout.smtpRulesCdb) {
+    this.#file = file;
     this.#databases = databases;
   }
 
@@ -39,9 +40,14 @@ export class AccessRules {
    * @throws TemporaryError or CorruptFileError when the rules cannot be read
    */
   decide(client: RuleClient): AccessDecision {
-    const { smtpRulesCdb } = this.#layout;
-    const found = this.#databases.lookUp(smtpRulesCdb, (find) => lookUpRule(find, client), { isShared: true });
-    if (found?.value === undefined) return allowAll;
+    return this.decideIfAny(client) ?? allowAll;
+  }
+
+  /** As `decide`; undefined when there are no rules at all. */
+  decideIfAny(client: RuleClient): AccessDecision | undefined {
+    const found = this.#databases.lookUp(this.#file, (find) => lookUpRule(find, client), { isShared: true });
+    if (found === undefined) return undefined;
+    if (found.value === undefined) return allowAll;
     const { key, rule } = found.value;
     return { allow: !rule.deny, environment: rule.environment, rule: key };
   }

@@ -24,6 +24,8 @@ export interface Host {
   readonly control: Control;
   readonly users: Users;
   readonly accessRules: AccessRules;
+  /** Those for QMQP (/etc/tcp/qmqp.cdb). */
+  readonly qmqpRules: AccessRules;
   readonly defaultDomain: DefaultDomain;
   /** The `.qmail` files of any directory: ~alias, a user's home. */
   readonly dotQmail: DotQmailFiles;
@@ -61,6 +63,7 @@ export function openHost(layout: Layout, log: Log = silentLog, options: HostOpti
     control,
     users,
     accessRules: new AccessRules(layout, databases),
+    qmqpRules: new AccessRules(layout, databases, layout.qmqpRulesCdb),
     defaultDomain: new DefaultDomain(layout, control),
     dotQmail,
     repairs,
