@@ -138,11 +138,11 @@ export function takeAway(place: DomainPlace, home: string): RemovedDirectory {
   return { empty };
 }
 
-/** Removes what killed processes left of new and removed directories. Trouble with it is nobody's. */
+/** Removes what killed processes left of new and removed directories, and of .dir-control. Trouble with it is nobody's. */
 export async function removeUnfinished(place: DomainPlace): Promise<void> {
   try {
     for (const name of namesIn(place.directory)) {
-      const pid = /^\.(?:vadduser|vdeluser)\.([0-9]{1,9})\.\w+$/.exec(name)?.[1];
+      const pid = /^\.(?:vadduser|vdeluser|dir-control)\.([0-9]{1,9})(?:\.\w+)?$/.exec(name)?.[1];
       if (pid !== undefined && !isRunning(Number(pid))) await removeTree(path.join(place.directory, name));
     }
   } catch {

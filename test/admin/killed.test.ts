@@ -143,7 +143,7 @@ async function clean(root: string): Promise<void> {
   await mustCall(root, ['vpasswd', `postmaster@${base}`, 'postmaster-password'], ['clearopensmtp']);
 }
 
-/** A killed writer leaves files that bear its process's number, which harm nobody. */
+/** A killed writer leaves files and directories that bear its process's number, which harm nobody. */
 function removeTemporaryFiles(root: string): void {
-  for (const file of temporaryFiles(root)) fs.unlinkSync(file);
+  for (const file of temporaryFiles(root)) fs.rmSync(file, { recursive: true });
 }

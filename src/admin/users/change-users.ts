@@ -24,6 +24,7 @@ import { domainFiles } from '../../layout.js';
 import { lower } from '../../mail/address.js';
 import type { DomainPlace } from '../../stores/account-index.js';
 import { type LockedAccounts, type ReplaceAccountsOptions, withAccounts } from '../../stores/accounts/user-database.js';
+import { removeUnfinished } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import { checkDirectory, checkGecos, checkHash, checkLine, checkPassword, longestLine } from './account-rules.js';
 import type { AccountStyle } from './account-style.js';
@@ -58,6 +59,7 @@ export async function changeUser(
   options?: ReplaceAccountsOptions,
 ): Promise<WholeRecord> {
   const name = lower(userName);
+  await removeUnfinished(domain);
   return withAccounts(domain, async (accounts) => {
     const record = await recordToChange(domain, accounts, name);
     const changed = changedRecord(record, await change(record), style);
@@ -78,6 +80,7 @@ export async function changeAllUsers(
   change: ChangeOf,
   options: (accountCount: number) => ReplaceAccountsOptions = () => ({}),
 ): Promise<WholeRecord[]> {
+  await removeUnfinished(domain);
   return withAccounts(domain, async (accounts) => {
     const longest = longestLine(accounts.text);
     const changed: WholeRecord[] = [];
