@@ -9,7 +9,7 @@ export interface Authority {
   readonly pem: string;
   /** Its certificate's file. */
   readonly file: string;
-  /** A certificate for a name, and its key, in one PEM. */
+  /** A key and the certificate for a name, in one PEM. */
   issue(name: string): string;
 }
 
@@ -19,7 +19,8 @@ export function makeAuthority(folder: string, name = 'test authority'): Authorit
   mkdirSync(own, { recursive: true });
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', args, { cwd: own, stdio: ['ignore', 'ignore', 'ignore'] });
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  // RSA: OpenSMTPD as Debian has it cannot sign with others.
+  const newKey = ['-newkey', 'rsa:2048', '-nodes'];
   openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30', '-subj', `/CN=${name}`);
   const read = (file: string): string => readFileSync(path.join(own, file), 'utf8');
   return {
@@ -30,7 +31,7 @@ export function makeAuthority(folder: string, name = 'test authority'): Authorit
       writeFileSync(path.join(own, 'leaf.ext'), `subjectAltName=DNS:${host}\n`);
       const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'leaf.ext'];
       openssl('x509', '-req', '-in', 'leaf.csr', '-out', 'leaf.pem', ...by);
-      return read('leaf.pem') + read('leaf.key');
+      return read('leaf.key') + read('leaf.pem');
     },
   };
 }

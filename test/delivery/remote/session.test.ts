@@ -308,8 +308,8 @@ test('a host that is silent costs timeoutremote, one stage after the other', asy
 });
 
 test('a tarpit is waited for: each reply has its own time', async () => {
-  const sink = await startSink({ delayMs: 600 });
-  assert.deepEqual(await shown(hostFor(sink, { timeoutremote: '1\n' })), [accepted]);
+  const sink = await startSink({ delayMs: 500 });
+  assert.deepEqual(await shown(hostFor(sink, { timeoutremote: '3\n' })), [accepted]);
   await sink.stop();
 });
 
