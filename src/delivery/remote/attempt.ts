@@ -21,11 +21,12 @@ import { type RemoteContext, usualLimits } from './context.js';
 import { Conversation } from './conversation.js';
 import { type DestinationSearch, findDestination, type Target } from './destination.js';
 import type { OutgoingMessage } from './message.js';
-import { dnsNames } from './names.js';
-import { connectionDied, fixedReports, type RemoteResult, resultOf } from './reports.js';
+import { dnsNames, literalAddress } from './names.js';
+import { connectionDied, fixedReports, noHostOfPolicy, type RemoteResult, resultOf } from './reports.js';
 import { OpportunisticTlsFailed, openSession, type Session, SessionRefused, tlsRequired } from './session.js';
 import { SessionPool } from './session-pool.js';
-import { planTls, smtpsPort, type TlsPlan } from './tls-plan.js';
+import { namesHost, type StsPolicy } from './tls/mta-sts.js';
+import { planTls, smtpsPort, type TlsPlan } from './tls/tls-plan.js';
 import { sendMessage } from './transaction.js';
 import { breaksLine } from './wire-address.js';
 
@@ -123,9 +124,12 @@ export class RemoteDelivery {
         this.#context.log.warning(`control/smtproutes: ${route.relay} has no address at the moment`);
       return resultOf(destination.report);
     }
-    let last: RemoteResult = resultOf(fixedReports.noConnection);
-    for (const target of destination.targets) {
-      const session = await this.#connect(target, settings, route);
+    const policy = await this.#policy(request.host, route);
+    const targets = policy === undefined ? destination.targets : destination.targets.filter(isNamedBy(policy));
+    let last: RemoteResult = resultOf(targets.length === 0 ? noHostOfPolicy(request.host) : fixedReports.noConnection);
+    for (const target of targets) {
+      const policyOf = policy === undefined ? undefined : request.host;
+      const session = await this.#connect({ target, settings, route, policyOf });
       if (session === undefined) continue;
       if (session instanceof SessionRefused) {
         last = resultOf(session.report, target.ip);
@@ -139,13 +143,18 @@ export class RemoteDelivery {
     return last;
   }
 
+  /** The MTA-STS policy that says which hosts may be used. */
+  async #policy(host: string, { relay }: SmtpRoute): Promise<StsPolicy | undefined> {
+    const { stsPolicies } = this.#context;
+    if (stsPolicies === undefined || relay !== '' || literalAddress(host) !== undefined) return undefined;
+    return stsPolicies.enforced(host);
+  }
+
   /** A session with one address; undefined when there was no connection. @throws TemporaryError when a control file cannot be read */
-  async #connect(
-    target: Target,
-    settings: RemoteSettings,
-    route: SmtpRoute,
-  ): Promise<Session | SessionRefused | undefined> {
-    const tls = planTls(this.#tlsFiles, target.host, route, settings.ciphers);
+  async #connect({ target, settings, route, policyOf }: Approach): Promise<Session | SessionRefused | undefined> {
+    const { authorities } = this.#context;
+    const { ciphers } = settings;
+    const tls = planTls(this.#tlsFiles, { host: target.host, route, ciphers, authorities, policyOf });
     const spread = Math.floor(this.#search.random() * 32);
     const look = await this.#tcpto.look(target.ip, this.#nowSeconds(), spread);
     if (look.isBackedOff) return undefined;
@@ -202,6 +211,18 @@ export class RemoteDelivery {
       return new SessionRefused(connectionDied(target.ip, false), true);
     }
   }
+}
+
+/** One address, and what the session with it goes by. */
+interface Approach {
+  readonly target: Target;
+  readonly settings: RemoteSettings;
+  readonly route: SmtpRoute;
+  readonly policyOf: string | undefined;
+}
+
+function isNamedBy(policy: StsPolicy): (target: Target) => boolean {
+  return ({ host }) => namesHost(policy, host);
 }
 
 /** Messages with the same key may go over the same session. */

@@ -3,6 +3,7 @@
 import type { Layout } from '../../layout.js';
 import type { Log } from '../../log.js';
 import type { NameService } from './names.js';
+import type { StsPolicies } from './tls/mta-sts.js';
 
 export interface RemoteContext {
   readonly layout: Layout;
@@ -14,6 +15,10 @@ export interface RemoteContext {
   /** Whether an address is this host's own; those of its interfaces unless given. */
   readonly isOwnAddress?: (ip: string) => boolean;
   readonly limits?: Partial<RemoteLimits>;
+  /** The MTA-STS policies of domains; none is looked at unless given. */
+  readonly stsPolicies?: StsPolicies;
+  /** PEM of the authorities that certificates are checked with where no file of the host names others; those of this version of node unless given. */
+  readonly authorities?: string;
   /** 0 up to 1. */
   readonly random?: () => number;
   readonly nowSeconds?: () => number;

@@ -53,7 +53,16 @@ export const fixedReports = {
 } as const;
 
 export function noSuchHost(host: string): MessageReport {
-  return permanent(`Sorry, I couldn't find any host named ${host.replace(/[^\x21-\x7e]/g, '?')}. (#5.1.2)`);
+  return permanent(`Sorry, I couldn't find any host named ${printable(host)}. (#5.1.2)`);
+}
+
+function printable(host: string): string {
+  return host.replace(/[^\x21-\x7e]/g, '?');
+}
+
+/** None of the domain's MX hosts is named by its MTA-STS policy. */
+export function noHostOfPolicy(host: string): MessageReport {
+  return temporary(`Sorry, no mail exchanger of ${printable(host)} is one of its MTA-STS policy. (#4.7.5)`);
 }
 
 /** The connection ended, or nothing came for too long. @param isCritical whether the whole message was on its way */

@@ -14,7 +14,7 @@ import { chooseMechanism, saslExchange } from '../../protocols/sasl-client.js';
 import { parseExtensions, type SmtpReply } from '../../protocols/smtp-reply.js';
 import { ConnectionDied, type Conversation } from './conversation.js';
 import { connectionDied, type MessageReport, told, unwilling } from './reports.js';
-import type { TlsPlan } from './tls-plan.js';
+import type { TlsPlan } from './tls/tls-plan.js';
 
 export interface SessionOptions {
   readonly heloHost: string;
