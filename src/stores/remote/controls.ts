@@ -1,7 +1,7 @@
 // The control files that outgoing mail goes by. Each delivery looks at them again (one stat a file when nothing changed), as each qmail-remote reads them.
 //
 //   line      helohost (absent: me)     what we call ourselves; without both nothing is sent
-//             outgoingip, outgoingip6   the address to connect from; absent, empty, 0.0.0.0 and ::: the system's choice
+//             outgoingip, outgoingip6   the IPv4 and IPv6 address to connect from; absent, empty, 0.0.0.0 and ::: the system's choice
 //   number    timeoutconnect (60)       seconds for a connection to come about
 //             timeoutremote (1200)      seconds for one read or write
 //   map       smtproutes, authsenders   formats/smtp-routes.ts
@@ -10,6 +10,7 @@
 // An unreadable file is a temporary failure for the delivery and never means its default. outgoingip6 and the rest of the files' meanings that qmail does not know are
 // those of widely used patches (formats/qmail.md 1.6), outgoingip6 and IPv6 are ours.
 
+import net from 'node:net';
 import { TemporaryError } from '../../errors.js';
 import { Snapshot } from '../../files/snapshot.js';
 import { parseLine, parseList, parseMap, parseNumber } from '../../formats/control-file.js';
@@ -53,11 +54,12 @@ export class RemoteControls {
         new Error('neither control/helohost nor control/me'),
       );
     return {
-      heloHost,
+      // A line end of another system must not get into the command.
+      heloHost: heloHost.replace(/[\r\0]/g, ''),
       connectTimeoutMs: milliseconds(this.#number('timeoutconnect') ?? 60),
       ioTimeoutMs: milliseconds(this.#number('timeoutremote') ?? 1200),
-      outgoingIp: addressIn(this.#line('outgoingip')),
-      outgoingIp6: addressIn(this.#line('outgoingip6')),
+      outgoingIp: addressIn('outgoingip', this.#line('outgoingip'), net.isIPv4),
+      outgoingIp6: addressIn('outgoingip6', this.#line('outgoingip6'), net.isIPv6),
       routes: this.#map('smtproutes') ?? noMap,
       authSenders: this.#map('authsenders') ?? noMap,
       ciphers: this.#ciphers.get() || undefined,
@@ -78,6 +80,8 @@ function milliseconds(seconds: number): number {
   return 1000 * Math.min(Math.max(seconds, 1), mostSeconds);
 }
 
-function addressIn(line: string | undefined): string | undefined {
-  return line === undefined || ['', '0.0.0.0', '::'].includes(line) ? undefined : line;
+function addressIn(file: string, line: string | undefined, isAddress: (text: string) => boolean): string | undefined {
+  if (line === undefined || ['', '0.0.0.0', '::'].includes(line)) return undefined;
+  if (isAddress(line)) return line;
+  throw new TemporaryError('4.3.5', 'unable to read controls', new Error(`control/${file}: not an address: ${line}`));
 }

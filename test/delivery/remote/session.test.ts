@@ -348,7 +348,9 @@ test('control files: none of them may be unreadable, and a host needs a name', a
   const sink = await startSink();
   const host = hostFor(sink, { smtproutes: ':127.0.0.1:1\n' });
   assert.deepEqual(await shown(host), ["deferral: Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"]);
-  host.control({ smtproutes: `:127.0.0.1:${sink.port}\n`, helohost: 'other.example\n' });
+  host.control({ smtproutes: ':127.0.0.1:none\n' });
+  assert.deepEqual(await shown(host), ["deferral: Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"]);
+  host.control({ smtproutes: `:127.0.0.1:${sink.port}\n`, helohost: 'other.example\r\n' });
   assert.deepEqual(await shown(host), [accepted]);
   assert.equal(sink.commands()[0], 'EHLO other.example');
   const nameless = remoteHost({ me: '' });
@@ -377,6 +379,9 @@ test('the address to connect from', async () => {
   await shown(host);
   host.control({ outgoingip: '0.0.0.0\n' });
   await shown(host);
+  host.control({ outgoingip: 'here\n' });
+  assert.deepEqual(await shown(host), ['deferral: Unable to read control files. (#4.3.0)\n']);
+  assert.match(host.log(), /control\/outgoingip: not an address: here/);
   assert.deepEqual(from, ['127.0.0.77', '127.0.0.1']);
   spy.close();
   await sink.stop();
