@@ -102,7 +102,7 @@ test('vrcptcheck: who exists', async (t) => {
     ['test', 1, 'no domain'],
   ];
   const check = (address: string | undefined): Promise<number> => {
-    const descriptors = address === undefined ? {} : { 3: address };
+    const descriptors: Record<number, string> = address === undefined ? {} : { 3: address };
     return vrcptcheck([], capturedIo({ layout: new Layout({ root }), descriptors }));
   };
   for (const [address, exit, why] of rows) assert.equal(await check(address), exit, why);
