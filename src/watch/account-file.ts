@@ -12,7 +12,7 @@
 import fs from 'node:fs';
 import { isRacy } from '../files/identity.js';
 import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../files/read.js';
-import { type CdbSource, cdbRecords } from '../formats/cdb.js';
+import { CdbCursor, type CdbSource } from '../formats/cdb.js';
 import { domainFiles } from '../layout.js';
 import { AccountTableBuilder } from './changes/accounts.js';
 import type { SharedTexts } from './changes/fingerprint.js';
@@ -47,14 +47,15 @@ export async function readAccounts(
 ): Promise<AccountVersion | undefined> {
   const cdb = domainFiles.vpasswdCdb(directory);
   const vpasswd = domainFiles.vpasswd(directory);
-  return (await readFile(cdb, cdbRecords, texts, turn)) ?? readFile(vpasswd, textRecords, texts, turn);
+  return (await readFile(cdb, cdbAccounts, texts, turn)) ?? readFile(vpasswd, textAccounts, texts, turn);
 }
 
-type Records = (source: CdbSource, path: string) => Generator<{ readonly key: Buffer; readonly data: Buffer }>;
+/** Adds accounts to the builder; each time that `next` is called some more, until it is done. */
+type Accounts = (source: CdbSource, path: string, builder: AccountTableBuilder) => Generator<undefined, void>;
 
 async function readFile(
   path: string,
-  records: Records,
+  accounts: Accounts,
   texts: SharedTexts,
   turn: Turn,
 ): Promise<AccountVersion | undefined> {
@@ -66,11 +67,8 @@ async function readFile(
       const status = regularStatus(fd, path);
       const size = Number(status.size);
       const builder = new AccountTableBuilder(texts, Math.ceil(size / usualRecordBytes));
-      let count = 0;
-      for (const { key, data } of records({ size, read: (at, length) => readAt(fd, at, length) }, path)) {
-        builder.add(key, data);
-        if (++count % recordsInARow === 0) await turn();
-      }
+      const source = { size, read: (at: number, length: number) => readAt(fd, at, length) };
+      for (const _some of accounts(source, path, builder)) await turn();
       const after = fs.fstatSync(fd, { bigint: true });
       // A rename over it moves the change time of this inode only; its bytes are those of before.
       const isWhole = after.mtimeNs === status.mtimeNs && after.size === status.size && !isRacy(status, readAtMs);
@@ -87,19 +85,28 @@ async function readFile(
   }
 }
 
-const pieceBytes = 256 * 1024;
+function* cdbAccounts(source: CdbSource, path: string, builder: AccountTableBuilder): Generator<undefined, void> {
+  const cursor = new CdbCursor(source, path);
+  for (let count = 1; cursor.next(); count++) {
+    builder.add(cursor.bytes, cursor.keyStart, cursor.keyEnd, cursor.keyEnd, cursor.dataEnd);
+    if (count % recordsInARow === 0) yield;
+  }
+}
+
+const pieceBytes = 64 * 1024;
 
 /** The accounts of a vpasswd, as vpopmail would put them into the cdb: a last line without its LF is left out. */
-function* textRecords(source: CdbSource): Generator<{ key: Buffer; data: Buffer }> {
+function* textAccounts(source: CdbSource, _path: string, builder: AccountTableBuilder): Generator<undefined, void> {
   let rest: Buffer = Buffer.alloc(0);
   for (let offset = 0; offset < source.size; offset += pieceBytes) {
     const bytes = Buffer.concat([rest, source.read(offset, Math.min(pieceBytes, source.size - offset))]);
     let start = 0;
     for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
       const colon = bytes.indexOf(0x3a, start);
-      if (colon >= 0 && colon < end) yield { key: bytes.subarray(start, colon), data: bytes.subarray(colon + 1, end) };
+      if (colon >= 0 && colon < end) builder.add(bytes, start, colon, colon + 1, end);
       start = end + 1;
     }
     rest = bytes.subarray(start);
+    yield;
   }
 }

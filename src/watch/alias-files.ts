@@ -45,7 +45,7 @@ export async function lookAtAliases(
     const row = before.find(bytes);
     const isOther = typeof choice === 'object' && !choice.has(name);
     const cells = isOther && row !== undefined ? cellsOf(before, row) : lookAtOne(directory, name, before, row, found);
-    if (cells !== undefined) builder.add(bytes, cells);
+    if (cells !== undefined) builder.add(bytes, 0, bytes.length, cells);
   }
   return { aliases: builder.finish(), ...found };
 }

@@ -53,7 +53,8 @@ export class Place {
   readonly #options: PlaceOptions;
   readonly #surroundings: PlaceSurroundings;
   readonly #events: DirectoryEvents | undefined;
-  readonly #again = new Set<Interest>();
+  /** What was asked for during a look. */
+  #again: Set<Interest> | undefined;
   /** The directory that the kernel watches: its identity; `begun` before the first look at it. */
   #watched: string | undefined;
   #mayHaveDied = false;
@@ -94,15 +95,14 @@ export class Place {
   async look(interests: ReadonlySet<Interest>, turn: Turn): Promise<void> {
     if (this.#isOver) return;
     if (this.#isBusy) {
-      for (const interest of interests) this.#again.add(interest);
+      this.#again = new Set([...(this.#again ?? []), ...interests]);
       return;
     }
     this.#isBusy = true;
     try {
       await this.#lookOnce(interests, turn);
-      while (this.#again.size > 0 && !this.#isOver) {
-        const next = new Set(this.#again);
-        this.#again.clear();
+      for (let next = this.#again; next !== undefined && !this.#isOver; next = this.#again) {
+        this.#again = undefined;
         await this.#lookOnce(next, turn);
       }
     } finally {
@@ -141,7 +141,7 @@ export class Place {
       this.#watched = undefined;
     } else if (isOther || this.#mayHaveDied) {
       this.#watch(directory);
-      this.#again.add('everything');
+      this.#again = new Set([...(this.#again ?? []), 'everything']);
     } else this.#watched = directory;
     this.#mayHaveDied = false;
   }

@@ -19,6 +19,7 @@ import { type RowDifference, type Table, TableBuilder } from './table.js';
 export const accountColumns = 6;
 
 const colon = 0x3a;
+const carriageReturn = 0x0d;
 
 /** Collects the accounts of one domain. */
 export class AccountTableBuilder {
@@ -26,6 +27,7 @@ export class AccountTableBuilder {
   readonly #texts: SharedTexts;
   readonly #cells = [0, 0, 0, 0, 0, 0];
   readonly #colons = [0, 0, 0, 0, 0, 0];
+  #lastQuota: number | undefined;
 
   /** @param texts where quotas are kept, shared by all domains */
   constructor(texts: SharedTexts, expected?: number) {
@@ -33,40 +35,49 @@ export class AccountTableBuilder {
     this.#texts = texts;
   }
 
-  /** @param data what stands behind `name:` */
-  add(name: Buffer, data: Buffer): void {
-    const end = data.at(-1) === 0x0d ? data.length - 1 : data.length;
-    const found = this.#findColons(data, end);
-    if (found < 5) this.#addBroken(data);
-    else this.#fill(data, end, found);
-    this.#rows.add(name, this.#cells);
+  /** Adds the account whose name and whose other fields stand in these parts of `bytes`. */
+  add(bytes: Buffer, nameStart: number, nameEnd: number, dataStart: number, dataEnd: number): void {
+    const end = dataEnd > dataStart && bytes[dataEnd - 1] === carriageReturn ? dataEnd - 1 : dataEnd;
+    const found = this.#findColons(bytes, dataStart, end);
+    if (found < 5) this.#addBroken(bytes, dataStart, dataEnd);
+    else this.#fill(bytes, dataStart, end, found);
+    this.#rows.add(bytes, nameStart, nameEnd, this.#cells);
   }
 
   finish(): Table {
     return this.#rows.finish();
   }
 
-  #findColons(data: Buffer, end: number): number {
+  #findColons(bytes: Buffer, start: number, end: number): number {
     let found = 0;
-    for (let at = 0; at < end && found < 6; at++) if (data[at] === colon) this.#colons[found++] = at;
+    for (let at = start; at < end && found < 6; at++) if (bytes[at] === colon) this.#colons[found++] = at;
     return found;
   }
 
-  #fill(data: Buffer, end: number, found: number): void {
+  #fill(bytes: Buffer, start: number, end: number, found: number): void {
     const [passwdEnd = 0, uidEnd = 0, gidEnd = 0, , dirEnd = 0, sixth = 0] = this.#colons;
     const quotaEnd = found > 5 ? sixth : end;
     const cells = this.#cells;
-    cells[0] = hashBytes(data, 0, passwdEnd, multipliers[0]);
-    cells[1] = hashBytes(data, 0, passwdEnd, multipliers[1]);
-    cells[2] = quotaEnd + 1 < end ? hashBytes(data, quotaEnd + 1, end, multipliers[0]) || 1 : 0;
-    cells[3] = accountNumber(data.toString('latin1', uidEnd + 1, gidEnd));
-    cells[4] = this.#texts.idOf(data.toString('latin1', dirEnd + 1, quotaEnd));
-    cells[5] = hashBytes(data, passwdEnd, uidEnd, multipliers[0]) ^ hashBytes(data, gidEnd, dirEnd, multipliers[1]);
+    cells[0] = hashBytes(bytes, start, passwdEnd, multipliers[0]);
+    cells[1] = hashBytes(bytes, start, passwdEnd, multipliers[1]);
+    cells[2] = quotaEnd + 1 < end ? hashBytes(bytes, quotaEnd + 1, end, multipliers[0]) || 1 : 0;
+    cells[3] = flagsIn(bytes, uidEnd + 1, gidEnd);
+    cells[4] = this.#quotaIn(bytes, dirEnd + 1, quotaEnd);
+    cells[5] = hashBytes(bytes, passwdEnd, uidEnd, multipliers[0]) ^ hashBytes(bytes, gidEnd, dirEnd, multipliers[1]);
   }
 
-  #addBroken(data: Buffer): void {
+  /** Most accounts have the quota of the one before. */
+  #quotaIn(bytes: Buffer, start: number, end: number): number {
+    const last = this.#lastQuota;
+    if (last !== undefined && isText(bytes, start, end, this.#texts.textOf(last))) return last;
+    const quota = this.#texts.idOf(bytes.toString('latin1', start, end));
+    this.#lastQuota = quota;
+    return quota;
+  }
+
+  #addBroken(bytes: Buffer, start: number, end: number): void {
     this.#cells.fill(0);
-    this.#cells[5] = hashBytes(data, 0, data.length, multipliers[0]);
+    this.#cells[5] = hashBytes(bytes, start, end, multipliers[0]);
   }
 }
 
@@ -109,4 +120,21 @@ function flagNames(word: number): string[] {
     unnamed &= ~bit;
   }
   return unnamed === 0 ? names : [...names, `0x${(unnamed >>> 0).toString(16)}`];
+}
+
+/** A flag word: digits nearly always, else what vpopmail makes of it. */
+function flagsIn(bytes: Buffer, start: number, end: number): number {
+  let word = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - 0x30;
+    if (digit < 0 || digit > 9 || end - start > 9) return accountNumber(bytes.toString('latin1', start, end));
+    word = word * 10 + digit;
+  }
+  return word;
+}
+
+function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false;
+  return true;
 }

@@ -44,13 +44,8 @@ export class Table {
 
   /** How the name of a row stands to that of a row of another table: less than, equal to, or more than 0. */
   compareNames(row: number, other: Table, otherRow: number): number {
-    return this.#names.compare(
-      other.#names,
-      other.#startOf(otherRow),
-      other.#endOf(otherRow),
-      this.#startOf(row),
-      this.#endOf(row),
-    );
+    const [start, end] = [this.#startOf(row), this.#endOf(row)];
+    return compareBytes(this.#names, start, end, other.#names, other.#startOf(otherRow), other.#endOf(otherRow));
   }
 
   hasSameCells(row: number, other: Table, otherRow: number): boolean {
@@ -90,15 +85,17 @@ export class TableBuilder {
     this.#names = Buffer.allocUnsafeSlow(expected * 12);
   }
 
-  add(name: Buffer, cells: readonly number[]): void {
+  /** Adds a row whose name stands in this part of `bytes`. */
+  add(bytes: Buffer, start: number, end: number, cells: readonly number[]): void {
     const width = this.#columns + 1;
+    const length = end - start;
     if ((this.#rows + 1) * width > this.#cells.length) this.#cells = grown(this.#cells, (this.#rows + 1) * width);
-    if (this.#namesEnd + name.length > this.#names.length)
-      this.#names = grownBuffer(this.#names, this.#namesEnd + name.length);
-    if (this.#rows > 0 && name.compare(this.#names, this.#lastNameAt, this.#namesEnd) <= 0) this.#isSorted = false;
+    if (this.#namesEnd + length > this.#names.length) this.#names = grownBuffer(this.#names, this.#namesEnd + length);
+    if (this.#rows > 0 && compareBytes(bytes, start, end, this.#names, this.#lastNameAt, this.#namesEnd) <= 0)
+      this.#isSorted = false;
     this.#lastNameAt = this.#namesEnd;
-    name.copy(this.#names, this.#namesEnd);
-    this.#namesEnd += name.length;
+    for (let at = 0; at < length; at++) this.#names[this.#namesEnd + at] = bytes[start + at] as number;
+    this.#namesEnd += length;
     const at = this.#rows * width;
     this.#cells[at] = this.#namesEnd;
     for (let column = 0; column < this.#columns; column++) this.#cells[at + 1 + column] = cells[column] ?? 0;
@@ -155,9 +152,20 @@ function sorted(table: Table): Table {
     if (last !== undefined && table.compareNames(last, table, row) === 0) continue;
     last = row;
     const cells = Array.from({ length: table.columns }, (_, column) => table.cell(row, column));
-    builder.add(Buffer.from(table.nameOf(row), 'latin1'), cells);
+    const name = Buffer.from(table.nameOf(row), 'latin1');
+    builder.add(name, 0, name.length, cells);
   }
   return builder.finish();
+}
+
+/** As Buffer.compare; names are short, and a call into the system's library costs more than it saves. */
+function compareBytes(a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart: number, bEnd: number): number {
+  const length = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let at = 0; at < length; at++) {
+    const difference = (a[aStart + at] as number) - (b[bStart + at] as number);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
 }
 
 function grown(numbers: Uint32Array, least: number): Uint32Array {
