@@ -100,9 +100,9 @@ export class ChannelPasses {
     this.#isWaitingsTurn = !this.#isWaitingsTurn;
     const waiting = this.#listed.length > 0 && this.#isWaitingsTurn;
     if (waiting && this.#beginWaiting(now)) return true;
-    this.#current ??= this.#nextPass(now);
+    if (this.#current === undefined && !this.#takeNext(now))
+      return !waiting && this.#listed.length > 0 && this.#beginWaiting(now);
     if (this.#current !== undefined) this.#step(this.#current, now);
-    else return !waiting && this.#listed.length > 0 && this.#beginWaiting(now);
     return true;
   }
 
@@ -129,20 +129,19 @@ export class ChannelPasses {
     return true;
   }
 
-  #nextPass(now: number): Pass | undefined {
-    for (;;) {
-      const isDue = (this.schedule.earliest ?? Number.POSITIVE_INFINITY) <= now;
-      this.#isTurnsTurn = !this.#isTurnsTurn;
-      if (this.#turns.length > 0 && (this.#isTurnsTurn || !isDue)) {
-        const pass = this.#turns.shift();
-        if (pass !== undefined) pass.allowance = 1;
-        return pass;
-      }
-      if (!isDue) return undefined;
-      const due = this.schedule.take();
-      const pass = due === undefined ? undefined : this.#open(due.id, now);
-      if (pass !== undefined) return pass;
+  /** Takes up one message. @returns whether there was any, even when it is not to be tried now */
+  #takeNext(now: number): boolean {
+    const isDue = (this.schedule.earliest ?? Number.POSITIVE_INFINITY) <= now;
+    this.#isTurnsTurn = !this.#isTurnsTurn;
+    if (this.#turns.length > 0 && (this.#isTurnsTurn || !isDue)) {
+      this.#current = this.#turns.shift();
+      if (this.#current !== undefined) this.#current.allowance = 1;
+      return true;
     }
+    if (!isDue) return false;
+    const due = this.schedule.take();
+    if (due !== undefined) this.#current = this.#open(due.id, now);
+    return true;
   }
 
   #open(id: string, now: number): Pass | undefined {
