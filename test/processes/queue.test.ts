@@ -68,7 +68,8 @@ async function queueMessage(root: string, recipient: string): Promise<string> {
 /** Holds the lock as qmail-send does, from another process. */
 async function holdLock(t: TestContext, root: string): Promise<ChildProcess> {
   const mutex = (await queueOf(root)).mutex;
-  const holder = spawn('flock', ['-x', mutex, '-c', 'echo held; exec sleep 600'], {
+  // Without a process between: whoever kills it ends the one that holds the lock.
+  const holder = spawn('flock', ['--no-fork', '-x', mutex, 'sh', '-c', 'echo held; exec sleep 600'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => holder.kill('SIGKILL'));
