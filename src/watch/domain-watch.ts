@@ -1,7 +1,7 @@
 // One domain's directory: what stood there at the last look, and what is otherwise now.
 //
-//   vpasswd, vpasswd.cdb     accounts (account-file.ts)
-//   .qmail-*                 aliases (alias-files.ts)
+//   vpasswd, vpasswd.cdb     accounts (files/account-file.ts)
+//   .qmail-*                 aliases (files/alias-files.ts)
 //   .qmailadmin-limits       limits
 //
 // The first look only learns what stands there. A domain that users/cdb has just now begins with nothing known to be there, so that its accounts are events. For any other domain what
@@ -18,18 +18,18 @@ import { isRacy, statusOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { type DomainLimits, parseDomainLimits } from '../formats/domain-limits.js';
 import { domainFiles } from '../layout.js';
-import { accountsMark, readAccounts } from './account-file.js';
-import { type AliasChoice, lookAtAliases } from './alias-files.js';
 import { accountColumns, accountEvents } from './changes/accounts.js';
 import { aliasColumns, aliasEvent, isDotQmail } from './changes/aliases.js';
 import type { SharedTexts } from './changes/fingerprint.js';
 import { limitChanges } from './changes/limits.js';
 import { differingRows, emptyTable, type Table } from './changes/table.js';
 import type { ChangeEvent } from './events.js';
-import { KeptFile } from './kept-file.js';
+import { accountsMark, readAccounts } from './files/account-file.js';
+import { type AliasChoice, lookAtAliases } from './files/alias-files.js';
+import { KeptFile } from './files/kept-file.js';
+import { markOf, unsettled } from './files/version.js';
 import type { Turn } from './pace.js';
 import type { Interest, PlaceLook } from './place.js';
-import { markOf, unsettled } from './version.js';
 
 type Found = Pick<PlaceLook, 'events' | 'isUnsettled'>;
 

@@ -22,8 +22,8 @@ import { ipAliasTexts } from './changes/ip-aliases.js';
 import { limitChanges } from './changes/limits.js';
 import { ruleTexts } from './changes/rules.js';
 import type { ChangeEvent, EntryChanges } from './events.js';
-import { KeptFile } from './kept-file.js';
-import { contentMarkAt, markAt, type ReadVersion } from './version.js';
+import { KeptFile } from './files/kept-file.js';
+import { contentMarkAt, markAt, type ReadVersion } from './files/version.js';
 
 export type HostPart = 'control' | 'users' | 'tcp' | 'etc';
 

@@ -3,8 +3,8 @@
 // A version that was changed within the last 20 ms may be changed again without another identity; its mark is 0, which is no version's: the next look reads it again.
 
 import fs from 'node:fs';
-import { type Identity, isRacy, statusOf } from '../files/identity.js';
-import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../files/read.js';
+import { type Identity, isRacy, statusOf } from '../../files/identity.js';
+import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../files/read.js';
 
 /** The mark of no version. */
 export const unsettled = 0;

@@ -10,14 +10,14 @@
 // meanwhile is read again later.
 
 import fs from 'node:fs';
-import { isRacy } from '../files/identity.js';
-import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../files/read.js';
-import { CdbCursor, type CdbSource } from '../formats/cdb.js';
-import { domainFiles } from '../layout.js';
-import { AccountTableBuilder } from './changes/accounts.js';
-import type { SharedTexts } from './changes/fingerprint.js';
-import type { Table } from './changes/table.js';
-import type { Turn } from './pace.js';
+import { isRacy } from '../../files/identity.js';
+import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../files/read.js';
+import { CdbCursor, type CdbSource } from '../../formats/cdb.js';
+import { domainFiles } from '../../layout.js';
+import { AccountTableBuilder } from '../changes/accounts.js';
+import type { SharedTexts } from '../changes/fingerprint.js';
+import type { Table } from '../changes/table.js';
+import type { Turn } from '../pace.js';
 import { markAt, markOf, unsettled } from './version.js';
 
 /** The accounts of one version. */

@@ -6,12 +6,12 @@
 //   absent, a dangling link, a directory     absent: qmail-local goes on to the next name
 //   unreadable                               what it was; told as trouble
 
-import { namesIn } from '../files/list.js';
-import { NotRegularFileError } from '../files/read.js';
-import { aliasColumns, isDotQmail } from './changes/aliases.js';
-import { hashBytes, multipliers } from './changes/fingerprint.js';
-import { emptyTable, type Table, TableBuilder } from './changes/table.js';
-import type { Turn } from './pace.js';
+import { namesIn } from '../../files/list.js';
+import { NotRegularFileError } from '../../files/read.js';
+import { aliasColumns, isDotQmail } from '../changes/aliases.js';
+import { hashBytes, multipliers } from '../changes/fingerprint.js';
+import { emptyTable, type Table, TableBuilder } from '../changes/table.js';
+import type { Turn } from '../pace.js';
 import { markAt, readVersion, unsettled } from './version.js';
 
 export interface AliasLook {
