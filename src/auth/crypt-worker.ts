@@ -1,9 +1,8 @@
 // The thread that computes hashes in JavaScript, and its owner's side. Loaded on both: in the thread it answers, in the process it starts the thread at the
-// first use. The thread keeps no process alive; when it dies, what was asked fails and the next question starts another.
+// first use. Only the thread loads the libraries: most hosts have a crypt(3) and never need them, and every tool that sets a password loads this. The thread keeps no process alive; when it dies, what was asked fails and the next question starts another.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Crypt } from './crypt-library.js';
-import { scriptCrypt } from './crypt-script.js';
 
 interface Question {
   readonly id: number;
@@ -59,14 +58,16 @@ export function scriptCryptInThread(): Crypt {
     });
 }
 
-function answer({ id, password, setting }: Question): Answer {
+function answer(crypt: (password: Buffer, setting: string) => string | undefined, question: Question): Answer {
+  const { id, password, setting } = question;
   try {
-    return { id, hash: scriptCrypt(Buffer.from(password), setting) };
+    return { id, hash: crypt(Buffer.from(password), setting) };
   } catch (error) {
     return { id, error: error instanceof Error ? error.message : String(error) };
   }
 }
 
 if (!isMainThread && workerData === role) {
-  parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)));
+  const { scriptCrypt } = await import('./crypt-script.js');
+  parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(scriptCrypt, question)));
 }
