@@ -53,6 +53,70 @@ export const commands: Readonly<Record<string, Command>> = {
     about: `queues the message on standard input, ${asOriginal}`,
     load: async () => (await import('./queue/sendmail.js')).sendmail,
   },
+  'qmail-queue': {
+    about: `queues what it is given on descriptors 0 and 1, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-queue.js')).qmailQueue,
+  },
+  'qmail-qmqpc': {
+    about: `hands it to a queue host, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-qmqpc.js')).qmailQmqpc,
+  },
+  'qmail-smtpd': {
+    about: `one SMTP session on descriptors 0 and 1, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-smtpd.js')).qmailSmtpd,
+  },
+  'qmail-qread': {
+    about: `lists the queue, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-qread.js')).qmailQread,
+  },
+  'qmail-qstat': {
+    about: `counts the messages in the queue, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-qstat.js')).qmailQstat,
+  },
+  'qmail-tcpto': {
+    about: `lists addresses that do not answer, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-tcpto.js')).qmailTcpto,
+  },
+  'qmail-tcpok': {
+    about: `forgets that they do not, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-tcpto.js')).qmailTcpok,
+  },
+  'qmail-showctl': {
+    about: `says what the control files say, ${asOriginal}`,
+    load: async () => (await import('./queue/qmail-showctl.js')).qmailShowctl,
+  },
+  queue: {
+    about: 'list|show|retry|hold|release|drop|bounce: the queue',
+    load: async () => (await import('./queue/queue.js')).queue,
+  },
+  forward: {
+    about: `sends a message on, ${asOriginal}`,
+    load: async () => (await import('./filters/forward.js')).forward,
+  },
+  condredirect: {
+    about: `sends a message on if a program says so, ${asOriginal}`,
+    load: async () => (await import('./filters/condredirect.js')).condredirect,
+  },
+  bouncesaying: {
+    about: `refuses a message if a program says so, ${asOriginal}`,
+    load: async () => (await import('./filters/bouncesaying.js')).bouncesaying,
+  },
+  except: {
+    about: `turns a program's answer round, ${asOriginal}`,
+    load: async () => (await import('./filters/except.js')).except,
+  },
+  preline: {
+    about: `gives a program a message with more lines above, ${asOriginal}`,
+    load: async () => (await import('./filters/preline.js')).preline,
+  },
+  qreceipt: {
+    about: `answers that a message was delivered, ${asOriginal}`,
+    load: async () => (await import('./filters/qreceipt.js')).qreceipt,
+  },
+  maildirmake: {
+    about: `makes a Maildir, ${asOriginal}`,
+    load: async () => (await import('./filters/maildirmake.js')).maildirmake,
+  },
   mailq: { about: `lists the queue, ${asOriginal}`, load: async () => (await import('./queue/sendmail.js')).mailq },
   newaliases: {
     about: `is refused, ${asOriginal}`,
@@ -189,7 +253,11 @@ export const commands: Readonly<Record<string, Command>> = {
 };
 
 /** Names that may stand for a command's. */
-export const shortNames: Readonly<Record<string, string>> = { newu: 'qmail-newu', newmrh: 'qmail-newmrh' };
+export const shortNames: Readonly<Record<string, string>> = {
+  newu: 'qmail-newu',
+  newmrh: 'qmail-newmrh',
+  inject: 'qmail-inject',
+};
 
 /** Whether a command takes exactly the arguments of an original tool, so that no word behind its name is an option of ours. */
 export function isAsOriginal({ about }: Command): boolean {

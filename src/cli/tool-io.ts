@@ -15,6 +15,8 @@ export interface ToolIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. @throws the system error */
   readAll(): Promise<Buffer>;
+  /** Standard input in pieces, as it comes. Not to be mixed with the others. @throws the system error */
+  pieces?(): AsyncIterable<Buffer>;
   /** The descriptor of standard input where that is a file, which can be read from any place and more than once. */
   inputFile?(): number | undefined;
   /** All of a descriptor that the caller opened, such as 3. @throws the system error, EBADF when it is not open */
@@ -108,6 +110,7 @@ export function processIo(layout: Layout): ToolIo {
     layout,
     env,
     readAll: () => readDescriptor(0),
+    pieces: () => descriptorPieces(0),
     inputFile: () => (fs.fstatSync(0).isFile() ? 0 : undefined),
     readDescriptor: givenDescriptor,
     readLine: () => lines.next(),
@@ -151,6 +154,21 @@ export async function readDescriptor(fd: number): Promise<Buffer> {
     if (piece.length === 0) return Buffer.concat(pieces);
     pieces.push(piece);
   }
+}
+
+/** What a descriptor gives, piece by piece. @throws the system error */
+export async function* descriptorPieces(fd: number): AsyncGenerator<Buffer> {
+  for (;;) {
+    const piece = await readSome(fd);
+    if (piece.length === 0) return;
+    yield piece;
+  }
+}
+
+/** Standard input in pieces; from a world that has it only as a whole, in one. @throws the system error */
+export async function* inputPieces(io: ToolIo): AsyncGenerator<Buffer> {
+  if (io.pieces !== undefined) yield* io.pieces();
+  else yield await io.readAll();
 }
 
 /** One that the caller opened. node's own descriptors have numbers too: reading such a one would wait for ever. */

@@ -228,7 +228,7 @@ class OwnQueue {
 /** Each message has a number of its own, by which the lines of the log are joined; there is no process of qmail-queue to have one. */
 function messageNumbers(): () => number {
   let queued = 0;
-  return () => process.pid + queued++;
+  return () => process.pid + ++queued;
 }
 
 function enqueueHere(tree: QueueTree, files: QueueFiles, owners: QueueOwners, nextNumber: () => number): EnqueueHere {

@@ -185,11 +185,17 @@ export class QueueFiles {
   }
 }
 
-/** Whether this process may make files in all of these directories. */
+/** Whether this process may make files in all of these directories, by the uid that it works with: access(2) would ask for another one. */
 export function mayWriteQueue(directories: readonly string[]): boolean {
+  const uid = process.geteuid?.() ?? 0;
+  const [gid, groups] = [process.getegid?.() ?? 0, process.getgroups?.() ?? []];
   try {
-    for (const directory of directories) fs.accessSync(bytesPath(directory), fs.constants.W_OK | fs.constants.X_OK);
-    return true;
+    return directories.every((directory) => {
+      const status = fs.statSync(bytesPath(directory));
+      if (uid === 0) return true;
+      const shift = status.uid === uid ? 6 : status.gid === gid || groups.includes(status.gid) ? 3 : 0;
+      return ((status.mode >> shift) & 0o3) === 0o3;
+    });
   } catch {
     return false;
   }

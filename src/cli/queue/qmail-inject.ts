@@ -3,14 +3,15 @@
 // The message is read once. Its header is kept in memory, the rest goes on to qmail-queue as it comes.
 
 import path from 'node:path';
-import { describe, PermanentError, TemporaryError } from '../../errors.js';
+import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { readIfPresent } from '../../files/read.js';
 import { parseLine } from '../../formats/control-file.js';
 import { lower } from '../../mail/address.js';
 import type { HostNames } from '../../mail/injection/address-rules.js';
+import { splitHeader } from '../../mail/injection/header-fields.js';
 import { InjectError, type InjectOptions, inject } from '../../mail/injection/inject.js';
-import { ProgramMessage } from '../../queue/enqueue/program.js';
-import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
+import { inputPieces, orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
+import { toolQueue } from './own-queue.js';
 
 const usage = 'qmail-inject: usage: qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]';
 
@@ -42,29 +43,56 @@ export async function qmailInject(args: string[], io: ToolIo): Promise<number> {
 /** Completes and queues the message on standard input. Also what sendmail does. */
 export async function injectMessage(given: Given, io: ToolIo): Promise<number> {
   return runTool('qmail-inject: fatal: ', io, async () => {
-    const message = await io.readAll();
-    const injected = completed(message, given, io);
-    const { sender, recipients, header, bodyOffset } = injected;
+    const input = inputPieces(io)[Symbol.asyncIterator]();
+    const beginning = await orFailSilently('read error', () => headerOf(input));
+    const { sender, recipients, header, bodyOffset } = completed(beginning, given, io);
     const head = Buffer.from(header, 'latin1');
+    const rest = restOf(beginning.subarray(bodyOffset), input);
     if (given.onlyPrint) {
       io.stdout(`Return-Path: <${sender}>\n`);
-      io.stdout(Buffer.concat([head, message.subarray(bodyOffset)]));
+      io.stdout(head);
+      for await (const piece of rest) {
+        io.stdout(piece);
+        await io.flushed();
+      }
       return 0;
     }
-    const directory = io.layout.qmail;
-    const program = path.resolve(directory, io.env.QMAILQUEUE ?? 'bin/qmail-queue');
-    const queue = new ProgramMessage({ path: program, directory, environment: io.env });
-    await queue.write(head);
-    await queue.write(message.subarray(bodyOffset));
+    const queued = (await toolQueue(io)).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
     try {
-      await queue.commit({ sender, recipients });
+      await queued.write(head);
+      for await (const piece of rest) await queued.write(piece);
     } catch (error) {
+      await queued.abort();
+      throw errnoOf(error) === undefined ? error : new ToolFailure(111, 'read error');
+    }
+    await queued.commit({ sender, recipients }).catch((error: unknown) => {
       if (error instanceof PermanentError) throw new ToolFailure(100, error.message);
       if (error instanceof TemporaryError) throw new ToolFailure(111, error.message);
       throw error;
-    }
+    });
     return 0;
   });
+}
+
+const mostOfHeader = 64 * 1024 * 1024;
+
+/** As much of the message as surely has its header, and perhaps more. */
+async function headerOf(input: AsyncIterator<Buffer>): Promise<Buffer> {
+  let bytes = Buffer.alloc(0);
+  let lookAt = 0;
+  for (let next = await input.next(); !next.done; next = await input.next()) {
+    bytes = Buffer.concat([bytes, next.value]);
+    if (bytes.length < lookAt) continue;
+    lookAt = 2 * bytes.length;
+    const lines = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
+    if (splitHeader(lines).bodyOffset < lines.length || bytes.length > mostOfHeader) break;
+  }
+  return bytes;
+}
+
+async function* restOf(first: Buffer, input: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (first.length > 0) yield first;
+  for (let next = await input.next(); !next.done; next = await input.next()) yield next.value;
 }
 
 function completed(message: Buffer, given: Given, io: ToolIo): ReturnType<typeof inject> {

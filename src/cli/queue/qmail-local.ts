@@ -13,10 +13,10 @@ import { injectForward } from '../../delivery/vdelivermail/inject.js';
 import { runVdelivermail } from '../../delivery/vdelivermail/run.js';
 import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { lineLog } from '../../log.js';
-import { ProgramMessage } from '../../queue/enqueue/program.js';
 import { openHost } from '../../stores/host.js';
 import { messageInput } from '../message-input.js';
 import type { ToolIo } from '../tool-io.js';
+import { toolQueue } from './own-queue.js';
 
 const usage = 'qmail-local: usage: qmail-local [ -nN ] user homedir local dash ext domain sender aliasempty\n';
 /** A program that is still there after this time is killed, and the delivery tried again later. */
@@ -138,18 +138,13 @@ async function askQueue({ sender, recipients, head }: Forward): Promise<number> 
 }
 
 async function throughQmailQueue(io: ToolIo, { sender, recipients, head, message }: Forward): Promise<number> {
-  const directory = io.layout.qmail;
-  const queue = new ProgramMessage({
-    path: path.resolve(directory, io.env.QMAILQUEUE ?? 'bin/qmail-queue'),
-    directory,
-    environment: io.env,
-  });
+  const queued = (await toolQueue(io)).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
   try {
-    await queue.write(head);
-    for await (const piece of message.pieces()) await queue.write(piece);
+    await queued.write(head);
+    for await (const piece of message.pieces()) await queued.write(piece);
   } catch (error) {
-    await queue.abort();
+    await queued.abort();
     throw new TemporaryError('4.3.0', 'qq read error (#4.3.0)', error);
   }
-  return queue.commit({ sender, recipients });
+  return queued.commit({ sender, recipients });
 }

@@ -7,8 +7,9 @@
 //
 // `newaliases` is refused: there is no alias file to compile.
 
+import fs from 'node:fs';
 import path from 'node:path';
-import { replaceProcess } from '../../files/replace-process.js';
+import { bytesPath } from '../../files/read.js';
 import { splitAddress } from '../../mail/address.js';
 import type { ToolIo } from '../tool-io.js';
 import { injectMessage } from './qmail-inject.js';
@@ -23,9 +24,11 @@ export async function sendmail(args: string[], io: ToolIo): Promise<number> {
     return 100;
   }
   const { mode, fromHeader, sender, environment, recipients } = given;
-  if (mode === 'list') return run(io, ['bin/qmail-qread'], io.env);
-  if (mode === 'session')
-    return run(io, ['bin/qmail-smtpd'], { ...io.env, ...(io.env.PROTO === undefined && localPeer) });
+  if (mode === 'list') return mailq([], io);
+  if (mode === 'session') {
+    const env = { ...io.env, ...(io.env.PROTO === undefined && localPeer) };
+    return run(io, 'bin/qmail-smtpd', env, async () => (await import('./qmail-smtpd.js')).qmailSmtpd);
+  }
   const recipientsFrom = fromHeader ? 'both' : 'arguments';
   return injectMessage(
     { recipientsFrom, sender, onlyPrint: false, recipients },
@@ -35,7 +38,7 @@ export async function sendmail(args: string[], io: ToolIo): Promise<number> {
 
 /** mailq. @returns its exit code */
 export async function mailq(_args: string[], io: ToolIo): Promise<number> {
-  return run(io, ['bin/qmail-qread'], io.env);
+  return run(io, 'bin/qmail-qread', io.env, async () => (await import('./qmail-qread.js')).qmailQread);
 }
 
 /** newaliases. @returns its exit code */
@@ -116,14 +119,22 @@ function senderEnvironment(sender: string): Record<string, string | undefined> {
   return { ...none, QMAILUSER: local, ...(domain !== undefined && { QMAILHOST: domain }) };
 }
 
-async function run(io: ToolIo, [program = ''], env: ToolIo['env']): Promise<number> {
+/** Becomes one of qmail's programs, or does what it does where the host has none. */
+async function run(
+  io: ToolIo,
+  program: string,
+  env: ToolIo['env'],
+  own: () => Promise<(args: string[], io: ToolIo) => Promise<number>>,
+): Promise<number> {
   const file = path.join(io.layout.qmail, program);
+  if (!fs.existsSync(bytesPath(file))) return (await own())([], { ...io, env });
   const environment = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
   );
   await io.flushed();
+  const { replaceProcess } = await import('../../files/replace-process.js');
   const ended = await replaceProcess({ arguments: [file], environment });
   if ('exitStatus' in ended) return ended.exitStatus;
-  io.stderr(`sendmail: fatal: unable to run ${program}\n`);
+  io.stderr(`sendmail: fatal: unable to run ${program.replace('bin/', '')}\n`);
   return 111;
 }

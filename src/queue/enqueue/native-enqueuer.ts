@@ -1,5 +1,5 @@
 // Queueing by this process, which may write the queue's files (enqueue/native has the steps). Notices, forwards and what comes over the network share the numbers of this process:
-// its pid, then each higher by one, since there is no qmail-queue whose pid it would be.
+// counted up from its pid, since there is no qmail-queue whose pid it would be.
 
 import type { SystemAccounts } from '../../files/accounts.js';
 import { type Envelope, envelopeProblem } from '../../formats/queue-envelope.js';
@@ -23,7 +23,7 @@ export interface NativeEnqueuerOptions {
 export function nativeEnqueuer({ tree, files, accounts, nextNumber }: NativeEnqueuerOptions): Enqueuer {
   const owners: QueueOwners = queueOwners(tree, accounts);
   let queued = 0;
-  const next = nextNumber ?? (() => process.pid + queued++);
+  const next = nextNumber ?? (() => process.pid + ++queued);
   return {
     begin({ invokedBy, gid, number }: Submitter) {
       return new WrittenMessage(() => {

@@ -125,10 +125,7 @@ export class NativeMessage {
   async finish(): Promise<void> {
     const { tree, files, owner } = this.#place;
     await attemptAsync(53, () => this.#file.sync());
-    const envelope = attempt(65, () => files.create(tree.intd(this.id), 0o644, owner));
-    this.#envelope = envelope;
-    const { uid, pid } = this.#invoker;
-    attempt(53, () => envelope.write(todoHead({ uid, pid })));
+    this.#envelope = attempt(65, () => files.create(tree.intd(this.id), 0o644, owner));
   }
 
   /** Writes the envelope and queues the message. When it resolves the message is the queue's. */
@@ -136,6 +133,8 @@ export class NativeMessage {
     const { tree, files } = this.#place;
     const envelope = this.#envelope;
     if (envelope === undefined) throw new EnqueueError(81, new Error('an envelope that was not begun'));
+    const { uid, pid } = this.#invoker;
+    attempt(53, () => envelope.write(todoHead({ uid, pid })));
     attempt(53, () => envelope.write(todoAddresses(addresses)));
     await attemptAsync(53, () => Promise.all([envelope.sync(), files.syncEntry(tree.mess(this.id))]));
     attempt(66, () => files.link(tree.intd(this.id), tree.todo(this.id)));
@@ -143,6 +142,18 @@ export class NativeMessage {
     this.#close();
     await attemptAsync(66, () => files.syncEntry(tree.todo(this.id)));
     files.pullTrigger(tree.trigger);
+  }
+
+  /**
+   * Gives the message up as qmail-queue does at an envelope that is wrong: what it has made stays, to be removed after 36 hours.
+   * @param written what it had written of the envelope
+   */
+  leave(written: Buffer): void {
+    try {
+      if (written.length > 0) this.#envelope?.write(written);
+    } finally {
+      this.#close();
+    }
   }
 
   /** Removes what was made, unless the message is queued already. Does not throw. */
