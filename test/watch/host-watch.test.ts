@@ -127,6 +127,8 @@ for (const { name: mode, options } of modes) {
     await host.expect('control smtproutes added: +x.example:relay.example');
     writeFileSync(control('smtproutes'), 'x.example:relay.example joe another\n');
     await host.expect('control smtproutes changed');
+    writeFileSync(control('smtproutes'), 'y.example:relay.example:587|joe|secret\n');
+    await host.expect('control smtproutes changed: +y.example:relay.example:587 -x.example:relay.example');
     writeFileSync(control('rcpthosts.lock'), '');
     writeFileSync(control('morercpthosts'), 'd.example\n');
     replace(control('morercpthosts.cdb'), makeCdb([{ key: 'd.example', data: '' }]));

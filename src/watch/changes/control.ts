@@ -4,7 +4,7 @@
 //   control servercert.pem changed                             others: the event names the file, never what is in it
 //
 // control/morercpthosts means nothing until qmail-newmrh has made morercpthosts.cdb of it, so the cdb's keys are what is compared, under the name morercpthosts.
-// Of smtproutes only what stands before the first blank is shown, since patched qmails keep passwords behind it.
+// Of smtproutes only what stands before the first blank or `|` is shown: behind it are passwords, in our own form and in those of patched qmails.
 //
 // No control files are: lock and temporary files of the tools (rcpthosts.lock, rcpthosts.1234, morercpthosts.tmp), names that begin with a dot, editors' copies.
 
@@ -51,7 +51,7 @@ export function controlContent(name: string, bytes: Buffer, path: string): Contr
   const entries = parseList(bytes);
   if (name !== 'smtproutes') return { entries };
   const mark = hashBytes(bytes, 0, bytes.length, multipliers[0]);
-  return { entries: entries.map((entry) => entry.split(/[ \t]/)[0] ?? ''), mark };
+  return { entries: entries.map((entry) => entry.split(/[ \t|]/)[0] ?? ''), mark };
 }
 
 /** The event of one control file; undefined when it says the same. An absent file is undefined. */
