@@ -52,7 +52,14 @@ function uidOf(pid: number | undefined): number {
 
 test('one process: sessions end, events are logged and told to the program, a control file counts', async (t) => {
   const { program, lines } = recorder(t);
-  const { server, root } = await startSampleHost(t, ['--workers', '0', '--on-change', program]);
+  const { server, root } = await startSampleHost(t, [
+    '--workers',
+    '0',
+    '--pop-before-smtp',
+    'off',
+    '--on-change',
+    program,
+  ]);
   await until(() => server.log().includes('accounts are watched'));
   const removed = await loggedIn(server.ports.pop3, 'test@mailtest.example.jp');
   const stays = await loggedIn(server.ports.pop3, 'hanako@mailtest.example.jp');
@@ -97,7 +104,14 @@ test('with --watch off nothing ends a session; with poll it ends without the ker
 test('as root: sessions end in all workers; a watcher of vpopmail sees it and runs the program', async (t) => {
   if (!needsRoot(t)) return;
   const { program, lines } = recorder(t);
-  const { server, root } = await startSampleHost(t, ['--workers', '2', '--on-change', program]);
+  const { server, root } = await startSampleHost(t, [
+    '--workers',
+    '2',
+    '--pop-before-smtp',
+    'off',
+    '--on-change',
+    program,
+  ]);
   await until(() => server.log().includes('accounts are watched'));
   const [watcher] = childrenOf(server.process.pid, 'vqmail: watcher');
   assert.equal(uidOf(watcher), 6020);
