@@ -98,6 +98,8 @@ const tickMs = 10;
 /** Polling may take this part of the time. */
 const pollShare = 0.1;
 const eventsAtOnce = 500;
+/** So many directories in trouble are named in the log between two slow rounds. */
+const mostWarnings = 20;
 
 /** Watches the host at `layout`. Returns at once; everything is read in the background. */
 export function watchHost(layout: Layout, options: HostWatchOptions): HostWatch {
@@ -125,6 +127,7 @@ class Watcher implements HostWatch, PlaceSurroundings {
   #hasFollowed = false;
   #isOutOfWatches = false;
   #hasToldLimit = false;
+  #warnings = 0;
   #others = '';
 
   constructor(layout: Layout, options: HostWatchOptions) {
@@ -167,9 +170,13 @@ class Watcher implements HostWatch, PlaceSurroundings {
   }
 
   warn({ directory }: Place, troubles: readonly unknown[]): void {
-    this.#options.log.warning(
-      `watch: ${directory}: ${troubleText(troubles)}; changes there are told when it can be read`,
-    );
+    this.#warnings++;
+    if (this.#warnings > mostWarnings + 1) return;
+    const what =
+      this.#warnings > mostWarnings
+        ? 'there is trouble with more directories, which are not named here'
+        : `${directory}: ${troubleText(troubles)}; changes there are told when it can be read`;
+    this.#options.log.warning(`watch: ${what}`);
   }
 
   mayWatch(): boolean {
@@ -340,6 +347,7 @@ class Watcher implements HostWatch, PlaceSurroundings {
   /** Looks at everything, slowly. */
   async #round(): Promise<void> {
     while (await this.#rest(this.#times.roundMs)) {
+      this.#warnings = 0;
       // Watches may be had again.
       this.#isOutOfWatches = false;
       await this.#lookAtAll(() => true, turns(2, 50));

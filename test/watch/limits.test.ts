@@ -5,7 +5,7 @@ import fs, { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesPath } from '../../src/files/read.js';
-import { WatchedHost } from './watched-host.js';
+import { replace, WatchedHost } from './watched-host.js';
 
 /** The kernel watches of this process. */
 function kernelWatches(): number {
@@ -126,4 +126,19 @@ test('what no hint comes for, the slow round finds', async (t) => {
   });
   host.setAccount('example.jp', 'ann', {});
   await host.expect('user added ann@example.jp');
+});
+
+test('of many directories that cannot be read the log names some', async (t) => {
+  const host = new WatchedHost(t);
+  for (let n = 0; n < 30; n++) {
+    const domain = `d${n}.example`;
+    host.addDomain(domain);
+    replace(host.place(domain, 'vpasswd.cdb'), Buffer.alloc(3000));
+  }
+  host.assign();
+  await host.start();
+  await sleep(4000);
+  const warnings = host.log.filter((line) => line.startsWith('warning: watch: '));
+  assert.equal(warnings.length, 21);
+  assert.match(warnings.at(-1) ?? '', /more directories/);
 });
