@@ -1,7 +1,6 @@
 // Replays recorded deliveries of qmail-local and vdelivermail (fixtures/recordings/delivery): what the originals left in Maildirs, refused or deferred.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { Outcome } from '../../src/delivery/accept.js';
 import { createDelivery } from '../../src/delivery/local-delivery.js';
@@ -9,6 +8,7 @@ import { PermanentError } from '../../src/errors.js';
 import { Layout } from '../../src/layout.js';
 import { silentLog } from '../../src/log.js';
 import { openHost } from '../../src/stores/host.js';
+import { byHand, passwd } from '../support/delivery-recording.js';
 import { needsRoot } from '../support/needs.js';
 import {
   applyChanged,
@@ -53,13 +53,6 @@ const needRoot: ReadonlySet<string> = new Set([
 
 const isRoot = process.getuid?.() === 0;
 
-/** Who the recorded host's system users are; the recordings hold no /etc/passwd. */
-const passwd = `root:x:0:0::/root:
-alias:x:6001:6000::/var/qmail/alias:
-vpopmail:x:6020:6020::/home/vpopmail:
-hoster:x:7001:7001::/home/hoster:
-`;
-
 for (const name of recordingNames('delivery')) {
   const recording = loadRecording('delivery', name);
   if (!recording.steps.some((step) => deliveryOf(step) !== undefined)) continue;
@@ -90,14 +83,6 @@ for (const name of recordingNames('delivery')) {
       removeRoot(root);
     }
   });
-}
-
-/** Does a step that is nobody's delivery: shell commands on the tree for real, what other tools did from the recording. */
-function byHand(step: Step, root: string): void {
-  const commands = (step.sh ?? '').split(';').filter((command) => !command.includes('/bin/'));
-  const here = commands.join(';').replaceAll(/\/(home|var|etc)\//g, `${root}/$1/`);
-  spawnSync('/bin/sh', ['-c', here]);
-  if (step.sh === undefined || step.sh.includes('/bin/')) applyChanged(step, root);
 }
 
 interface RecordedDelivery {

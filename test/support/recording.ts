@@ -257,6 +257,7 @@ export function maskVolatile(text: string): string {
     .replace(/\b1[7-9]\d{8}\.[^/\s]*?(?=,S=|:2,|$|[\s/])/gm, '<time>.<id>')
     .replace(/\(qmail \d+ invoked/g, '(qmail <pid> invoked')
     .replace(/\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}/g, '<date>')
+    .replace(/\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \d{4}$/gm, '<date>')
     .replace(/\b250 ok \d+ qp \d+/g, '250 ok <time> qp <pid>')
     .replace(/<\d+\.\d+@/g, '<<pid>.<time>@');
 }
