@@ -28,7 +28,7 @@ async function start(
   buildTree(sampleTree(), root);
   makeQueue(root);
   await prepare(root);
-  const server = await startServer(['--root', root, '--listen', 'smtp=127.0.0.1:0', ...options]);
+  const server = await startServer(['--root', root, '--listen', 'smtp=127.0.0.1:0', '--queue', 'auto', ...options]);
   t.after(async () => {
     if (server.process.exitCode === null && server.process.signalCode === null) await server.stop('SIGKILL');
   });
