@@ -1,4 +1,4 @@
-// How long each tool takes for a small piece of its work on a small host, as a multiple of what `node -e 0` takes in the same round. Scripts call these tools in loops.
+// How long each tool takes for a small piece of its work on a small host, as a multiple of what `node -e 0` takes right before it. Scripts call these tools in loops.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -59,13 +59,20 @@ export async function startTimes(workplace: Workplace, options: BenchmarkOptions
   const measurements: Measurement[] = [];
   for (let round = 0; round < options.rounds * 3 + 1; round++) {
     options.progress(`start times, round ${round + 1}`);
-    const node = timeOf(['-e', '0'], layout, descriptor);
     for (const [tool, work] of Object.entries(works)) {
-      const milliseconds = timeOf([vqmailProgram, '--root', layout.root, tool, ...work(round)], layout, descriptor);
+      // One right before the other: a machine is not as fast a second later.
+      const node = timeOf('node -e 0', ['-e', '0'], layout, descriptor);
+      const milliseconds = timeOf(
+        tool,
+        [vqmailProgram, '--root', layout.root, tool, ...work(round)],
+        layout,
+        descriptor,
+      );
       // The first round fills the disk cache.
-      if (round > 0) measurements.push({ tool, round, milliseconds, timesNode: milliseconds / node });
+      if (round === 0) continue;
+      measurements.push({ tool, round, milliseconds, timesNode: milliseconds / node });
+      measurements.push({ tool: 'node -e 0', round, milliseconds: node, timesNode: 1 });
     }
-    if (round > 0) measurements.push({ tool: 'node -e 0', round, milliseconds: node, timesNode: 1 });
   }
   return { text: report(measurements), measurements };
 }
