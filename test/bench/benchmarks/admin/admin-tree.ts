@@ -1,6 +1,7 @@
 // Hosts for the benchmarks of administration: any number of domains and accounts, with the system users that the tools ask for.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import type { Layout } from '../../../../src/layout.js';
 import { type LargeHostOptions, makeLargeHost } from '../../../stores/large-host.js';
 import { giveToMailOwner, mailOwner, type Workplace } from '../../servers/workplace.js';
@@ -18,6 +19,8 @@ export function makeAdminTree(workplace: Workplace, name: string, options: Large
   workplace.write(layout.etc('vlimits.default'), 'maxpopaccounts -1\n');
   workplace.write(layout.smtpRules, '127.:allow\n');
   fs.mkdirSync(layout.alias, { recursive: true });
-  for (const directory of [layout.vpopmail, layout.domains, layout.etc('')]) giveToMailOwner(directory);
+  for (const directory of [layout.alias, layout.vpopmail, layout.domains, layout.etc('')]) giveToMailOwner(directory);
+  // Some tools become the domain's user.
+  for (const directory of [path.dirname(layout.vpopmail), layout.vpopmail]) fs.chmodSync(directory, 0o755);
   return layout;
 }

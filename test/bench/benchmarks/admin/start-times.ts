@@ -1,12 +1,12 @@
 // How long each tool takes for a small piece of its work on a small host, as a multiple of what `node -e 0` takes right before it. Scripts call these tools in loops.
 
-import { spawnSync } from 'node:child_process';
+import { type StdioOptions, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import type { Layout } from '../../../../src/layout.js';
 import { accountName, domainName } from '../../../stores/large-host.js';
 import { vqmailProgram } from '../../../support/started-server.js';
 import { figure, median, table } from '../../measure/table.js';
-import type { Workplace } from '../../servers/workplace.js';
+import { mailOwner, type Workplace } from '../../servers/workplace.js';
 import type { BenchmarkOptions, BenchmarkResult } from '../benchmark.js';
 import { makeAdminTree } from './admin-tree.js';
 
@@ -49,8 +49,15 @@ const works: Readonly<Record<string, Work>> = {
   'qmail-newmrh': () => [],
   'qmail-pw2u': () => [],
   'qmail-getpw': () => ['alias'],
-  tcprules: () => ['/dev/null', '/dev/null'],
-  tcprulescheck: () => ['/dev/null'],
+  tcprules: () => ['rules.cdb', 'rules.tmp'],
+  tcprulescheck: () => ['rules.cdb'],
+};
+
+/** What a tool reads on standard input. */
+const inputs: Readonly<Record<string, string>> = {
+  'qmail-pw2u': `alias:x:${mailOwner.uid}:${mailOwner.gid}::/var/qmail/alias:/bin/false\n`,
+  vdelivermail: 'Subject: one\n\nA message.\n',
+  tcprules: ':allow\n',
 };
 
 export async function startTimes(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
@@ -77,13 +84,17 @@ export async function startTimes(workplace: Workplace, options: BenchmarkOptions
   return { text: report(measurements), measurements };
 }
 
-function timeOf(args: readonly string[], layout: Layout, descriptor: string): number {
+/** @throws Error when the tool could not work: that takes another time */
+function timeOf(tool: string, args: readonly string[], layout: Layout, descriptor: string): number {
   const fd = fs.openSync(descriptor, 'r');
   const env = { PATH: process.env.PATH ?? '', EXT: accountName(1), HOST: domain, TCPLOCALPORT: '25' };
   const start = performance.now();
-  spawnSync(process.execPath, args, { cwd: layout.root, env, input: '', stdio: ['pipe', 'ignore', 'ignore', fd] });
+  const stdio: StdioOptions = ['pipe', 'ignore', 'pipe', fd];
+  const options = { cwd: layout.root, env, input: inputs[tool] ?? '', stdio };
+  const { status, stderr } = spawnSync(process.execPath, args, options);
   const milliseconds = performance.now() - start;
   fs.closeSync(fd);
+  if (status === 111 || status === null) throw new Error(`${tool}: ${status} ${stderr}`);
   return milliseconds;
 }
 
