@@ -103,9 +103,9 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
   // One broken session must not end the others, and there is no supervisor to start this process again.
   process.on('uncaughtException', defect).on('unhandledRejection', defect);
   return {
-    begin(socket, protocol, ended) {
+    begin({ socket, protocol, isUnix, ended, moveTo }) {
       socket.once('close', ended);
-      service.handle(socket, protocol);
+      service.handle(socket, protocol, { isUnix, moveTo: async (address) => moveTo(address) });
     },
     listening: (addresses) => service.listening(addresses),
     async startQueue() {
@@ -139,7 +139,7 @@ async function inChildren(settings: Settings, host: Host, log: Log): Promise<Ses
     throw error;
   }
   return {
-    begin: (socket, protocol, ended) => supervisor.begin(socket, protocol, ended),
+    begin: (connection) => supervisor.begin(connection),
     listening: (addresses) => supervisor.listening(addresses),
     startQueue: () => supervisor.startQueue(),
     tellQueue: (what) => supervisor.tellQueue(what),

@@ -4,7 +4,9 @@
 //   begin {settings, owner, socket?}       ->   becomes that owner, opens the host
 //                                          <-   ready
 //   listening {addresses}                  ->   where the daemon listens, with the ports that were picked
-//   session {id, protocol} + socket        ->   serves it
+//   session {id, protocol, isUnix} + socket ->  serves it
+//                                          <-   move {id, address}              it is for that client, whose sessions it counts among from here on
+//   moved {id, refused}                    ->   it may, or not
 //                                          <-   closed {ids}
 //                                          <-   need-agent {request, owner}     a domain of another uid
 //   agent {request, path | refused}        ->   connects to it
@@ -23,6 +25,7 @@
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
+import type { NoPlace } from '../net/connection-limits.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
@@ -61,7 +64,8 @@ export interface Changed {
 export type ToChild =
   | Begin
   | { readonly type: 'listening'; readonly addresses: readonly ServedAddress[] }
-  | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol }
+  | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol; readonly isUnix: boolean }
+  | { readonly type: 'moved'; readonly id: number; readonly refused: NoPlace | undefined }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
   | { readonly type: 'relay-open'; readonly request: number }
   | { readonly type: 'recheck'; readonly which: Recheck }
@@ -72,6 +76,7 @@ export type ToChild =
 export type FromChild =
   | { readonly type: 'ready' }
   | { readonly type: 'closed'; readonly ids: readonly number[] }
+  | { readonly type: 'move'; readonly id: number; readonly address: string }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
   | { readonly type: 'busy'; readonly connections: number }

@@ -17,8 +17,18 @@ import type { ListenAddress, Receiver } from '../net/listener.js';
 import { encodeNetstring } from '../protocols/netstring.js';
 import type { ServedProtocol } from '../settings.js';
 
-/** Takes a connection that may have a session; `ended` is called once when it is over. */
-export type BeginSession = (socket: Socket, protocol: ServedProtocol, ended: () => void) => void;
+/** A connection that may have a session. */
+export interface Accepted {
+  readonly socket: Socket;
+  readonly protocol: ServedProtocol;
+  readonly isUnix: boolean;
+  /** To be called once when it is over. */
+  readonly ended: () => void;
+  /** Counts it for another address from here on. @returns why that cannot be; it is counted for none then, and is to end */
+  readonly moveTo: (address: string) => NoPlace | undefined;
+}
+
+export type BeginSession = (connection: Accepted) => void;
 
 export interface ReceptionOptions {
   readonly limits: ConnectionLimitSettings;
@@ -69,20 +79,39 @@ export class Reception implements Receiver {
   }
 
   #tryToBegin(socket: Socket, protocol: ServedProtocol, address: string): boolean {
-    const place = this.#enter(protocol, address);
-    if (typeof place === 'string') return false;
+    const entered = this.#enter(protocol, address);
+    if (typeof entered === 'string') return false;
+    let place: Place | undefined = entered;
     let isOver = false;
-    this.#options.begin(socket, protocol, () => {
+    const leave = (): void => {
+      if (place !== undefined) this.#limits.leave(place);
+      place = undefined;
+    };
+    const ended = (): void => {
       if (isOver) return;
       isOver = true;
-      this.#limits.leave(place);
-      for (const again of this.#waiting) again();
-    });
+      leave();
+      this.#tryWaiting();
+    };
+    const moveTo = (other: string): NoPlace | undefined => {
+      if (isOver) return undefined;
+      leave();
+      const next = this.#enter(protocol, other);
+      if (typeof next !== 'string') place = next;
+      else this.#report(protocol, other, next);
+      this.#tryWaiting();
+      return typeof next === 'string' ? next : undefined;
+    };
+    this.#options.begin({ socket, protocol, isUnix: address === 'unix', ended, moveTo });
     return true;
   }
 
   #enter(protocol: ServedProtocol, address: string): Place | NoPlace {
     return this.#limits.enter(protocol, address, (plain) => this.#options.isExempt?.(protocol, plain) ?? false);
+  }
+
+  #tryWaiting(): void {
+    for (const again of this.#waiting) again();
   }
 
   #letWait(socket: Socket, protocol: ServedProtocol, address: string): void {

@@ -14,6 +14,7 @@ import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
 import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
 import { queueWays } from '../queue/enqueue/ways.js';
 import { OpenSessions } from '../servers/open-sessions.js';
+import type { MoveTo } from '../servers/origin.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
 import { createQmqpServer } from '../servers/qmqp/server.js';
@@ -24,6 +25,14 @@ import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
 import { peerOf } from './peer.js';
 
+/** How a connection came to this process. */
+export interface Arrival {
+  /** Through a unix socket, so that it has no addresses. */
+  readonly isUnix: boolean;
+  /** Counts it among the sessions of another address. */
+  readonly moveTo: MoveTo;
+}
+
 export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
@@ -33,7 +42,7 @@ export interface Service {
   /** Is told where the daemon listens, with the ports that were picked. */
   listening(addresses: readonly ServedAddress[]): void;
   /** Takes over an accepted socket of which nothing has been read. */
-  handle(socket: Socket, protocol: ServedProtocol): void;
+  handle(socket: Socket, protocol: ServedProtocol, arrival: Arrival): void;
   /** Begins no session any more and resolves when the last one has ended, at the latest after `ms`. */
   drain(ms: number): Promise<void>;
 }
@@ -108,7 +117,7 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     listening(addresses) {
       listeners = addresses;
     },
-    handle: (socket, protocol) => servers[protocol].handle(socket),
+    handle: (socket, protocol, _arrival) => servers[protocol].handle(socket),
     async drain(ms) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {

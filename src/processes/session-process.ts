@@ -2,6 +2,7 @@
 
 import { TemporaryError } from '../errors.js';
 import { standardErrorLog as log } from '../log.js';
+import type { NoPlace } from '../net/connection-limits.js';
 import { Agents } from './agents.js';
 import type { ToChild } from './messages.js';
 import { become, type Ids } from './ownership.js';
@@ -12,6 +13,7 @@ import { runSupervised, tellSupervisor } from './supervised.js';
 export function runSessionWorker(): void {
   const agents = new AgentRequests();
   const closed = new ClosedSessions();
+  const moves = new MoveRequests();
   const relay = new RelayRequests();
   let service: Service | undefined;
 
@@ -25,13 +27,15 @@ export function runSessionWorker(): void {
     hear(message, socket) {
       if (message.type === 'agent') agents.answer(message);
       if (message.type === 'relay-open') relay.answered(message.request);
+      if (message.type === 'moved') moves.answer(message);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
       if (message.type === 'listening') service?.listening(message.addresses);
       if (message.type !== 'session') return;
       // A client that went away on the way here leaves no socket.
       if (socket === undefined || service === undefined) return closed.add(message.id);
-      socket.once('close', () => closed.add(message.id));
-      service.handle(socket, message.protocol);
+      const { id, protocol, isUnix } = message;
+      socket.once('close', () => closed.add(id));
+      service.handle(socket, protocol, { isUnix, moveTo: (address) => moves.ask(id, address) });
     },
     drain: (ms) => service?.drain(ms) ?? Promise.resolve(),
   });
@@ -52,6 +56,23 @@ class ClosedSessions {
   #tell(): void {
     tellSupervisor({ type: 'closed', ids: this.#ids });
     this.#ids = [];
+  }
+}
+
+/** Questions to the supervisor: may this session count among those of another address? */
+class MoveRequests {
+  readonly #asked = new Map<number, (refused: NoPlace | undefined) => void>();
+
+  ask(id: number, address: string): Promise<NoPlace | undefined> {
+    return new Promise((resolve) => {
+      this.#asked.set(id, resolve);
+      tellSupervisor({ type: 'move', id, address });
+    });
+  }
+
+  answer({ id, refused }: Extract<ToChild, { type: 'moved' }>): void {
+    this.#asked.get(id)?.(refused);
+    this.#asked.delete(id);
   }
 }
 

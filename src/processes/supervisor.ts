@@ -6,15 +6,15 @@
 //   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
 //   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
-import type { Socket } from 'node:net';
 import { RelayOpener } from '../admin/relay.js';
 import type { Log } from '../log.js';
-import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
+import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
 import { type Ids, sessionOwner } from './ownership.js';
 import { QueueChild } from './queue-child.js';
+import type { Accepted } from './reception.js';
 import { WatcherPool } from './watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
 
@@ -69,9 +69,9 @@ export class Supervisor {
     this.#watchers.start();
   }
 
-  /** Hands an accepted socket to a worker. `ended` is called once, when its session is over or its worker has died. */
-  begin(socket: Socket, protocol: ServedProtocol, ended: () => void): void {
-    this.#workers.begin(socket, protocol, ended);
+  /** Hands an accepted connection to a worker. It has ended when its session is over or its worker has died. */
+  begin(connection: Accepted): void {
+    this.#workers.begin(connection);
   }
 
   /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */
