@@ -7,12 +7,12 @@ import type { Socket } from 'node:net';
 import type { PasswordChecker } from '../../auth/password.js';
 import { describe } from '../../errors.js';
 import { FileReads } from '../../files/file-reads.js';
-import { ucspiAddress } from '../../formats/ucspi-address.js';
 import type { Log } from '../../log.js';
 import type { Host } from '../../stores/host.js';
 import { TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import type { UidlForm } from '../../stores/maildir/uidl.js';
 import { OpenSessions } from '../open-sessions.js';
+import { type Origin, originOf } from '../origin.js';
 import type { ServerTls } from '../server-tls.js';
 import type { SharedReading } from './mailbox.js';
 import { type ClientOfSession, type Credentials, Pop3Session } from './session.js';
@@ -71,8 +71,9 @@ export interface Pop3Server {
   /**
    * Takes over an accepted socket, paused or not, of which nothing has been read.
    * @param service what the listener is: on pop3s the handshake comes first
+   * @param origin where it comes from; as the socket says unless given
    */
-  handle(socket: Socket, service?: 'pop3' | 'pop3s'): void;
+  handle(socket: Socket, service?: 'pop3' | 'pop3s', origin?: Origin): void;
   /** Takes up a session that began in another process. */
   resume(socket: Socket, session: ElsewhereSession): void;
   /** Takes no more sessions, ends those that have nothing to lose, lets the others end by themselves, and settles when the last one is over. */
@@ -120,17 +121,17 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
   };
 
   return {
-    handle(socket, service = 'pop3') {
+    handle(socket, service = 'pop3', origin = originOf(socket)) {
       // A client that has sent everything may close its side at once and still be answered.
       socket.allowHalfOpen = true;
       socket.on('error', () => {});
-      const remote = socket.remoteAddress;
-      if (remote === undefined || drained !== undefined) return void socket.destroy();
+      const remoteIp = origin?.remoteIp;
+      if (remoteIp === undefined || drained !== undefined) return void socket.destroy();
       const number = `${process.pid}${String(++banners % 1_000_000).padStart(6, '0')}`;
       const client: ClientOfSession = {
         service,
-        remoteIp: ucspiAddress(remote),
-        localIp: socket.localAddress === undefined ? undefined : ucspiAddress(socket.localAddress),
+        remoteIp,
+        localIp: origin?.localIp,
         timestamp: `<${number}.${Math.floor(Date.now() / 1000)}@${hostName(context)}>`,
       };
       if (service === 'pop3') return run(new Pop3Session(socket, client, shared));
