@@ -23,7 +23,7 @@ export interface SmtpTrace {
   readonly remoteIp: string;
   /** The name of this host for the address that was connected to (TCPLOCALHOST, else TCPLOCALIP). */
   readonly local: string;
-  readonly protocol: 'SMTP' | 'QMTP' | 'QMQP';
+  readonly protocol: 'SMTP' | 'LMTP' | 'QMTP' | 'QMQP';
   readonly unixSeconds: number;
 }
 

@@ -9,6 +9,7 @@ import type { Enqueuer } from '../../queue/enqueue/enqueuer.js';
 import { describeClient } from '../../servers/smtp/client.js';
 import { openDialog, SessionEnd } from '../../servers/smtp/dialog.js';
 import { defaultLimits } from '../../servers/smtp/limits.js';
+import { Probes } from '../../servers/smtp/probes.js';
 import { SmtpSession } from '../../servers/smtp/session.js';
 import { openHost } from '../../stores/host.js';
 import { inputPieces, type ToolIo } from '../tool-io.js';
@@ -34,6 +35,10 @@ export async function qmailSmtpd(_args: string[], io: ToolIo): Promise<number> {
         delivery: intoQueue(queue),
         log: { ...log, info() {} },
         limits: { ...defaultLimits, recipientsPerMessage: Number.POSITIVE_INFINITY },
+        flavour: 'smtp',
+        probes: new Probes(log, 'smtp'),
+        // Nobody is believed to speak for others here.
+        admit: () => undefined,
         nextMessageNumber: () => process.pid,
         isOwnAddress,
         diskPath: (path) => path,

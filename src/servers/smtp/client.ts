@@ -9,8 +9,12 @@
 //   TCPREMOTEIP, TCPREMOTEHOST, TCPREMOTEINFO, TCPLOCALHOST     for the Received line
 
 export interface Client {
-  /** The real address, by which rules and limits go. */
+  /** The real address, by which rules and limits go; `unix` for one of a unix socket, `unknown` when a front end does not know it. */
   readonly address: string;
+  /** The front end that named the client; undefined when it came itself. */
+  readonly via?: string | undefined;
+  /** Who has logged in at the front end. */
+  readonly login?: string | undefined;
   readonly remoteIp: string;
   /** undefined: it has no name, or none was looked up. */
   readonly remoteHost: string | undefined;
@@ -22,6 +26,11 @@ export interface Client {
   /** The size limit that a rule sets, in bytes, 0 for none; undefined when no rule does. */
   readonly databytes: number | undefined;
   readonly environment: ReadonlyMap<string, string>;
+}
+
+/** For log lines: `192.0.2.9`, `192.0.2.9 via 127.0.0.1`. */
+export function shownClient({ address, via, login }: Client): string {
+  return `${address}${via === undefined ? '' : ` via ${via}`}${login === undefined ? '' : ` login ${login}`}`;
 }
 
 /**

@@ -14,16 +14,17 @@ import {
   replaceLiteral,
   type SmtpPath,
 } from '../../protocols/smtp-address.js';
-import { askControls, type Dialog, hasQueue, sizeLimit, traceOf } from './dialog.js';
+import type { Flavour } from './admission.js';
+import { announce, askControls, type Dialog, endTransaction, hasQueue, sizeLimit, traceOf, whose } from './dialog.js';
+import { frontEndKeywords, xclient, xforward } from './front-end.js';
 import { MessageInput } from './message.js';
+import { isProbeSender } from './probes.js';
 import { extendedHello, newReplies, refusal, replies } from './replies.js';
 
 /** Answers a command. @throws SessionEnd, and anything that replyToError knows */
 export type Handler = (dialog: Dialog, argument: string) => string | Promise<string>;
 
-export const commands: ReadonlyMap<string, Handler> = new Map<string, Handler>([
-  ['HELO', hello],
-  ['EHLO', extended],
+const shared: readonly (readonly [string, Handler])[] = [
   ['MAIL', mail],
   ['RCPT', recipient],
   ['DATA', data],
@@ -32,38 +33,56 @@ export const commands: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['VRFY', () => replies.verify],
   ['HELP', () => replies.help],
   ['QUIT', quit],
-]);
+  ['XCLIENT', xclient],
+  ['XFORWARD', xforward],
+];
+
+/** The commands of each flavour. RFC 2033 4.1: LMTP has LHLO in the place of HELO and EHLO, which are refused. */
+export const commands: Readonly<Record<Flavour, ReadonlyMap<string, Handler>>> = {
+  smtp: new Map<string, Handler>([['HELO', hello], ['EHLO', extended], ...shared]),
+  lmtp: new Map<string, Handler>([
+    ['LHLO', extended],
+    ['HELO', () => newReplies.notLmtp],
+    ['EHLO', () => newReplies.notLmtp],
+    ...shared,
+  ]),
+};
 
 function hello(dialog: Dialog, argument: string): string {
-  dialog.transaction = undefined;
-  dialog.helo = argument;
+  endTransaction(dialog);
+  dialog.forwarded = undefined;
+  dialog.helo = dialog.givenHelo ?? argument;
   return `250 ${dialog.greeting}`;
 }
 
 function extended(dialog: Dialog, argument: string): string {
   hello(dialog, argument);
-  return extendedHello(dialog.greeting, sizeLimit(dialog));
+  return extendedHello(dialog.greeting, sizeLimit(dialog), dialog.speaksForOthers ? frontEndKeywords : []);
 }
 
 function reset(dialog: Dialog): string {
-  dialog.transaction = undefined;
+  endTransaction(dialog);
+  dialog.forwarded = undefined;
   return replies.flushed;
 }
 
 function quit(dialog: Dialog): string {
+  endTransaction(dialog);
   dialog.hasQuit = true;
   return `221 ${dialog.greeting}`;
 }
 
 function mail(dialog: Dialog, argument: string): string {
-  dialog.transaction = undefined;
+  endTransaction(dialog);
   const { address: sender, parameters } = readPath(dialog, argument);
   if (sender.length > longestAddress) return replies.addressTooLong;
   const declaredSizeBytes = declaredSize(parameters);
   const limit = sizeLimit(dialog);
   if (declaredSizeBytes !== undefined && limit > 0 && declaredSizeBytes > limit) return replies.tooBig;
   const isBadSender = askControls(dialog.context, (control) => isBadMailFrom(sender, control.badMailFrom()));
-  dialog.transaction = { sender, isBadSender, declaredSizeBytes, recipients: [] };
+  const heldBack = isProbeSender(sender) ? [] : undefined;
+  if (heldBack === undefined) announce(dialog);
+  dialog.transaction = { sender, isBadSender, declaredSizeBytes, recipients: [], asked: 0, heldBack };
   return replies.ok;
 }
 
@@ -72,8 +91,11 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
   if (transaction === undefined) return replies.mailFirst;
   const { address } = readPath(dialog, argument);
   if (address.length > longestAddress) return replies.addressTooLong;
+  transaction.asked++;
   if (transaction.isBadSender) return refused(dialog, address, replies.badMailFrom);
-  if (client.relaySuffix === undefined && !askControls(context, (control) => control.isAllowedRecipientDomain(address)))
+  // What comes by LMTP has been let in by the front end; whether it is for this host is seen below.
+  const isAsked = context.flavour === 'smtp' && client.relaySuffix === undefined;
+  if (isAsked && !askControls(context, (control) => control.isAllowedRecipientDomain(address)))
     return refused(dialog, address, replies.notInRcptHosts);
   if (transaction.recipients.length >= context.limits.recipientsPerMessage) return newReplies.tooManyRecipients;
   const { declaredSizeBytes } = transaction;
@@ -86,6 +108,8 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
 
 function addRecipient(dialog: Dialog, resolution: Resolution): string {
   const { outcome } = resolution;
+  if (dialog.context.flavour === 'lmtp' && outcome.kind === 'queue' && outcome.reason === 'remote')
+    return refused(dialog, resolution.recipient, replies.notInRcptHosts);
   if (outcome.kind === 'deliver' || outcome.kind === 'discard' || (outcome.kind === 'queue' && hasQueue(dialog))) {
     dialog.transaction?.recipients.push(resolution);
     return replies.ok;
@@ -96,9 +120,11 @@ function addRecipient(dialog: Dialog, resolution: Resolution): string {
 
 /** Logs a refused recipient and gives the reply back. */
 function refused(dialog: Dialog, address: string, reply: string, cause?: string): string {
-  const text = `smtp: refused <${address}> from <${dialog.transaction?.sender}> client ${dialog.client.address}: ${reply}`;
-  if (cause === undefined) dialog.context.log.info(text);
-  else dialog.context.log.warning(`${text}: ${cause}`);
+  const { context, transaction } = dialog;
+  const text = `${context.flavour}: refused <${address}> from <${transaction?.sender}> client ${whose(dialog)}: ${reply}`;
+  if (cause !== undefined) context.log.warning(`${text}: ${cause}`);
+  else if (transaction?.heldBack !== undefined) transaction.heldBack.push(text);
+  else context.log.info(text);
   return reply;
 }
 
@@ -107,13 +133,35 @@ function data(dialog: Dialog): string {
   if (transaction === undefined) return replies.mailFirst;
   const { sender, recipients } = transaction;
   if (recipients.length === 0) return replies.recipientFirst;
+  announce(dialog);
+  for (const line of transaction.heldBack ?? []) context.log.info(line);
   dialog.transaction = undefined;
   const limit = sizeLimit(dialog);
   const qp = context.nextMessageNumber();
   const trace = traceOf(dialog, qp, Math.floor(Date.now() / 1000));
-  const incoming = context.delivery.accept({ sender, recipients, ...trace });
-  dialog.message = { qp, sender, recipients: recipients.length, input: new MessageInput(incoming, limit) };
+  const parts = partsOf(recipients, context.flavour, trace.submission.program !== undefined);
+  const incoming = parts.map((part) => context.delivery.accept({ sender, recipients: part, ...trace }));
+  const places = recipients.map((resolution) => ({
+    address: resolution.recipient,
+    part: parts.findIndex((part) => part.includes(resolution)),
+  }));
+  dialog.message = { qp, sender, recipients: places, input: new MessageInput(incoming, limit) };
   return replies.goAhead;
+}
+
+/**
+ * Who gets the message together. By SMTP all do, since one answer ends DATA. By LMTP each has an answer of its own and gets it by itself, except that those whose way leads through the
+ * queue, or through the program in its place, are one message there.
+ */
+function partsOf(
+  recipients: readonly Resolution[],
+  flavour: Flavour,
+  goesThroughProgram: boolean,
+): readonly (readonly Resolution[])[] {
+  if (flavour === 'smtp' || goesThroughProgram) return [recipients];
+  const queued = recipients.filter(({ outcome }) => outcome.kind === 'queue');
+  const single = recipients.filter(({ outcome }) => outcome.kind !== 'queue').map((resolution) => [resolution]);
+  return queued.length === 0 ? single : [...single, queued];
 }
 
 function readPath({ context }: Dialog, argument: string): SmtpPath {

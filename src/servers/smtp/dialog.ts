@@ -11,10 +11,14 @@ import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';
 import { queueReceivedLine, smtpReceivedLine } from '../../mail/received.js';
+import type { ClientAttributes } from '../../protocols/xclient.js';
 import type { Control } from '../../stores/control.js';
-import type { Client } from './client.js';
+import type { Origin } from '../origin.js';
+import type { Flavour, Visitor } from './admission.js';
+import { type Client, shownClient } from './client.js';
 import type { SmtpLimits } from './limits.js';
 import type { MessageInput } from './message.js';
+import type { Probes } from './probes.js';
 import { replies } from './replies.js';
 
 /** What all sessions of a server share. */
@@ -23,6 +27,10 @@ export interface DialogContext {
   readonly delivery: Delivery;
   readonly log: Log;
   readonly limits: SmtpLimits;
+  readonly flavour: Flavour;
+  readonly probes: Probes;
+  /** Describes the client that a front end speaks for; undefined: it may not in. @throws TemporaryError, CorruptFileError */
+  admit(origin: Origin, visitor: Visitor): Client | undefined;
   /** A number that no other message of this host has at this moment: `qp` in the reply and in the Received line. */
   nextMessageNumber(): number;
   /** Whether a dotted IPv4 address is one of this host's. */
@@ -39,19 +47,34 @@ export interface Transaction {
   readonly isBadSender: boolean;
   readonly declaredSizeBytes: number | undefined;
   readonly recipients: Resolution[];
+  /** How many recipients were asked for. */
+  asked: number;
+  /** Log lines about refused recipients, held back while this may be a probe; undefined when it is none. */
+  readonly heldBack: string[] | undefined;
 }
 
 /** A message whose data is coming in. */
 export interface OpenMessage {
   readonly qp: number;
   readonly sender: string;
-  readonly recipients: number;
+  /** Each with the part of the message that it is in. */
+  readonly recipients: readonly { readonly address: string; readonly part: number }[];
   readonly input: MessageInput;
 }
 
 export interface Dialog {
   readonly context: DialogContext;
-  readonly client: Client;
+  client: Client;
+  /** Where the connection comes from, or the client that a front end speaks for. */
+  origin: Origin;
+  /** Whether the other side is believed when it names the client (XCLIENT, XFORWARD). */
+  readonly speaksForOthers: boolean;
+  /** What XFORWARD has said of the next message's client: for the log. */
+  forwarded: ClientAttributes | undefined;
+  /** The HELO word that XCLIENT has given, which the front end's own does not replace. */
+  givenHelo: string | undefined;
+  /** Whether the log knows of this session. */
+  isAnnounced: boolean;
   /** What control/smtpgreeting said when the session began. */
   readonly greeting: string;
   /** The longest silence of the client that is put up with. */
@@ -78,20 +101,38 @@ export function askControls<T>(context: DialogContext, ask: (control: Control) =
   try {
     return ask(context.control);
   } catch (error) {
-    context.log.alert(`smtp: unable to read controls: ${describe(error)}`);
+    context.log.alert(`${context.flavour}: unable to read controls: ${describe(error)}`);
     throw new SessionEnd(replies.noControls);
   }
 }
 
+const unknownOrigin: Origin = {
+  remoteIp: undefined,
+  remotePort: undefined,
+  localIp: undefined,
+  localPort: undefined,
+};
+
 /**
  * Begins a dialog. Every control file of the session is looked at, so that one that cannot be read ends the session before its greeting.
+ * @param speaksForOthers whether the other side may name the client
  * @throws SessionEnd
  */
-export function openDialog(context: DialogContext, client: Client): Dialog {
+export function openDialog(
+  context: DialogContext,
+  client: Client,
+  origin: Origin = unknownOrigin,
+  speaksForOthers = false,
+): Dialog {
   const { greeting, timeoutMs } = askControls(context, readControls);
   return {
     context,
     client,
+    origin,
+    speaksForOthers,
+    forwarded: undefined,
+    givenHelo: undefined,
+    isAnnounced: false,
     greeting,
     timeoutMs,
     helo: undefined,
@@ -99,6 +140,31 @@ export function openDialog(context: DialogContext, client: Client): Dialog {
     message: undefined,
     hasQuit: false,
   };
+}
+
+/** Tells the log of the session, once. */
+export function announce(dialog: Dialog): void {
+  if (dialog.isAnnounced) return;
+  dialog.isAnnounced = true;
+  const { client, context } = dialog;
+  const name = client.remoteHost === undefined ? '' : ` ${client.remoteHost}`;
+  context.log.info(`${context.flavour}: connection from ${shownClient(client)}${name}`);
+}
+
+/** Ends the transaction, if there is one: without a message it was a probe, or nothing. */
+export function endTransaction(dialog: Dialog): void {
+  const { client, context, transaction } = dialog;
+  dialog.transaction = undefined;
+  if (transaction?.heldBack === undefined || transaction.asked === 0) return;
+  context.probes.add(client.address, transaction.heldBack.length > 0);
+}
+
+/** The client for log lines, and for whom it speaks: `127.0.0.1 for 192.0.2.9 spike.example.org ident 4XyzQueueId`. */
+export function whose({ client, forwarded }: Dialog): string {
+  if (forwarded === undefined) return shownClient(client);
+  const [address, name, ident] = ['ADDR', 'NAME', 'IDENT'].map((attribute) => forwarded.get(attribute));
+  const others = [address ?? 'unknown', name, ident === undefined ? undefined : `ident ${ident}`];
+  return `${shownClient(client)} for ${others.filter((text) => text !== undefined).join(' ')}`;
 }
 
 function readControls(control: Control): { greeting: string; timeoutMs: number } {
@@ -130,7 +196,7 @@ export function traceOf(
     remoteInfo: client.remoteInfo,
     remoteIp: client.remoteIp,
     local: client.local,
-    protocol: 'SMTP',
+    protocol: dialog.context.flavour === 'lmtp' ? 'LMTP' : 'SMTP',
     unixSeconds,
   });
   const invokedBy = 'network';

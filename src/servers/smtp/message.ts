@@ -16,18 +16,30 @@ import { replies } from './replies.js';
 /** Hops from which on a message is looping. */
 const hopLimit = 100;
 
+/** How a part of a message ended: refused for what it is, safe on disk, or failed. */
+export type PartEnd =
+  | { readonly kind: 'refused'; readonly reply: string }
+  /** `queuedAs`: the queue's number, when some of its recipients are the queue's. */
+  | { readonly kind: 'accepted'; readonly queuedAs: number | undefined }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** One of the messages that a client's message becomes: one by SMTP, one for each recipient by LMTP. */
+interface Part {
+  readonly incoming: IncomingMessage;
+  failure: { readonly error: unknown } | undefined;
+}
+
 export class MessageInput {
-  readonly #incoming: IncomingMessage;
+  readonly #parts: readonly Part[];
   readonly #limitBytes: number;
   readonly #decoder = new SmtpDataDecoder();
   readonly #header = new HeaderScanner();
   #over = false;
   #aborted: Promise<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
 
   /** @param limitBytes the greatest size as stored; 0 for none */
-  constructor(incoming: IncomingMessage, limitBytes: number) {
-    this.#incoming = incoming;
+  constructor(incoming: readonly IncomingMessage[], limitBytes: number) {
+    this.#parts = incoming.map((message) => ({ incoming: message, failure: undefined }));
     this.#limitBytes = limitBytes;
   }
 
@@ -44,38 +56,27 @@ export class MessageInput {
     return this.#decoder.sizeBytes;
   }
 
-  /** The queue's number, once it is safe, when some of its recipients are the queue's. */
-  get queuedAs(): number | undefined {
-    return this.#incoming.queuedAs;
-  }
-
   /** Takes the next bytes off the socket. When a promise is returned, it has to be waited for. Never throws and never rejects. */
   feed(chunk: Buffer, start: number): void | Promise<void> {
     const body = this.#decoder.decode(chunk, start);
     if (this.#over || body.length === 0) return;
     this.#header.write(body);
     if (this.status === 'stray-lf' || this.#reply() !== undefined) return this.abort();
-    try {
-      return this.#incoming.write(body)?.catch((error: unknown) => this.#fail(error));
-    } catch (error) {
-      return this.#fail(error);
-    }
+    const [only, ...others] = this.#parts;
+    if (only !== undefined && others.length === 0) return write(only, body);
+    const waits = this.#parts.map((part) => write(part, body)).filter((wait) => wait !== undefined);
+    if (waits.length > 0) return Promise.all(waits).then(() => {});
   }
 
-  /**
-   * Ends the message after its end mark. Gives the reply when it is refused for what it is, undefined when it is safe on disk.
-   * @throws what IncomingMessage.commit throws
-   */
-  async finish(): Promise<string | undefined> {
+  /** Ends the message after its end mark. Says how each part ended, in order. */
+  async finish(): Promise<readonly PartEnd[]> {
     const reply = this.#reply();
     if (reply !== undefined) {
       await this.abort();
-      return reply;
+      return this.#parts.map(() => ({ kind: 'refused', reply }));
     }
-    if (this.#failure !== undefined) throw this.#failure.error;
     this.#over = true;
-    await this.#incoming.commit();
-    return undefined;
+    return Promise.all(this.#parts.map(commit));
   }
 
   /** Forgets the message. Does nothing once it has been committed; settles when nothing of it is left. */
@@ -83,7 +84,8 @@ export class MessageInput {
     if (!this.#over) {
       this.#over = true;
       // What abort may throw is about removing temporary files: delivery's to log, and no client's business.
-      this.#aborted = this.#incoming.abort().catch(() => {});
+      const left = this.#parts.filter(({ failure }) => failure === undefined);
+      this.#aborted = Promise.all(left.map(({ incoming }) => incoming.abort().catch(() => {}))).then(() => {});
     }
     await this.#aborted;
   }
@@ -92,9 +94,28 @@ export class MessageInput {
     if (this.#header.hops >= hopLimit) return replies.tooManyHops;
     return this.#limitBytes > 0 && this.sizeBytes > this.#limitBytes ? replies.tooBig : undefined;
   }
+}
 
-  #fail(error: unknown): Promise<void> {
-    this.#failure = { error };
-    return this.abort();
+/** A part that failed takes nothing more, and the others go on. */
+function write(part: Part, body: Buffer): void | Promise<void> {
+  if (part.failure !== undefined) return;
+  const fail = (error: unknown): Promise<void> => {
+    part.failure = { error };
+    return part.incoming.abort().catch(() => {});
+  };
+  try {
+    return part.incoming.write(body)?.catch(fail);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+async function commit({ incoming, failure }: Part): Promise<PartEnd> {
+  if (failure !== undefined) return { kind: 'failed', error: failure.error };
+  try {
+    await incoming.commit();
+    return { kind: 'accepted', queuedAs: incoming.queuedAs };
+  } catch (error) {
+    return { kind: 'failed', error };
   }
 }

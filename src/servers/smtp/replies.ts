@@ -44,6 +44,10 @@ export const newReplies = {
   sessionTooLong: '421 4.4.2 session is too long',
   shuttingDown: '421 4.3.2 shutting down, try again later',
   trouble: '451 4.3.0 temporary trouble on this host, try again later',
+  notLmtp: '500 5.5.1 this is LMTP: say LHLO',
+  notTrusted: '550 5.7.0 you may not speak for others',
+  notNow: '503 5.5.1 not within a transaction',
+  deniedClient: '421 4.7.1 this client may not connect',
 } as const;
 
 /** The reply to the end of a message that is safe on disk. */
@@ -51,9 +55,20 @@ export function accepted(unixSeconds: number, qp: number): string {
   return `250 ok ${unixSeconds} qp ${qp}`;
 }
 
+/** The reply of LMTP for one recipient whose message is safe on disk. */
+export function saved(recipient: string, qp: number): string {
+  return `250 2.0.0 <${oneLine(recipient)}> ok qp ${qp}`;
+}
+
+/** What a reply to the whole message says to one of its recipients. */
+export function forRecipient(reply: string, recipient: string): string {
+  const [, codes = '', text = ''] = /^(\d{3}(?: \d\.\d{1,3}\.\d{1,3})?) (.*)$/s.exec(reply) ?? [];
+  return text.startsWith('<') ? reply : `${codes} <${oneLine(recipient)}> ${text}`;
+}
+
 /** The reply to EHLO: qmail's two keywords first, in its order. `sizeBytes` 0 says that there is no limit (RFC 1870). */
-export function extendedHello(greeting: string, sizeBytes: number): string {
-  const keywords = ['PIPELINING', '8BITMIME', `SIZE ${sizeBytes}`, 'ENHANCEDSTATUSCODES', 'SMTPUTF8'];
+export function extendedHello(greeting: string, sizeBytes: number, others: readonly string[] = []): string {
+  const keywords = ['PIPELINING', '8BITMIME', `SIZE ${sizeBytes}`, 'ENHANCEDSTATUSCODES', 'SMTPUTF8', ...others];
   return [greeting, ...keywords].map((line, i) => `250${i < keywords.length ? '-' : ' '}${line}`).join('\r\n');
 }
 
@@ -65,14 +80,15 @@ export function refusal(code: number, status: string, text: string): string {
 /**
  * The reply that an error becomes. What is no PermanentError or TemporaryError is our own trouble: told as such to the client, in full to the log.
  * @param what what was being done, for the log
+ * @param server what its lines begin with
  */
-export function replyToError(error: unknown, what: string, log: Log): string {
+export function replyToError(error: unknown, what: string, log: Log, server = 'smtp'): string {
   if (error instanceof PermanentError) return refusal(permanentCode(error.status), error.status, error.message);
   if (error instanceof TemporaryError) {
-    log.warning(`smtp: ${what}: ${describe(error)}`);
+    log.warning(`${server}: ${what}: ${describe(error)}`);
     return refusal(temporaryCode(error.status), error.status, error.message);
   }
-  log.alert(`smtp: ${what}: ${error instanceof Error ? (error.stack ?? describe(error)) : String(error)}`);
+  log.alert(`${server}: ${what}: ${error instanceof Error ? (error.stack ?? describe(error)) : String(error)}`);
   return newReplies.trouble;
 }
 

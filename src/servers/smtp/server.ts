@@ -13,15 +13,18 @@ import type net from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import type { Delivery } from '../../delivery/accept.js';
 import { describe } from '../../errors.js';
-import { ucspiAddress } from '../../formats/ucspi-address.js';
 import type { Log } from '../../log.js';
 import { lookUpClientName, type NameResolver, systemResolver } from '../../net/client-name.js';
 import { isOwnAddress } from '../../net/own-addresses.js';
+import type { TrustedPeers } from '../../net/trusted-peers.js';
 import type { Host } from '../../stores/host.js';
-import { type Client, describeClient } from './client.js';
+import { type Origin, originOf } from '../origin.js';
+import { admit, type Flavour } from './admission.js';
+import type { Client } from './client.js';
 import { SmtpConnection } from './connection.js';
-import { type DialogContext, openDialog, SessionEnd } from './dialog.js';
+import { announce, type DialogContext, openDialog, SessionEnd } from './dialog.js';
 import { defaultLimits, type SmtpLimits } from './limits.js';
+import { Probes } from './probes.js';
 import { newReplies, replies } from './replies.js';
 
 export interface SmtpSettings {
@@ -37,12 +40,19 @@ export interface SmtpContext {
   readonly log: Log;
   readonly settings?: SmtpSettings;
   readonly limits?: Partial<SmtpLimits>;
+  /** SMTP unless given. */
+  readonly flavour?: Flavour;
+  /** Whom XCLIENT and XFORWARD are believed; nobody unless given. */
+  readonly frontEnds?: TrustedPeers;
   readonly resolver?: NameResolver;
 }
 
 export interface SmtpServer {
-  /** Takes over an accepted socket, paused or not, of which nothing has been read. */
-  handle(socket: net.Socket): void;
+  /**
+   * Takes over an accepted socket, paused or not, of which nothing has been read.
+   * @param origin where it comes from; as the socket says unless given
+   */
+  handle(socket: net.Socket, origin?: Origin): void;
   /** Takes no more sessions and settles when the last one is over. */
   drain(): Promise<void>;
   /** Sessions at this moment. */
@@ -67,6 +77,7 @@ export function createSmtpServer(context: SmtpContext): SmtpServer {
 class MailServer extends SMTPServer implements SmtpServer {
   readonly #context: SmtpContext;
   readonly #dialogContext: DialogContext;
+  readonly #flavour: Flavour;
   readonly #resolver: NameResolver | undefined;
   readonly #live = new Set<SmtpConnection>();
   readonly #paceTimer: NodeJS.Timeout;
@@ -75,14 +86,19 @@ class MailServer extends SMTPServer implements SmtpServer {
 
   constructor(context: SmtpContext) {
     super({ logger: false, disabledCommands: ['STARTTLS', 'AUTH'], disableReverseLookup: true });
-    const { host, delivery, log, settings, limits } = context;
+    const { host, delivery, log, settings, limits, flavour = 'smtp' } = context;
     this.#context = context;
+    this.#flavour = flavour;
+    const admission = { host, log, flavour, localName: settings?.localName };
     this.#resolver = settings?.resolveClientNames ? (context.resolver ?? systemResolver()) : undefined;
     this.#dialogContext = {
       control: host.control,
       delivery,
       log,
       limits: { ...defaultLimits, ...limits },
+      flavour,
+      probes: new Probes(log, flavour),
+      admit: (origin, visitor) => admit(admission, origin, visitor),
       nextMessageNumber: messageNumbers(process.pid),
       isOwnAddress,
       diskPath: (path) => (path.startsWith('/') ? host.layout.disk(path) : path),
@@ -96,12 +112,12 @@ class MailServer extends SMTPServer implements SmtpServer {
     return this.#live.size;
   }
 
-  handle(socket: net.Socket): void {
+  handle(socket: net.Socket, origin = originOf(socket)): void {
     // A client that has sent everything may close its side at once and still be answered.
     socket.allowHalfOpen = true;
     socket.on('error', () => {});
-    this.#begin(socket).catch((error: unknown) => {
-      this.#context.log.alert(`smtp: ${error instanceof Error ? error.stack : String(error)}`);
+    this.#begin(socket, origin).catch((error: unknown) => {
+      this.#context.log.alert(`${this.#flavour}: ${error instanceof Error ? error.stack : String(error)}`);
       turnAway(socket, replies.noControls);
     });
   }
@@ -123,19 +139,20 @@ class MailServer extends SMTPServer implements SmtpServer {
     await empty;
     clearTimeout(deadline);
     clearInterval(this.#paceTimer);
+    this.#dialogContext.probes.report();
   }
 
-  async #begin(socket: net.Socket): Promise<void> {
-    const { remoteAddress } = socket;
+  async #begin(socket: net.Socket, origin: Origin | undefined): Promise<void> {
     // Gone already: a port scan.
-    if (remoteAddress === undefined) return void socket.destroy();
-    const address = ucspiAddress(remoteAddress);
-    const name = this.#resolver === undefined ? undefined : await lookUpClientName(address, this.#resolver);
-    const client = this.#admit(socket, address, name);
+    if (origin === undefined) return void socket.destroy();
+    const { remoteIp } = origin;
+    const isNameless = this.#resolver === undefined || remoteIp === undefined;
+    const name = isNameless ? undefined : await lookUpClientName(remoteIp, this.#resolver);
+    const client = this.#admit(socket, origin, name);
     if (client === undefined || socket.destroyed) return;
     if (this.#drained !== undefined) return turnAway(socket, newReplies.shuttingDown);
     try {
-      this.#converse(socket, client);
+      this.#converse(socket, client, origin);
     } catch (error) {
       if (!(error instanceof SessionEnd)) throw error;
       turnAway(socket, error.reply);
@@ -143,26 +160,22 @@ class MailServer extends SMTPServer implements SmtpServer {
   }
 
   /** Asks the access rules. Gives nothing when the client has been dropped or turned away. */
-  #admit(socket: net.Socket, address: string, name: string | undefined): Client | undefined {
-    const { host, log, settings } = this.#context;
+  #admit(socket: net.Socket, origin: Origin, name: string | undefined): Client | undefined {
     try {
-      const { allow, environment, rule } = host.accessRules.decide({ ip: address, host: name });
-      if (allow)
-        return describeClient(address, name, environment, settings?.localName ?? host.control.me() ?? 'unknown');
-      log.info(`smtp: deny ${address} by rule ${rule ?? ''}`);
-      socket.destroy();
+      const client = this.#dialogContext.admit(origin, { name, via: origin.proxyIp });
+      if (client === undefined) socket.destroy();
+      return client;
     } catch (error) {
-      log.alert(`smtp: turned away ${address}: ${describe(error)}`);
+      this.#context.log.alert(`${this.#flavour}: turned away ${origin.remoteIp ?? 'unix'}: ${describe(error)}`);
       turnAway(socket, replies.noControls);
     }
     return undefined;
   }
 
-  #converse(socket: net.Socket, client: Client): void {
-    const dialog = openDialog(this.#dialogContext, client);
-    this.#context.log.info(
-      `smtp: connection from ${client.address}${client.remoteHost === undefined ? '' : ` ${client.remoteHost}`}`,
-    );
+  #converse(socket: net.Socket, client: Client, origin: Origin): void {
+    const speaksForOthers = this.#context.frontEnds?.includes(origin.remoteIp) ?? false;
+    const dialog = openDialog(this.#dialogContext, client, origin, speaksForOthers);
+    if (!this.#dialogContext.probes.isKnown(client.address)) announce(dialog);
     const connection = new SmtpConnection(this, socket, dialog, client.address);
     this.#live.add(connection);
     this.connections.add(connection);

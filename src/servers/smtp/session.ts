@@ -13,8 +13,10 @@
 
 import { isHttpRequest, parseCommand } from '../../protocols/smtp-command.js';
 import { commands } from './commands.js';
-import { type Dialog, type OpenMessage, SessionEnd } from './dialog.js';
-import { accepted, newReplies, replies, replyToError } from './replies.js';
+import { announce, type Dialog, endTransaction, type OpenMessage, SessionEnd, whose } from './dialog.js';
+import { greetingOf } from './front-end.js';
+import type { PartEnd } from './message.js';
+import { accepted, forRecipient, newReplies, replies, replyToError, saved } from './replies.js';
 
 export type SessionState = 'commands' | 'data' | 'over';
 
@@ -44,13 +46,13 @@ export class SmtpSession {
   }
 
   greet(): void {
-    this.#reply(`220 ${this.#dialog.greeting} ESMTP`);
+    this.#reply(greetingOf(this.#dialog));
   }
 
   /** Takes one command line, without its LF. */
   line(line: string): void | Promise<void> {
     const { verb, argument } = parseCommand(line);
-    const handler = commands.get(verb);
+    const handler = commands[this.#dialog.context.flavour].get(verb);
     if (handler === undefined)
       return this.#answer(verb, isHttpRequest(line) ? newReplies.notHttp : replies.unimplemented);
     try {
@@ -102,10 +104,12 @@ export class SmtpSession {
 
   /** The client is gone. A message whose end has not been seen is forgotten. Settles when nothing of it is left. */
   async gone(): Promise<void> {
-    const { message, client, context } = this.#dialog;
-    if (message?.input.status === 'more') {
-      context.log.info(`smtp: client ${client.address} left in the middle of message qp ${message.qp}`);
-    }
+    const { message, context } = this.#dialog;
+    if (message?.input.status === 'more')
+      context.log.info(
+        `${context.flavour}: client ${whose(this.#dialog)} left in the middle of message qp ${message.qp}`,
+      );
+    endTransaction(this.#dialog);
     this.#state = 'over';
     await this.#work;
     await message?.input.abort();
@@ -128,43 +132,58 @@ export class SmtpSession {
 
   async #endMessage(message: OpenMessage, pending: void | Promise<void>): Promise<void> {
     await pending;
-    const reply = await this.#finish(message);
+    const ends = await message.input.finish();
+    const answers = this.#answersTo(message, ends);
     this.#dialog.message = undefined;
+    this.#dialog.forwarded = undefined;
     if (this.#state === 'over') return;
     this.#state = 'commands';
-    this.#reply(reply);
+    for (const reply of answers) this.#reply(reply);
     this.#endIfAsked();
   }
 
-  async #finish({ input, qp, sender, recipients }: OpenMessage): Promise<string> {
-    const { context, client } = this.#dialog;
-    const about = `qp ${qp} bytes ${input.sizeBytes} from <${sender}> recipients ${recipients} client ${client.address}`;
-    try {
-      const refusal = await input.finish();
-      if (refusal === undefined) {
-        this.#refusedCommands = 0;
-        this.#idleCommands = 0;
-        const { queuedAs } = input;
-        context.log.info(`smtp: accepted ${about}${queuedAs === undefined ? '' : ` queued as qp ${queuedAs}`}`);
-        return accepted(Math.floor(Date.now() / 1000), queuedAs ?? qp);
-      }
-      context.log.info(`smtp: refused ${about}: ${refusal}`);
-      return refusal;
-    } catch (error) {
-      const reply = replyToError(error, `message ${about}`, context.log);
-      context.log.info(`smtp: refused ${about}: ${reply}`);
-      return reply;
+  /** The replies to the end of a message: one by SMTP, one for each recipient in order by LMTP. */
+  #answersTo(message: OpenMessage, ends: readonly PartEnd[]): string[] {
+    if (ends.some(({ kind }) => kind === 'accepted')) {
+      this.#refusedCommands = 0;
+      this.#idleCommands = 0;
     }
+    const { recipients, qp } = message;
+    const replies = ends.map((end, part) => this.#replyToPart(message, end, part));
+    if (this.#dialog.context.flavour === 'smtp') return replies.slice(0, 1);
+    return recipients.map(({ address, part }) => {
+      const end = ends[part];
+      if (end?.kind === 'accepted') return saved(address, end.queuedAs ?? qp);
+      return forRecipient(replies[part] ?? newReplies.trouble, address);
+    });
+  }
+
+  /** Logs how a part of a message ended, and says it in SMTP's words. */
+  #replyToPart({ input, qp, sender, recipients }: OpenMessage, end: PartEnd, part: number): string {
+    const { log, flavour } = this.#dialog.context;
+    const those = recipients.filter((recipient) => recipient.part === part);
+    const whom = flavour === 'smtp' ? `recipients ${those.length}` : `to ${those.map(({ address }) => `<${address}>`)}`;
+    const about = `qp ${qp} bytes ${input.sizeBytes} from <${sender}> ${whom} client ${whose(this.#dialog)}`;
+    if (end.kind === 'accepted') {
+      const { queuedAs } = end;
+      log.info(`${flavour}: accepted ${about}${queuedAs === undefined ? '' : ` queued as qp ${queuedAs}`}`);
+      return accepted(Math.floor(Date.now() / 1000), queuedAs ?? qp);
+    }
+    const reply = end.kind === 'refused' ? end.reply : replyToError(end.error, `message ${about}`, log, flavour);
+    log.info(`${flavour}: refused ${about}: ${reply}`);
+    return reply;
   }
 
   #replyTo(error: unknown, verb: string): string {
-    return error instanceof SessionEnd ? error.reply : replyToError(error, verb, this.#dialog.context.log);
+    const { log, flavour } = this.#dialog.context;
+    return error instanceof SessionEnd ? error.reply : replyToError(error, verb, log, flavour);
   }
 
   async #endWith(reply: string): Promise<void> {
     if (this.#state === 'over') return;
-    const { context, client } = this.#dialog;
-    context.log.info(`smtp: ending session of client ${client.address}: ${reply}`);
+    const { log, flavour } = this.#dialog.context;
+    announce(this.#dialog);
+    log.info(`${flavour}: ending session of client ${whose(this.#dialog)}: ${reply}`);
     this.#state = 'over';
     this.#reply(reply);
     await this.#dialog.message?.input.abort();
