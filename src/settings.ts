@@ -9,6 +9,7 @@ import { bytesPath } from './files/read.js';
 import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
+import { TrustedPeers } from './net/trusted-peers.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
 export type OverQuotaChoice = 'refuse' | 'defer';
@@ -18,7 +19,8 @@ export type WatchChoice = 'auto' | 'off' | 'poll';
 export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
-export type ServedProtocol = 'smtp' | 'pop3' | 'postmap' | 'qmqp';
+const servedProtocols = ['smtp', 'lmtp', 'pop3', 'postmap', 'qmqp'] as const;
+export type ServedProtocol = (typeof servedProtocols)[number];
 
 export interface Settings {
   readonly layout: LayoutOptions;
@@ -40,12 +42,15 @@ export interface Settings {
   readonly whenOverQuota: OverQuotaChoice;
   /** What an empty .qmail means, as qmail-start's argument; undefined: control/defaultdelivery. */
   readonly defaultDelivery: string | undefined;
-  /** What the map `transport` of the postmap listener gives; undefined: the first smtp listener (`nextHopTo`). */
+  /** What the map `transport` of the postmap listener gives; `lmtp`: the first lmtp listener; undefined: the first smtp listener, else the first lmtp one (`nextHopTo`). */
   readonly postmapTransport: string | undefined;
   readonly watch: WatchChoice;
   /** The program that is run for each change, an absolute path. */
   readonly onChange: string | undefined;
   readonly limits: ConnectionLimitSettings;
+  /** Proxies that say in a PROXY header for whom a connection is, and front ends that say so by XCLIENT: addresses, networks, `unix`. */
+  readonly proxyFrom: readonly string[];
+  readonly xclientFrom: readonly string[];
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
 }
@@ -73,10 +78,12 @@ export interface ServeOptions {
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
   readonly unlimited?: readonly string[];
+  readonly proxyFrom?: readonly string[];
+  readonly xclientFrom?: readonly string[];
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'submission smtps pop3s imap imaps lmtp auth admin metrics'.split(' ');
+const laterProtocols = 'submission smtps pop3s imap imaps auth admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -101,41 +108,73 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     postmapTransport: parseTransport(options.postmapTransport),
     ...parseWatch(options),
     limits: parseLimits(options),
+    proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
+    xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
 }
 
 /** The mode of a unix socket that none was asked for: what anybody may ask is for all. */
 const openToAll = 0o666;
-/** A queue takes mail from everybody on the machine at another place (layout.queueSocket). */
+/** A queue takes mail from everybody on the machine at another place (layout.queueSocket); LMTP brings what a front end has let in. */
 const openToOwner = 0o600;
+/** Of those that can listen at a path. */
+const modes: Partial<Readonly<Record<ServedProtocol, number>>> = {
+  lmtp: openToOwner,
+  postmap: openToAll,
+  qmqp: openToOwner,
+};
 
 function parseServed(text: string): ServedAddress {
   const { protocol, at, access } = parseListenAddress(text);
+  const served = servedProtocols.find((name) => name === protocol);
+  const list = `${servedProtocols.slice(0, -1).join(', ')} and ${servedProtocols.at(-1)}`;
   if (laterProtocols.includes(protocol))
-    throw refuse(`--listen ${text}`, `${protocol} is not in this version; smtp, pop3, postmap and qmqp are`);
-  if (protocol !== 'smtp' && protocol !== 'pop3' && protocol !== 'postmap' && protocol !== 'qmqp')
-    throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; smtp, pop3, postmap and qmqp are served`);
-  if ('host' in at) return { protocol, at };
-  if (protocol === 'qmqp') return { protocol, at, access: { mode: openToOwner, ...access } };
-  if (protocol !== 'postmap') throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
-  return { protocol, at, access: { mode: openToAll, ...access } };
+    throw refuse(`--listen ${text}`, `${protocol} is not in this version; ${list} are`);
+  if (served === undefined) throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; ${list} are served`);
+  if ('host' in at) {
+    return { protocol: served, at };
+  }
+  const mode = modes[served];
+  if (mode === undefined) throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
+  return { protocol: served, at, access: { mode, ...access } };
 }
 
 /** A next hop as Postfix's transport(5) has it: `smtp:[127.0.0.1]:10025`, `lmtp:unix:/run/lmtp`. */
 function parseTransport(text: string | undefined): string | undefined {
-  if (text === undefined || /^[!-9;-~]*:[!-~]*$/.test(text)) return text;
-  throw refuse(`--postmap-transport ${text}`, 'write it as Postfix does, such as smtp:[127.0.0.1]:10025');
+  if (text === undefined || text === 'lmtp' || /^[!-9;-~]*:[!-~]*$/.test(text)) return text;
+  throw refuse(`--postmap-transport ${text}`, 'write it as Postfix does, such as smtp:[127.0.0.1]:10025, or lmtp');
 }
 
-/** Where a Postfix on this machine sends what an SMTP listener is to get; undefined when none of them has a port yet. */
-export function nextHopTo(listeners: readonly ServedAddress[]): string | undefined {
-  for (const { protocol, at } of listeners) {
-    if (protocol !== 'smtp' || !('port' in at) || at.port === 0) continue;
-    const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
-    return `smtp:[${host}]:${at.port}`;
+/** Where Postfix's processes stand, chrooted or not: what lies below is named from there. */
+const postfixQueue = '/var/spool/postfix/';
+
+/**
+ * Where a Postfix on this machine sends what is for us; undefined when no listener that will do has a place yet.
+ * @param wanted `lmtp`, or undefined for SMTP before LMTP; what else is wanted is said by the administrator
+ */
+export function nextHopTo(listeners: readonly ServedAddress[], wanted?: string): string | undefined {
+  if (wanted !== undefined && wanted !== 'lmtp') return wanted;
+  const hops = (protocol: 'smtp' | 'lmtp'): string[] =>
+    listeners.flatMap((listener) => (listener.protocol === protocol ? (nextHop(listener) ?? []) : []));
+  return wanted === undefined ? (hops('smtp')[0] ?? hops('lmtp')[0]) : hops('lmtp')[0];
+}
+
+function nextHop({ protocol, at }: ServedAddress): string | undefined {
+  if ('path' in at)
+    return `${protocol}:unix:${at.path.startsWith(postfixQueue) ? at.path.slice(postfixQueue.length) : at.path}`;
+  if (at.port === 0) return undefined;
+  const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
+  return `${protocol}:${protocol === 'lmtp' ? 'inet:' : ''}[${host}]:${at.port}`;
+}
+
+function parsePeers(option: string, texts: readonly string[] = []): readonly string[] {
+  try {
+    new TrustedPeers(texts);
+  } catch (error) {
+    throw refuse(option, error instanceof Error ? error.message : String(error));
   }
-  return undefined;
+  return texts;
 }
 
 function parseWorkers(text: string | undefined, isRoot: boolean): number {

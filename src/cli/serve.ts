@@ -30,7 +30,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
   const command = new Command('vqmail serve')
     .option(
       '--listen <PROTO=ADDRESS:PORT>',
-      'where to listen; once for each place (smtp, pop3, postmap); postmap=unix:PATH[,mode=0660][,group=NAME]',
+      'where to listen; once for each place (smtp, lmtp, pop3, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
       collect,
     )
     .option(
@@ -60,13 +60,23 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     )
     .option(
       '--postmap-transport <next hop>',
-      'what Postfix is told to send our mail to; smtp:[127.0.0.1]:PORT of the first smtp listener unless given',
+      'what Postfix is told to send our mail to, or lmtp for our lmtp listener; smtp:[127.0.0.1]:PORT of the first smtp listener unless given',
     )
     .option('--watch <auto|off|poll>', 'what changes on the host has consequences at once (README); auto')
     .option('--on-change <program>', 'is run for each change, with it as one line of JSON on standard input')
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)
+    .option(
+      '--proxy-from <network>',
+      'proxies whose PROXY header names the client (smtp, lmtp, pop3): address, network, or unix; once for each',
+      collect,
+    )
+    .option(
+      '--xclient-from <network>',
+      'front ends whose XCLIENT and XFORWARD name the client (smtp, lmtp): address, network, or unix; once for each',
+      collect,
+    )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<ServeOptions>(command, args, io);
 }

@@ -155,6 +155,7 @@ export class Reception implements Receiver {
 
 const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buffer>> = {
   smtp: (text) => `421 ${text} (#4.3.2)\r\n`,
+  lmtp: (text) => `421 4.3.2 ${text}\r\n`,
   pop3: (text) => `-ERR ${text}\r\n`,
   postmap: (text) => encodeNetstring(`TEMP ${text}`),
   qmqp: (text) => encodeNetstring(`Z${text} (#4.3.2)`),

@@ -7,16 +7,20 @@ import { RelayOpener } from '../admin/relay.js';
 import { PasswordChecker } from '../auth/password.js';
 import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
+import { describe } from '../errors.js';
 import { Layout } from '../layout.js';
 import type { Log } from '../log.js';
+import { TrustedPeers } from '../net/trusted-peers.js';
 import { deliveryWithQueue } from '../queue/delivery-with-queue.js';
 import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
 import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
 import { queueWays } from '../queue/enqueue/ways.js';
+import { createLmtpServer } from '../servers/lmtp/server.js';
 import { OpenSessions } from '../servers/open-sessions.js';
-import type { MoveTo } from '../servers/origin.js';
+import { type MoveTo, type Origin, originOf } from '../servers/origin.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
+import { originBehindProxy } from '../servers/proxied.js';
 import { createQmqpServer } from '../servers/qmqp/server.js';
 import { createSmtpServer } from '../servers/smtp/server.js';
 import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
@@ -24,6 +28,19 @@ import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
 import { peerOf } from './peer.js';
+
+/** Protocols whose clients may come through a proxy. */
+const mayBeProxied: readonly ServedProtocol[] = ['smtp', 'lmtp', 'pop3'];
+
+/** Who is behind a proxy, counted as that. @throws Error when that cannot be told, or when there are too many of that client already */
+async function clientBehindProxy(socket: Socket, proxy: Origin): Promise<Origin> {
+  socket.on('error', () => {});
+  const origin = await originBehindProxy(socket, proxy);
+  if (origin === proxy || origin.remoteIp === undefined) return origin;
+  const refused = await origin.moveTo?.(origin.remoteIp);
+  if (refused !== undefined) throw new Error(`too many connections of ${origin.remoteIp}`);
+  return origin;
+}
 
 /** How a connection came to this process. */
 export interface Arrival {
@@ -76,13 +93,18 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
   const ways = queueWays(host, ownQueue);
   const direct = agents === undefined ? local : deliveryByOwner(local, agents);
   const delivery = deliveryWithQueue(direct, ways, log);
-  const smtp = createSmtpServer({
+  const frontEnds = new TrustedPeers(settings.xclientFrom);
+  const proxies = new TrustedPeers(settings.proxyFrom);
+  const smtpContext = {
     host,
     delivery,
     log,
     settings: { localName: settings.localName, resolveClientNames: settings.resolveClientNames },
     limits: { drainMs: settings.drainMs },
-  });
+    frontEnds,
+  };
+  const smtp = createSmtpServer(smtpContext);
+  const lmtp = createLmtpServer(smtpContext);
   const sessions = new OpenSessions(host);
   const pop3 = createPop3Server({
     host,
@@ -98,7 +120,7 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     host,
     delivery,
     log,
-    nextHop: () => settings.postmapTransport ?? nextHopTo(listeners),
+    nextHop: () => nextHopTo(listeners, settings.postmapTransport),
   });
   const qmqp = createQmqpServer({
     host,
@@ -108,7 +130,11 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     peerOf,
     localName: settings.localName,
   });
-  const servers = { smtp, pop3, postmap, qmqp };
+  const servers = { smtp, lmtp, pop3, postmap, qmqp };
+  const begin = (socket: Socket, protocol: ServedProtocol, origin: Origin): void => {
+    if (protocol === 'pop3') pop3.handle(socket, 'pop3', origin);
+    else servers[protocol].handle(socket, origin);
+  };
   return {
     host,
     delivery,
@@ -117,7 +143,19 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     listening(addresses) {
       listeners = addresses;
     },
-    handle: (socket, protocol, _arrival) => servers[protocol].handle(socket),
+    handle(socket, protocol, { isUnix, moveTo }) {
+      const origin = originOf(socket, isUnix, moveTo);
+      if (origin === undefined) socket.destroy();
+      else if (!mayBeProxied.includes(protocol) || !proxies.includes(origin.remoteIp)) begin(socket, protocol, origin);
+      else
+        clientBehindProxy(socket, origin).then(
+          (client) => begin(socket, protocol, client),
+          (error: unknown) => {
+            log.warning(`${protocol}: proxy ${origin.remoteIp ?? 'unix'}: ${describe(error)}`);
+            socket.destroy();
+          },
+        );
+    },
     async drain(ms) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
