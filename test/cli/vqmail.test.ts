@@ -31,7 +31,7 @@ const rows: readonly { reason: string; args: string[]; status: number; stdout?: 
     reason: 'a protocol of a later version',
     args: ['serve', '--listen', 'imap=127.0.0.1:0'],
     status: 100,
-    stderr: /^vqmail: --listen imap=127\.0\.0\.1:0: imap is not in this version; smtp, pop3, .* are\n$/,
+    stderr: /^vqmail: --listen imap=127\.0\.0\.1:0: imap is not in this version; smtp, .* are\n$/,
   },
   {
     reason: 'another way with the queue than there is',
