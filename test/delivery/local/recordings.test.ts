@@ -40,7 +40,6 @@ const onPurpose: Readonly<Record<string, string>> = {
   'broken-vpasswd#1': 'that vpasswd.cdb was made again is told',
   'broken-vpasswd#5': 'a vpasswd.cdb that is no cdb is trouble of ours, not an unknown mailbox',
   'broken-vpasswd#7': 'no user database at all is trouble of ours, not an unknown mailbox',
-
   'maildirsize-states#21': 'a last line that was cut off is ended before the next one is added',
   'missing-places#11': 'an account directory that may not be entered is told by its .qmail, which comes first',
 };
