@@ -96,7 +96,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     layout,
     listen: (options.listen?.length ? options.listen : classicPlaces).map(parseServed),
     workers: parseWorkers(options.workers, isRoot),
-    queue: oneOf('--queue', options.queue ?? 'off', ['auto', 'beside', 'instead', 'off']),
+    queue: oneOf('--queue', options.queue ?? 'auto', ['auto', 'beside', 'instead', 'off']),
     spawnLimit: parseNumber('--spawn-limit', options.spawnLimit, 120, 1, 65_535),
     logFormat: oneOf('--log-format', options.logFormat ?? 'text', ['text', 'json']),
     localName: options.localName,

@@ -35,7 +35,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     )
     .option(
       '--queue <auto|beside|instead|off>',
-      'who works on the queue: a running qmail-send and we beside it, or we instead of it; auto looks at its lock; off unless given',
+      'who works on the queue: a running qmail-send and we beside it, or we instead of it; auto looks at its lock; auto',
     )
     .option('--spawn-limit <n>', "deliveries at once on each channel, at most (qmail's conf-spawn); 120")
     .option('--log-format <text|json>', "qmail-send's lines, or one JSON object a line; text")

@@ -8,6 +8,8 @@ export type { Outcome, Owner, Refusal, Resolution } from './resolution.js';
 export interface ResolveOptions {
   /** The SIZE parameter of MAIL, in bytes: lets a mailbox that this message would fill up be refused at RCPT. */
   readonly declaredSizeBytes?: number;
+  /** The recipient is an address of the local channel: one that has been rewritten already. */
+  readonly isRewritten?: boolean;
 }
 
 export interface Envelope {

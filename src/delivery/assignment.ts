@@ -19,6 +19,8 @@ import type { Way } from './way.js';
 export interface LocalRecipient {
   readonly user: string;
   readonly owner: Owner;
+  /** Whether it is one of the system's own users, which neither users/cdb nor the lack of anybody else (alias) has led to. */
+  readonly isSystemUser: boolean;
   /** Disk path and host path of the home directory. */
   readonly directory: string;
   readonly hostDirectory: string;
@@ -57,7 +59,8 @@ export function assign(
       `${shownCdb}: ${found.directory} is not absolute`,
     );
   const directory = withoutFinalSlash(host.layout.disk(found.directory));
-  return { user, owner: { uid, gid }, directory, hostDirectory: found.directory, dash, extension, ...address };
+  const owner = { uid, gid };
+  return { user, owner, isSystemUser: false, directory, hostDirectory: found.directory, dash, extension, ...address };
 }
 
 /** The path of a directory in the one form that its files are looked up by. */
@@ -92,7 +95,8 @@ function homeOf(
   rest: Pick<LocalRecipient, 'dash' | 'extension' | 'address' | 'domain'>,
 ): LocalRecipient {
   const owner = { uid: user.uid, gid: user.gid };
-  return { user: user.name, owner, directory: way.host.layout.disk(user.home), hostDirectory: user.home, ...rest };
+  const directory = way.host.layout.disk(user.home);
+  return { user: user.name, owner, isSystemUser: user.name !== 'alias', directory, hostDirectory: user.home, ...rest };
 }
 
 /** @throws TemporaryError when a home cannot be looked at for a reason that may pass */

@@ -25,7 +25,9 @@ export function createDelivery(host: Host, settings: DeliverySettings = {}): Del
   const tools = { log: host.log, quotas, workload: new Workload() };
   return {
     resolve(recipient: string, options: ResolveOptions = {}) {
-      const resolution = resolver.resolve(recipient);
+      const resolution = options.isRewritten
+        ? resolver.resolveAssigned(recipient).resolution
+        : resolver.resolve(recipient);
       const { outcome } = resolution;
       if (outcome.kind !== 'deliver' || !outcome.maildirs.some((target) => quotas.isKept(target))) return resolution;
       return withinQuota(quotas, resolution, outcome.maildirs, options.declaredSizeBytes);

@@ -69,7 +69,11 @@ export type Outcome =
 export interface Resolution {
   /** The recipient as it was asked for. */
   readonly recipient: string;
+  /** It was an address of the local channel, rewritten already. */
+  readonly isRewritten?: boolean;
   /** Who owns what the message would be written into or by whom the files were read; undefined when nobody of this host does. */
   readonly owner?: Owner;
+  /** That owner is one of the system's own users, not one that users/cdb names, nor alias. */
+  readonly isSystemUser?: boolean;
   readonly outcome: Outcome;
 }

@@ -55,13 +55,19 @@ export class Resolver {
   resolveAssigned(address: string): AssignedRecipient {
     const way = this.#way(undefined, []);
     const { local, domain = '' } = splitAddress(address);
+    const asked = { recipient: address, isRewritten: true };
     try {
       const found = assign(way, local, { address, domain });
-      if ('kind' in found) return { local: undefined, resolution: { recipient: address, outcome: found } };
-      const resolution = { recipient: address, owner: found.owner, outcome: instructions(way, found) };
+      if ('kind' in found) return { local: undefined, resolution: { ...asked, outcome: found } };
+      const resolution = {
+        ...asked,
+        owner: found.owner,
+        isSystemUser: found.isSystemUser,
+        outcome: instructions(way, found),
+      };
       return { local: found, resolution };
     } catch (error) {
-      return { local: undefined, resolution: { recipient: address, outcome: trouble(error) } };
+      return { local: undefined, resolution: { ...asked, outcome: trouble(error) } };
     }
   }
 
@@ -89,7 +95,8 @@ export class Resolver {
       return { recipient, outcome: told(trouble(error), error, explain) };
     }
     if ('kind' in local) return { recipient, outcome: local };
-    return { recipient, owner: local.owner, outcome: instructions(way, local) };
+    const { owner, isSystemUser } = local;
+    return { recipient, owner, isSystemUser, outcome: instructions(way, local) };
   }
 }
 

@@ -1,4 +1,4 @@
-// Calls into the C library that node does not offer, through koffi: locks and the account database. Loaded at the first use, since most commands need none of
+// Calls into the C library that node does not offer, through koffi: locks, pipes and the account database. Loaded at the first use, since most commands need none of
 // it, and a machine without the prebuilt library must still be able to run those.
 //
 // Struct layouts are those of 64-bit Linux. Elsewhere `cLibrary()` is undefined, and who calls it falls back or says so.
@@ -31,6 +31,8 @@ export interface CLibrary {
   groupById(gid: number): NativeGroup | undefined;
   /** The group and all supplementary groups of an account. */
   groupsOf(name: string, gid: number): number[];
+  /** A pipe whose ends no program that is started inherits; undefined when there can be none. */
+  pipe(): { readonly readFd: number; readonly writeFd: number } | undefined;
   /** Who is at the other end of a connected unix socket: as whom it was when it connected; undefined when the system does not say. */
   peerOf(fd: number): NativePeer | undefined;
 }
@@ -67,6 +69,8 @@ function load(): CLibrary | null {
 const setOpenFileDescriptionLock = 37;
 const writeLock = 1;
 const lockExclusiveNonBlocking = 2 | 4;
+// <fcntl.h>: O_CLOEXEC
+const closeOnExec = 0o2000000;
 // <sys/socket.h>: SOL_SOCKET and SO_PEERCRED.
 const socketLevel = 1;
 const peerCredentials = 17;
@@ -98,6 +102,10 @@ function bind(koffi: Koffi): CLibrary {
     ['str', 'uint32', koffi.pointer('uint32'), koffi.inout(koffi.pointer('int'))],
   );
 
+  const pipe2: (fds: number[], flags: number) => number = library.func('pipe2', 'int', [
+    koffi.out(koffi.pointer('int')),
+    'int',
+  ]);
   const ucred = koffi.struct({ pid: 'int32', uid: 'uint32', gid: 'uint32' });
   const getsockopt: (fd: number, level: number, name: number, value: object, length: [number]) => number = library.func(
     'getsockopt',
@@ -142,6 +150,12 @@ function bind(koffi: Koffi): CLibrary {
         const count: [number] = [size];
         if (getGroupList(name, gid, groups, count) >= 0 || size > 100_000) return [...groups.subarray(0, count[0])];
       }
+    },
+    pipe: () => {
+      const fds = [-1, -1];
+      const isMade = pipe2(fds, closeOnExec) === 0;
+      const [readFd = -1, writeFd = -1] = fds;
+      return isMade ? { readFd, writeFd } : undefined;
     },
     peerOf: (fd) => {
       const peer: { pid?: number; uid?: number; gid?: number } = {};

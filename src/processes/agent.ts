@@ -68,8 +68,8 @@ async function receive(
 /** Takes a message in for recipients that are this agent's: they are resolved here, where a worker that was taken over cannot name a directory of its choice. */
 async function accept(envelope: Envelope, { delivery, ownUid }: AgentServices): Promise<IncomingMessage> {
   const recipients: Resolution[] = [];
-  for (const { recipient } of envelope.recipients) {
-    const resolution = await delivery.resolve(recipient);
+  for (const { recipient, isRewritten = false } of envelope.recipients) {
+    const resolution = await delivery.resolve(recipient, { isRewritten });
     const { owner, outcome } = resolution;
     if (outcome.kind === 'refuse') throw new PermanentError(outcome.status, outcome.text);
     if (outcome.kind === 'defer' || outcome.kind === 'queue') throw new TemporaryError(outcome.status, outcome.text);

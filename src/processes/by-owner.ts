@@ -7,11 +7,14 @@
 //   P C A prepare, commit, abort
 //   S     POP3 session {login, bytes already read}; the connection is that session from here on
 //
+// Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
+//
 // A message for mailboxes of several owners is prepared everywhere before it is committed anywhere, so that a full or looping mailbox refuses the whole. When a later
 // commit fails although all were prepared, the answer is temporary and the owners before have the message: a copy too many, never a loss.
 
 import type { Socket } from 'node:net';
 import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
+import { needsQueue } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
@@ -31,6 +34,8 @@ export function deliveryByOwner(local: Delivery, agents: Agents): Delivery {
       const resolution = await local.resolve(recipient, options);
       const { owner, outcome } = resolution;
       if (owner === undefined || owner.uid === agents.ownUid || outcome.kind === 'queue') return resolution;
+      if (resolution.isSystemUser)
+        return { recipient, owner, outcome: needsQueue('system-user', 'a user of this host') };
       return resolveThere(agents, owner, recipient, options);
     },
     accept(envelope) {

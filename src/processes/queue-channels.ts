@@ -1,12 +1,34 @@
 // Where the queue's deliveries go: to hosts of the world, and to users of this host.
+//
+//   this process is        Maildirs alone are written by                   anything else by
+//   root, supervised       the agent of the owner's uid, where users/cdb   qmail-local in a process that has become the owner
+//                          names the owner, and alias's; else as anything else
+//   root, on its own       as anything else                                the same
+//   an ordinary user       this process                                    qmail-local in a process of this user
+//
+// Programs inherit what qmail-start would give them: this process's environment, with qmail's bin/ in front of PATH.
 
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createLocalChannel, type LocalChannelContext } from '../delivery/local/channel.js';
+import { type ForwardRequest, type LocalChildren, runLocalChild } from '../delivery/local/child.js';
+import { createDelivery } from '../delivery/local-delivery.js';
 import { createRemoteChannel } from '../delivery/remote/channel.js';
 import type { DeliveryChannel } from '../delivery/report.js';
+import { Resolver } from '../delivery/resolve.js';
+import { bytesPath, readIfPresent } from '../files/read.js';
+import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
-import type { Enqueued, EnqueueRequest } from '../queue/enqueue/native.js';
+import { queueError } from '../queue/enqueue/exit-codes.js';
+import { invokerOf } from '../queue/enqueue/invokers.js';
+import { type Enqueued, EnqueueError, type EnqueueRequest } from '../queue/enqueue/native.js';
 import type { ChannelName } from '../queue/tree.js';
 import type { Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
+import type { Agents } from './agents.js';
+import { deliveryByOwner } from './by-owner.js';
+import type { Ids } from './ownership.js';
 
 export interface ChannelContext {
   readonly host: Host;
@@ -14,6 +36,8 @@ export interface ChannelContext {
   readonly log: Log;
   /** Queues what a delivery sends on. @throws EnqueueError */
   readonly enqueue: EnqueueHere;
+  /** The processes of other uids; undefined where there is no supervisor. */
+  readonly agents: Agents | undefined;
 }
 
 /** Queues a message into the queue that is ours. `gid` is the group of who queues it; its number in the log is given here. */
@@ -22,20 +46,90 @@ export type EnqueueHere = (
 ) => Promise<Enqueued>;
 
 /** Both channels of a host. */
-export function openChannels({ host, log }: ChannelContext): Readonly<Record<ChannelName, DeliveryChannel>> {
-  return { local: waitingChannel(), remote: createRemoteChannel({ layout: host.layout, log }) };
+export function openChannels(context: ChannelContext): Readonly<Record<ChannelName, DeliveryChannel>> {
+  const { host, log } = context;
+  return { local: localChannel(context), remote: createRemoteChannel({ layout: host.layout, log }) };
 }
 
-/** Stands in for a channel that is not there: what it gets stays in the queue. */
-function waitingChannel(): DeliveryChannel {
+function localChannel(context: ChannelContext): DeliveryChannel {
+  const { host, settings, log } = context;
+  const children = localChildren(context);
+  return createLocalChannel({
+    resolver: new Resolver(host, settings),
+    deliveryFor: writers(context),
+    run: (task) => runLocalChild(children, task),
+    defaultDelivery: () => defaultDelivery(host, settings),
+    log,
+  });
+}
+
+const isRoot = (): boolean => process.geteuid?.() === 0;
+
+function writers({ host, settings, agents }: ChannelContext): LocalChannelContext['deliveryFor'] {
+  const here = createDelivery(host, settings);
+  if (!isRoot()) return () => here;
+  if (agents === undefined) return () => undefined;
+  const there = deliveryByOwner(here, agents);
+  return ({ isSystemUser, owner }) => (isSystemUser || owner.uid === 0 || owner.gid === 0 ? undefined : there);
+}
+
+function localChildren({ host, enqueue }: ChannelContext): LocalChildren {
+  const { layout, accounts } = host;
+  const mayChangeUser = isRoot();
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   return {
-    async deliver({ recipients }, report) {
-      for (const index of recipients.keys())
-        report(index, {
-          outcome: 'deferral',
-          text: 'Local deliveries from the queue are not in this version. (#4.3.5)\n',
-        });
+    command: [process.execPath, vqmailProgram(), ...placeOf(layout), 'qmail-local'],
+    environment: inherited(layout),
+    mayChangeUser,
+    async forward(request) {
+      const { uid, gid }: Ids = mayChangeUser ? request.task.owner : own;
+      const { sender, recipients } = request;
+      const invoker = { invokedBy: invokerOf(uid, accounts), uid, gid };
+      try {
+        return (await enqueue({ sender, recipients, message: forwarded(request), ...invoker })).qp;
+      } catch (error) {
+        throw queueError(error instanceof EnqueueError ? error.exitCode : readError, '', error);
+      }
     },
-    async close() {},
   };
+}
+
+/** qmail-queue's exit code for a message that cannot be read. */
+const readError = 54;
+
+async function* forwarded({ head, from, task }: ForwardRequest): AsyncGenerator<Buffer> {
+  yield head;
+  yield* fs.createReadStream(bytesPath(task.message.path), { start: from, highWaterMark: 64 * 1024 });
+}
+
+/** The program that has all tools, compiled as from the sources. */
+function vqmailProgram(): string {
+  const own = fileURLToPath(import.meta.url);
+  return path.resolve(path.dirname(own), `../cli/vqmail${path.extname(own)}`);
+}
+
+/** Where the host is, as arguments. */
+function placeOf({ root, qmail, vpopmail, tcp }: Layout): string[] {
+  return ['--root', root, '--qmail-dir', qmail, '--vpopmail-dir', vpopmail, '--tcp-dir', tcp];
+}
+
+/** What the supervisor sets for its own processes. */
+const internal: ReadonlySet<string> = new Set(['UV_THREADPOOL_SIZE', 'UV_USE_IO_URING', 'VQMAIL_LOG_FORMAT']);
+
+function inherited(layout: Layout): Record<string, string> {
+  const variables = Object.entries(process.env).flatMap(([name, value]) =>
+    value === undefined || internal.has(name) ? [] : [[name, value] as const],
+  );
+  const environment = Object.fromEntries(variables);
+  const bin = layout.qmailProgram('bin');
+  const places = (environment.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(':');
+  if (!places.includes(bin)) environment.PATH = [bin, ...places].join(':');
+  // So that tools of ours in .qmail lines find the same host.
+  if (layout.root !== '/') environment.VQMAIL_ROOT = layout.root;
+  return environment;
+}
+
+/** qmail-start's argument, as the start script would have it from control/defaultdelivery. @throws TemporaryError when that cannot be read */
+function defaultDelivery({ layout }: Host, { defaultDelivery: set }: Settings): string {
+  return set ?? readIfPresent(layout.control('defaultdelivery'))?.toString('latin1') ?? './Mailbox';
 }

@@ -4,26 +4,33 @@
 import { TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Settings } from '../settings.js';
+import { answerAgentRequest } from './agent-requests.js';
 import { Child } from './child.js';
 import type { FromChild, ToChild } from './messages.js';
+import type { Ids } from './ownership.js';
 import type { QueueMode } from './queue-service.js';
 
 const shortPauseMs = 1000;
 const longPauseMs = 10_000;
 const graceMs = 2000;
 
+export interface QueueChildOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Finds or starts the agent of an owner. @throws Error when there is to be none */
+  readonly findAgent: (owner: Ids) => Promise<string>;
+}
+
 export class QueueChild {
-  readonly #settings: Settings;
-  readonly #log: Log;
+  readonly #options: QueueChildOptions;
   #child: Child | undefined;
   #mode: QueueMode | undefined;
   #isDraining = false;
   #isLeaving = false;
   #refusal: string | undefined;
 
-  constructor(settings: Settings, log: Log) {
-    this.#settings = settings;
-    this.#log = log;
+  constructor(options: QueueChildOptions) {
+    this.#options = options;
   }
 
   /** Starts it. @returns what it is. @throws TemporaryError with one line when it cannot be what was asked for */
@@ -50,16 +57,18 @@ export class QueueChild {
   #start(began: (mode: QueueMode) => void, failed: (error: Error) => void): void {
     this.#isLeaving = false;
     this.#refusal = undefined;
-    const queue = this.#mode === undefined || this.#mode === 'none' ? this.#settings.queue : this.#mode;
-    const begin: ToChild = { type: 'begin', settings: { ...this.#settings, queue }, owner: { uid: 0, gid: 0 } };
+    const { settings } = this.#options;
+    const queue = this.#mode === undefined || this.#mode === 'none' ? settings.queue : this.#mode;
+    const begin: ToChild = { type: 'begin', settings: { ...settings, queue }, owner: { uid: 0, gid: 0 } };
     const child = new Child('queue', begin, {
-      hear: (message) => this.#hear(message, began),
+      hear: (message) => this.#hear(child, message, began),
       ended: (how) => this.#ended(child, how, failed),
     });
     this.#child = child;
   }
 
-  #hear(message: FromChild, began: (mode: QueueMode) => void): void {
+  #hear(child: Child, message: FromChild, began: (mode: QueueMode) => void): void {
+    if (message.type === 'need-agent') void answerAgentRequest(message, this.#options, (answer) => child.send(answer));
     if (message.type === 'leaving') this.#isLeaving = true;
     if (message.type === 'queue-refused') this.#refusal = message.text;
     if (message.type !== 'queue') return;
@@ -76,7 +85,7 @@ export class QueueChild {
     }
     const pauseMs = this.#refusal === undefined ? shortPauseMs : longPauseMs;
     if (!this.#isLeaving)
-      this.#log.alert(`queue process ${child.pid} ended with ${this.#refusal ?? how}; another starts`);
+      this.#options.log.alert(`queue process ${child.pid} ended with ${this.#refusal ?? how}; another starts`);
     setTimeout(() => {
       if (!this.#isDraining)
         this.#start(

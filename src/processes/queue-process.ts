@@ -11,6 +11,8 @@
 
 import { describe } from '../errors.js';
 import { standardErrorLog as log } from '../log.js';
+import { AgentRequests } from './agent-requests.js';
+import { Agents } from './agents.js';
 import type { ToChild } from './messages.js';
 import { openQueue, type QueueService } from './queue-service.js';
 import { tellSupervisor } from './supervised.js';
@@ -18,6 +20,7 @@ import { tellSupervisor } from './supervised.js';
 const orphanMs = 5000;
 
 export function runQueueProcess(): void {
+  const agents = new AgentRequests();
   let queue: QueueService | undefined;
   let isEnding = false;
 
@@ -30,7 +33,7 @@ export function runQueueProcess(): void {
   const begin = async (settings: Parameters<typeof openQueue>[0]): Promise<void> => {
     process.chdir('/');
     try {
-      queue = await openQueue(settings, log);
+      queue = await openQueue(settings, log, new Agents(0, (owner) => agents.ask(owner)));
       tellSupervisor({ type: 'queue', mode: queue.mode });
     } catch (error) {
       tellSupervisor({ type: 'queue-refused', text: describe(error) });
@@ -40,6 +43,7 @@ export function runQueueProcess(): void {
 
   process.on('message', (message: ToChild) => {
     if (message.type === 'begin') void begin(message.settings);
+    else if (message.type === 'agent') agents.answer(message);
     else if (message.type === 'drain') end(message.ms);
     else if (message.type === 'reread') queue?.reread();
     else if (message.type === 'run-queue') queue?.runAll();

@@ -28,7 +28,7 @@ import { calledByQueue, programEnqueuer, runsAsQueue } from '../queue/enqueue/pr
 import { QueueFiles } from '../queue/files.js';
 import { jsonQueueLog, lineQueueLog, type QueueLog } from '../queue/log.js';
 import { QueueManager } from '../queue/manager.js';
-import { takeMutex } from '../queue/mutex.js';
+import { isMutexHeld, takeMutex } from '../queue/mutex.js';
 import type { QueueAnswer, QueueOrders } from '../queue/orders/frames.js';
 import type { OrderResult } from '../queue/orders/order.js';
 import { type QueueOwners, queueOwners } from '../queue/owners.js';
@@ -36,6 +36,7 @@ import { QueueTree } from '../queue/tree.js';
 import { formerSpawners } from '../queue/upkeep/former-spawners.js';
 import type { QueueChoice, Settings } from '../settings.js';
 import { type Host, openHost } from '../stores/host.js';
+import type { Agents } from './agents.js';
 import { type EnqueueHere, openChannels } from './queue-channels.js';
 import { openQueueSocket, type QueueSocket } from './queue-socket.js';
 
@@ -55,8 +56,12 @@ export interface QueueService {
 
 const without: QueueService = { mode: 'none', enqueuer: undefined, reread() {}, runAll() {}, async stop() {} };
 
-/** Takes up the queue of the host, or not. @throws ConfigurationError when `instead` was asked for and cannot be */
-export async function openQueue(settings: Settings, log: Log): Promise<QueueService> {
+/**
+ * Takes up the queue of the host, or not.
+ * @param agents write into Maildirs of other uids; without them each such delivery has a process of its own
+ * @throws ConfigurationError when `instead` was asked for and cannot be
+ */
+export async function openQueue(settings: Settings, log: Log, agents?: Agents): Promise<QueueService> {
   const host = openHost(new Layout(settings.layout), log);
   const files = new QueueFiles();
   const tree = await QueueTree.open(host.layout, files);
@@ -66,12 +71,17 @@ export async function openQueue(settings: Settings, log: Log): Promise<QueueServ
   const lock = takeQueue(settings.queue, tree, host, log);
   if (typeof lock === 'string') return lock === 'beside' ? besides(host, tree, files, log) : without;
   log.info(`queue: instead of qmail-send, whose lock is free: ${host.layout.host(tree.mutex)}`);
-  return new OwnQueue(settings, host, tree, files, log, lock).begun(log);
+  return new OwnQueue({ settings, host, tree, files, log, lock, agents }).begun(log);
 }
 
 async function besides(host: Host, tree: QueueTree, files: QueueFiles, log: Log): Promise<QueueService> {
   const { layout, accounts } = host;
-  log.info(`queue: beside qmail-send, which works on ${layout.host(layout.queue)}`);
+  const queue = layout.host(layout.queue);
+  if (isMutexHeld(tree) === false)
+    log.warning(
+      `queue: beside, as it was asked for, but nobody holds ${layout.host(tree.mutex)}: what is queued waits in ${queue} until a qmail-send runs`,
+    );
+  else log.info(`queue: beside qmail-send, which works on ${queue}`);
   const { enqueuer, about } = await enqueuerBeside(host, tree, files);
   log.info(`queue: messages go into it ${about}`);
   const obey = async (): Promise<object> => ({ mode: 'beside' });
@@ -141,6 +151,16 @@ function takeQueue(choice: QueueChoice, tree: QueueTree, host: Host, log: Log): 
 /** How often is looked whether a former qmail-send's deliveries have ended. */
 const lookMs = 200;
 
+interface OwnQueueParts {
+  readonly settings: Settings;
+  readonly host: Host;
+  readonly tree: QueueTree;
+  readonly files: QueueFiles;
+  readonly log: Log;
+  readonly lock: HeldLock;
+  readonly agents: Agents | undefined;
+}
+
 /** The queue that is ours. */
 class OwnQueue {
   readonly #manager: QueueManager;
@@ -153,7 +173,7 @@ class OwnQueue {
   #isStopping = false;
   #beginning: Promise<void> = Promise.resolve();
 
-  constructor(settings: Settings, host: Host, tree: QueueTree, files: QueueFiles, log: Log, lock: HeldLock) {
+  constructor({ settings, host, tree, files, log, lock, agents }: OwnQueueParts) {
     const owners = queueOwners(tree, host.accounts);
     const nextNumber = messageNumbers();
     const enqueueAs = enqueueHere(tree, files, owners, nextNumber);
@@ -168,7 +188,7 @@ class OwnQueue {
       owners,
       control: host.control,
       controls: readQueueControls(host.control, settings.spawnLimit),
-      channels: openChannels({ host, settings, log, enqueue: enqueueAs }),
+      channels: openChannels({ host, settings, log, enqueue: enqueueAs, agents }),
       enqueue: noticesAsQmails(enqueueAs, owners),
       log: this.#log,
     });

@@ -1,11 +1,11 @@
 // A session worker: a process of vpopmail:vchkpw that serves the sockets which the supervisor hands it.
 
-import { TemporaryError } from '../errors.js';
 import { standardErrorLog as log } from '../log.js';
 import type { NoPlace } from '../net/connection-limits.js';
+import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
 import type { ToChild } from './messages.js';
-import { become, type Ids } from './ownership.js';
+import { become } from './ownership.js';
 import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';
 import { runSupervised, tellSupervisor } from './supervised.js';
@@ -73,27 +73,5 @@ class MoveRequests {
   answer({ id, refused }: Extract<ToChild, { type: 'moved' }>): void {
     this.#asked.get(id)?.(refused);
     this.#asked.delete(id);
-  }
-}
-
-/** Questions to the supervisor: where is the agent of this owner? */
-class AgentRequests {
-  readonly #asked = new Map<number, { resolve(path: string): void; reject(error: Error): void }>();
-  #last = 0;
-
-  /** @throws TemporaryError when there is to be none */
-  ask(owner: Ids): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const request = ++this.#last;
-      this.#asked.set(request, { resolve, reject });
-      tellSupervisor({ type: 'need-agent', request, owner });
-    });
-  }
-
-  answer({ request, path, refused }: Extract<ToChild, { type: 'agent' }>): void {
-    const asked = this.#asked.get(request);
-    this.#asked.delete(request);
-    if (path !== undefined) asked?.resolve(path);
-    else asked?.reject(new TemporaryError('4.3.0', 'temporary trouble with this mailbox', new Error(refused)));
   }
 }

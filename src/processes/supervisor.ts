@@ -34,7 +34,7 @@ export class Supervisor {
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
     this.#workers = new WorkerPool({ settings, owner, log, findAgent, openRelay });
-    this.#queue = new QueueChild(settings, log);
+    this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
   }
 
@@ -77,11 +77,10 @@ export class Supervisor {
   /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */
   async drain(ms: number): Promise<void> {
     const watched = this.#watchers?.drain(ms);
-    const queue = this.#queue.drain(ms);
-    await this.#workers.drain(ms);
+    // Both may need agents.
+    await Promise.all([this.#queue.drain(ms), this.#workers.drain(ms)]);
     await this.#agents.drain(ms);
     await watched;
-    await queue;
   }
 
   /** Ends all children at once. */

@@ -5,6 +5,7 @@
 
 import type { Log } from '../log.js';
 import type { ServedAddress, Settings } from '../settings.js';
+import { answerAgentRequest } from './agent-requests.js';
 import { Child } from './child.js';
 import type { FromChild, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
@@ -142,7 +143,7 @@ export class WorkerPool {
         this.#move(worker, message);
         break;
       case 'need-agent':
-        void this.#answerAgent(worker, message.request, message.owner);
+        void answerAgentRequest(message, this.#options, (answer) => worker.child.send(answer));
         break;
       case 'open-relay':
         answerRelayRequest(message, this.#options.openRelay, (answer) => worker.child.send(answer));
@@ -209,16 +210,6 @@ export class WorkerPool {
   /** A session is for another client than the one that connected. One that is over is nobody's. */
   #move({ child, sessions }: Worker, { id, address }: Extract<FromChild, { type: 'move' }>): void {
     child.send({ type: 'moved', id, refused: sessions.get(id)?.moveTo(address) });
-  }
-
-  async #answerAgent({ child }: Worker, request: number, owner: Ids): Promise<void> {
-    try {
-      child.send({ type: 'agent', request, path: await this.#options.findAgent(owner) });
-    } catch (error) {
-      const refused = error instanceof Error ? error.message : String(error);
-      this.#options.log.warning(`no agent for uid ${owner.uid}, gid ${owner.gid}: ${refused}`);
-      child.send({ type: 'agent', request, refused });
-    }
   }
 }
 

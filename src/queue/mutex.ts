@@ -2,8 +2,10 @@
 //
 // It is opened write-only, never made and never written to, and held for the life of the process. A second qmail-send then refuses to start.
 
+import fs from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { type HeldLock, tryLock } from '../files/lock.js';
+import { bytesPath } from '../files/read.js';
 import type { QueueTree } from './tree.js';
 
 /**
@@ -12,6 +14,20 @@ import type { QueueTree } from './tree.js';
  */
 export function takeMutex(tree: QueueTree): HeldLock | undefined {
   return tryLock(tree.mutex, { kind: 'flock', create: false });
+}
+
+/**
+ * Whether somebody is seen to hold it, as far as the system tells: asked without touching the lock, since even a short try could keep a qmail-send from starting.
+ * undefined where it does not tell.
+ */
+export function isMutexHeld(tree: QueueTree): boolean | undefined {
+  try {
+    const { ino } = fs.statSync(bytesPath(tree.mutex), { bigint: true });
+    const locks = fs.readFileSync('/proc/locks', 'latin1');
+    return new RegExp(`^\\d+: FLOCK .*:${ino} `, 'm').test(locks);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether what `takeMutex` threw says that the lock file is missing. */

@@ -7,15 +7,15 @@
 //
 // The first argument is ignored. It runs as the domain's uid in the domain's directory. An input that is no file is copied into one first.
 
-import path from 'node:path';
 import { MessageSource } from '../../delivery/local/message-source.js';
 import { type ProgramEnd, runProgram } from '../../delivery/local/program.js';
-import { injectForward } from '../../delivery/vdelivermail/inject.js';
+import type { Forward } from '../../delivery/local/qmail-local.js';
 import { runVdelivermail, type VdelivermailRequest } from '../../delivery/vdelivermail/run.js';
 import { describe, errnoOf } from '../../errors.js';
 import { type Log, lineLog } from '../../log.js';
 import { openHost } from '../../stores/host.js';
 import { messageInput } from '../message-input.js';
+import { injectAsHost, throughQmailQueue } from '../queue/forward-here.js';
 import type { ToolIo } from '../tool-io.js';
 
 /** Like qmail-local it waits for a program as long as that runs; this is the longest that a timer can. */
@@ -90,8 +90,8 @@ function deliver(
     },
     async forward(address, head) {
       await io.flushed();
-      const program = path.join(io.layout.qmail, 'bin/qmail-inject');
-      return injectForward({ program, message, environment, say, ...outputs }, address, head);
+      const queue = (forward: Forward): Promise<number> => throughQmailQueue(io, forward);
+      return injectAsHost(io, { message, environment, say, ...outputs, queue }, address, head);
     },
   });
 }

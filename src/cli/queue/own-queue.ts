@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import { TemporaryError } from '../../errors.js';
 import { SystemAccounts } from '../../files/accounts.js';
 import { bytesPath } from '../../files/read.js';
+import { isRunnable } from '../../files/runnable.js';
 import type { Enqueuer, Submitter } from '../../queue/enqueue/enqueuer.js';
 import { queueError } from '../../queue/enqueue/exit-codes.js';
 import { socketEnqueuer } from '../../queue/enqueue/over-socket.js';
@@ -57,7 +58,7 @@ export async function toolQueue(io: ToolIo): Promise<Enqueuer> {
   const { layout, env } = io;
   const path =
     env.QMAILQUEUE === undefined ? layout.qmailProgram('bin/qmail-queue') : layout.qmailProgram(env.QMAILQUEUE);
-  if (env.QMAILQUEUE === undefined && !isProgram(path)) return ownQueue(io);
+  if (env.QMAILQUEUE === undefined && !isRunnable(path)) return ownQueue(io);
   return programEnqueuer({ path, directory: layout.qmail, environment: env });
 }
 
@@ -66,15 +67,6 @@ export async function toolUser(io: ToolIo): Promise<Submitter> {
   const uid = process.getuid?.() ?? 0;
   const { invokerOf } = await import('../../queue/enqueue/invokers.js');
   return { invokedBy: invokerOf(uid, new SystemAccounts(io.layout)), gid: process.getgid?.() ?? 0 };
-}
-
-function isProgram(path: string): boolean {
-  try {
-    fs.accessSync(bytesPath(path), fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const noQueue: Enqueuer = {

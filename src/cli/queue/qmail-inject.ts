@@ -9,7 +9,7 @@ import { parseLine } from '../../formats/control-file.js';
 import { lower } from '../../mail/address.js';
 import type { HostNames } from '../../mail/injection/address-rules.js';
 import { splitHeader } from '../../mail/injection/header-fields.js';
-import { InjectError, type InjectOptions, inject } from '../../mail/injection/inject.js';
+import { InjectError, type Injected, type InjectOptions, inject } from '../../mail/injection/inject.js';
 import { inputPieces, orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { toolQueue } from './own-queue.js';
 
@@ -23,11 +23,15 @@ const fromOf: Readonly<Record<string, RecipientsFrom>> = {
   A: 'arguments or header',
 };
 
-interface Given {
+/** What the arguments say of the envelope. */
+export interface GivenEnvelope {
   readonly recipientsFrom: RecipientsFrom;
   readonly sender: string | undefined;
-  readonly onlyPrint: boolean;
   readonly recipients: readonly string[];
+}
+
+interface Given extends GivenEnvelope {
+  readonly onlyPrint: boolean;
 }
 
 /** The tool. @returns its exit code */
@@ -95,7 +99,16 @@ async function* restOf(first: Buffer, input: AsyncIterator<Buffer>): AsyncGenera
   for (let next = await input.next(); !next.done; next = await input.next()) yield next.value;
 }
 
-function completed(message: Buffer, given: Given, io: ToolIo): ReturnType<typeof inject> {
+/** The header and envelope of a message that is read as far as its header goes. @throws ToolFailure, or what reading it throws */
+export async function completedMessage(
+  message: AsyncIterable<Buffer>,
+  given: GivenEnvelope,
+  io: ToolIo,
+): Promise<Injected> {
+  return completed(await headerOf(message[Symbol.asyncIterator]()), given, io);
+}
+
+function completed(message: Buffer, given: GivenEnvelope, io: ToolIo): Injected {
   const { env } = io;
   const first = (...names: string[]): string | undefined =>
     names.map((name) => env[name]).find((value) => value !== undefined);

@@ -1,22 +1,21 @@
 // qmail-local [ -nN ] user homedir local dash ext domain sender aliasempty: delivers the message on standard input by the recipient's .qmail file, as the original (formats/qmail.md 6).
 //
 // It is run by qmail-lspawn, or by the queue of vqmail, which also listens on node's channel for the messages to forward; without that they go
-// to the host's qmail-queue. A queue has the whole report on standard output.
+// to the host's qmail-queue. A queue has the whole report on standard output. A queue that is root starts it as root, and tells it in a variable whom it is to become first.
 
 import fs from 'node:fs';
-import path from 'node:path';
-import type { ForwardAnswer, ForwardMessage } from '../../delivery/local/child.js';
+import { becomeVariable, type ForwardAnswer, type ForwardMessage } from '../../delivery/local/child.js';
 import { MessageSource } from '../../delivery/local/message-source.js';
 import { type ProgramEnd, runProgram } from '../../delivery/local/program.js';
 import { type Forward, type LocalWorld, parseLocalArguments, qmailLocal } from '../../delivery/local/qmail-local.js';
-import { injectForward } from '../../delivery/vdelivermail/inject.js';
 import { runVdelivermail } from '../../delivery/vdelivermail/run.js';
 import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { lineLog } from '../../log.js';
+import { become } from '../../processes/ownership.js';
 import { openHost } from '../../stores/host.js';
 import { messageInput } from '../message-input.js';
 import type { ToolIo } from '../tool-io.js';
-import { toolQueue } from './own-queue.js';
+import { injectAsHost, throughQmailQueue } from './forward-here.js';
 
 const usage = 'qmail-local: usage: qmail-local [ -nN ] user homedir local dash ext domain sender aliasempty\n';
 /** A program that is still there after this time is killed, and the delivery tried again later. */
@@ -36,6 +35,7 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
   const say = (text: string | Buffer): void => writeAll(outputs.stdout, text);
   const complain = (text: string | Buffer): void => writeAll(outputs.stderr, text);
   try {
+    becomeOwner(io);
     const message = new MessageSource(await messageInput(io));
     const host = openHost(
       io.layout,
@@ -47,7 +47,7 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
       host,
       message,
       owner,
-      environment: definedOf(io.env),
+      environment: definedOf({ ...io.env, [becomeVariable]: undefined }),
       say,
       complain,
       run: (command, place) => {
@@ -55,7 +55,7 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
         return runProgram(command, { ...place, ...outputs, stdin: message.fd, timeLimitMs: programTimeLimitMs });
       },
       forward: (forward) => (hasQueue ? askQueue(forward) : throughQmailQueue(io, forward)),
-      vdelivermail: (argument, variables) => vdelivermail(world, host, { argument, variables, ...outputs }),
+      vdelivermail: (argument, variables) => vdelivermail(world, host, io, { argument, variables, ...outputs }),
       nowSeconds: Math.floor(Date.now() / 1000),
     };
     const exitCode = await qmailLocal(parsed.about, world, { dryRun: parsed.dryRun });
@@ -67,6 +67,12 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
   } finally {
     if (hasQueue) process.disconnect();
   }
+}
+
+/** @throws Error when something of root would be left */
+function becomeOwner({ env }: ToolIo): void {
+  const [, uid, gid] = /^(\d+):(\d+)$/.exec(env[becomeVariable] ?? '') ?? [];
+  if (uid !== undefined) become({ uid: Number(uid), gid: Number(gid) });
 }
 
 function writeAll(fd: number, text: string | Buffer): void {
@@ -90,6 +96,7 @@ function definedOf(env: ToolIo['env']): Record<string, string> {
 async function vdelivermail(
   world: LocalWorld,
   host: ReturnType<typeof openHost>,
+  io: ToolIo,
   call: {
     readonly argument: string;
     readonly variables: Readonly<Record<string, string>>;
@@ -118,16 +125,21 @@ async function vdelivermail(
       return 'status' in end ? end.status : undefined;
     },
     forward: (address, head) => {
-      const program = path.join(host.layout.qmail, 'bin/qmail-inject');
-      return injectForward({ program, message, environment: variables, say, stdout, stderr }, address, head);
+      const queue = (forward: Forward): Promise<number> => world.forward(forward);
+      return injectAsHost(
+        { ...io, stderr: (text) => world.complain(text.toString('latin1')) },
+        { message, environment: variables, say, stdout, stderr, queue },
+        address,
+        head,
+      );
     },
   });
   return { status };
 }
 
 /** Lets the queue that started this process queue a forward. */
-async function askQueue({ sender, recipients, head }: Forward): Promise<number> {
-  const request: ForwardMessage = { forward: { sender, recipients, head: head.toString('base64') } };
+async function askQueue({ sender, recipients, head, from }: Forward): Promise<number> {
+  const request: ForwardMessage = { forward: { sender, recipients, head: head.toString('base64'), from } };
   const answer = await new Promise<ForwardAnswer>((resolve) => {
     process.once('message', resolve);
     process.once('disconnect', () => resolve({ isForGood: false, text: 'qq temporary problem (#4.3.0)' }));
@@ -135,16 +147,4 @@ async function askQueue({ sender, recipients, head }: Forward): Promise<number> 
   });
   if ('qp' in answer) return answer.qp;
   throw answer.isForGood ? new PermanentError('5.3.0', answer.text) : new TemporaryError('4.3.0', answer.text);
-}
-
-async function throughQmailQueue(io: ToolIo, { sender, recipients, head, message }: Forward): Promise<number> {
-  const queued = (await toolQueue(io)).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
-  try {
-    await queued.write(head);
-    for await (const piece of message.pieces()) await queued.write(piece);
-  } catch (error) {
-    await queued.abort();
-    throw new TemporaryError('4.3.0', 'qq read error (#4.3.0)', error);
-  }
-  return queued.commit({ sender, recipients });
 }

@@ -17,9 +17,10 @@ import { bytesPath } from '../../files/read.js';
 import type { Log } from '../../log.js';
 import { splitAddress } from '../../mail/address.js';
 import type { Delivery } from '../accept.js';
+import type { LocalRecipient } from '../assignment.js';
 import type { DeliveryAttempt, DeliveryChannel, DeliveryReport, QueuedMessage } from '../report.js';
 import type { Resolution } from '../resolution.js';
-import type { AssignedRecipient, Resolver } from '../resolve.js';
+import type { Resolver } from '../resolve.js';
 import type { LocalArguments } from './arguments.js';
 
 /** A delivery that needs a process of its own. */
@@ -34,8 +35,8 @@ export type LocalEnd = { readonly output: string } & ({ readonly status: number 
 
 export interface LocalChannelContext {
   readonly resolver: Resolver;
-  /** Writes into Maildirs with the uid of their owner. */
-  readonly delivery: Delivery;
+  /** What writes into the Maildirs of a user with the uid of their owner; undefined: only the user's own process does. */
+  readonly deliveryFor: (user: LocalRecipient) => Delivery | undefined;
   /** Runs qmail-local with the uid and gid of the owner. @throws the system error when that is not possible */
   readonly run: (task: LocalTask) => Promise<LocalEnd>;
   /** What an empty or missing .qmail means: qmail-start's argument. */
@@ -80,8 +81,9 @@ async function deliverTo(
   if (local === '') return failure('Sorry, an address needs a name before the @. (#5.1.3)');
   const assigned = context.resolver.resolveAssigned(recipient);
   if (assigned.local === undefined) return deferral(withStatus(assigned.resolution));
-  if (assigned.resolution.outcome.kind === 'deliver') {
-    const report = await intoMaildirs(context, attempt, assigned.resolution);
+  const delivery = context.deliveryFor(assigned.local);
+  if (delivery !== undefined && assigned.resolution.outcome.kind === 'deliver') {
+    const report = await intoMaildirs(delivery, attempt, assigned.resolution);
     if (report !== undefined) return report;
   }
   return inProcess(context, attempt, assigned.local);
@@ -89,11 +91,11 @@ async function deliverTo(
 
 /** undefined when it could not be done: nothing was written then. */
 async function intoMaildirs(
-  context: LocalChannelContext,
+  delivery: Delivery,
   { message, sender }: DeliveryAttempt,
   resolution: Resolution,
 ): Promise<DeliveryReport | undefined> {
-  const incoming = context.delivery.accept({ sender, recipients: [resolution], receivedLines: '' });
+  const incoming = delivery.accept({ sender, recipients: [resolution], receivedLines: '' });
   try {
     for await (const chunk of fs.createReadStream(bytesPath(message.path), { highWaterMark: 64 * 1024 }))
       await incoming.write(chunk as Buffer);
@@ -111,7 +113,7 @@ async function intoMaildirs(
 async function inProcess(
   { run, defaultDelivery }: LocalChannelContext,
   { message, sender }: DeliveryAttempt,
-  recipient: NonNullable<AssignedRecipient['local']>,
+  recipient: LocalRecipient,
 ): Promise<DeliveryReport> {
   const { user, hostDirectory: home, dash, extension, address, domain, owner } = recipient;
   const { local } = splitAddress(address);

@@ -15,9 +15,9 @@ export class MessageSource {
     this.fd = fd;
   }
 
-  /** The bytes in pieces. @throws the system error */
-  async *pieces(): AsyncGenerator<Buffer> {
-    for (let position = 0; ; ) {
+  /** The bytes in pieces, from a place on. @throws the system error */
+  async *pieces(from = 0): AsyncGenerator<Buffer> {
+    for (let position = from; ; ) {
       const piece = await read(this.fd, position);
       if (piece.length === 0) return;
       position += piece.length;

@@ -24,12 +24,13 @@ import { deliverToMbox } from './mbox.js';
 import type { MessageSource } from './message-source.js';
 import type { ProgramEnd } from './program.js';
 
-/** A message that the .qmail file sends on: `head` goes above the original's bytes. */
+/** A message that is sent on: `head` goes above the original's bytes, of which those before `from` are left out. */
 export interface Forward {
   readonly sender: string;
   readonly recipients: readonly string[];
   readonly head: Buffer;
   readonly message: MessageSource;
+  readonly from: number;
 }
 
 /** What a local delivery needs of the world. */
@@ -225,7 +226,7 @@ class LocalDelivery {
     const { message } = this.#world;
     const head = Buffer.from(this.#lines.deliveredTo, 'latin1');
     try {
-      return await this.#world.forward({ sender, recipients: this.#forwards, head, message });
+      return await this.#world.forward({ sender, recipients: this.#forwards, head, message, from: 0 });
     } catch (error) {
       const isForGood = error instanceof PermanentError;
       if (!isForGood && !(error instanceof TemporaryError)) throw error;
