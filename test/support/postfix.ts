@@ -26,7 +26,7 @@ export interface RunningPostfix {
 }
 
 export interface PostfixOptions {
-  /** Whether smtpd and trivial-rewrite are chrooted, as Debian has them. */
+  /** Whether smtpd, trivial-rewrite, smtp and lmtp are chrooted, as Debian has them. */
   readonly chroot?: boolean;
 }
 
@@ -113,8 +113,9 @@ function masterServices(port: number, chroot: 'y' | 'n'): string {
     'verify unix - - n - 1 verify',
     'flush unix n - n 1000? 0 flush',
     'proxymap unix - - n - - proxymap',
-    'smtp unix - - n - - smtp',
-    'relay unix - - n - - smtp',
+    `smtp unix - - ${chroot} - - smtp`,
+    `relay unix - - ${chroot} - - smtp`,
+    `lmtp unix - - ${chroot} - - lmtp`,
     'showq unix n - n - - showq',
     'error unix - - n - - error',
     'retry unix - - n - - error',

@@ -1,5 +1,5 @@
-// Callouts: another mail server asks whether a recipient exists, by MAIL and RCPT without a message (Postfix's reject_unverified_recipient as `double-bounce@...`, Exim and others with
-// the null sender). RCPT answers them, nothing is kept, and the log is told of many at once:
+// Callouts: another mail server asks whether a recipient exists, by MAIL and RCPT without a message: Postfix's reject_unverified_recipient as `double-bounce@...` (`double-bounceJQZX@...` with
+// address_verify_sender_ttl), Exim and others with the null sender. RCPT answers them, nothing is kept, and the log is told of many at once:
 //
 //   smtp: 37 address probes, 12 of them refused, from 192.0.2.7 192.0.2.9
 //
@@ -20,7 +20,7 @@ const nameMost = 10;
 
 /** Whether nobody but a mail server that wants to know about recipients, or to bounce, has this sender. */
 export function isProbeSender(sender: string): boolean {
-  return sender === '' || lower(splitAddress(sender).local) === 'double-bounce';
+  return sender === '' || /^double-bounce[0-9a-z]*$/.test(lower(splitAddress(sender).local));
 }
 
 /** The probes of one server. */
