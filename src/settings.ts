@@ -12,6 +12,8 @@ import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { TrustedPeers } from './net/trusted-peers.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
+/** Whether logins open the relay: `auto` where the host has ~vpopmail/etc/open-smtp. */
+export type PopBeforeSmtpChoice = 'auto' | 'on' | 'off';
 export type OverQuotaChoice = 'refuse' | 'defer';
 /** Whether the host is watched: by what the kernel tells where it can, not at all, or by looking again and again. */
 export type WatchChoice = 'auto' | 'off' | 'poll';
@@ -36,8 +38,8 @@ export interface Settings {
   /** Whether clients' names are looked up in DNS, as tcpserver does without -H. */
   readonly resolveClientNames: boolean;
   readonly uidl: UidlForm;
-  /** Whether a client may relay for three hours after a POP3 login, as with vpopmail's roaming users. */
-  readonly popBeforeSmtp: boolean;
+  /** Whether a client may relay for three hours after a POP3 or IMAP login, as with vpopmail's roaming users. */
+  readonly popBeforeSmtp: PopBeforeSmtpChoice;
   /** What a message is told that does not fit into the recipient's quota: for good, as vpopmail is built by default, or for now. */
   readonly whenOverQuota: OverQuotaChoice;
   /** What an empty .qmail means, as qmail-start's argument; undefined: control/defaultdelivery. */
@@ -102,7 +104,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     localName: options.localName,
     resolveClientNames: options.resolveClientNames ?? false,
     uidl: parseUidl(options.uidl ?? 'qmail'),
-    popBeforeSmtp: oneOf('--pop-before-smtp', options.popBeforeSmtp ?? 'on', ['on', 'off']) === 'on',
+    popBeforeSmtp: oneOf('--pop-before-smtp', options.popBeforeSmtp ?? 'auto', ['auto', 'on', 'off']),
     whenOverQuota: oneOf('--over-quota', options.overQuota ?? 'refuse', ['refuse', 'defer']),
     defaultDelivery: options.defaultDelivery,
     postmapTransport: parseTransport(options.postmapTransport),

@@ -5,6 +5,7 @@
 //   is there, older                               resolves at once; its line is renewed with the next write
 //   is not there                                  resolves when it is, smtp.cdb too, or after five seconds: then the client may have to try again
 //   is no IP address                              resolves at once
+//   is not there, nor is the file                 as the options say: a host that never had roaming users gets none from us unasked
 //
 // What is asked for during a write is done by the next one, all together. Only the process that may write /etc/tcp can do this: under a supervisor that is the
 // supervisor itself (processes/messages.ts). Trouble is a line in the log, not more than one a minute, and stops no login.
@@ -20,8 +21,14 @@ const renewAfterSeconds = 300;
 const patienceMs = 5_000;
 const quietMs = 60_000;
 
+export interface RelayOpenerOptions {
+  /** Whether open-smtp is made where there is none; true unless given. */
+  readonly makesTable?: boolean;
+}
+
 export class RelayOpener {
   readonly #host: Host;
+  readonly #makesTable: boolean;
   readonly #table: RelayTable;
   readonly #known: Snapshot<ReadonlyMap<string, number>>;
   #asked = new Set<string>();
@@ -29,8 +36,9 @@ export class RelayOpener {
   #next: Promise<void> | undefined;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(host: Host) {
+  constructor(host: Host, { makesTable = true }: RelayOpenerOptions = {}) {
     this.#host = host;
+    this.#makesTable = makesTable;
     this.#table = new RelayTable(host.layout, host.accounts, host.log);
     this.#known = new Snapshot(host.layout.etc('open-smtp'), (bytes) => timesByAddress(bytes));
   }
@@ -39,7 +47,9 @@ export class RelayOpener {
   async open(clientIp: string): Promise<void> {
     const address = relayAddress(clientIp);
     if (address === undefined) return;
-    const since = this.#lastLogin(address);
+    const known = this.#logins();
+    if (known === 'none' && !this.#makesTable) return;
+    const since = known === 'none' ? undefined : known.get(address);
     if (since !== undefined && Date.now() / 1000 - since < renewAfterSeconds) return;
     this.#asked.add(address);
     const written = this.#write();
@@ -55,12 +65,13 @@ export class RelayOpener {
     await this.#writing;
   }
 
-  #lastLogin(address: string): number | undefined {
+  /** The times of the logins by address; `none` without the file. */
+  #logins(): ReadonlyMap<string, number> | 'none' {
     try {
-      return this.#known.get()?.get(address);
+      return this.#known.get() ?? 'none';
     } catch {
       // Writing it will tell the trouble.
-      return undefined;
+      return new Map();
     }
   }
 

@@ -47,8 +47,8 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'whose unique ids POP3 clients know; dovecot:FORMAT for another pop3_uidl_format',
     )
     .option(
-      '--pop-before-smtp <on|off>',
-      "a client may relay for a while after a POP3 login (vpopmail's roaming users); on",
+      '--pop-before-smtp <auto|on|off>',
+      "a client may relay for a while after a POP3 or IMAP login (vpopmail's roaming users); auto: where the host has open-smtp",
     )
     .option(
       '--over-quota <refuse|defer>',

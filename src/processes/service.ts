@@ -80,8 +80,8 @@ function queueAtSocket(path: string): () => Enqueuer | undefined {
   return () => (fs.existsSync(path) ? enqueuer : undefined);
 }
 
-function relayHere(host: Host): (clientIp: string) => Promise<void> {
-  const opener = new RelayOpener(host);
+function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) => Promise<void> {
+  const opener = new RelayOpener(host, { makesTable: popBeforeSmtp === 'on' });
   return (clientIp) => opener.open(clientIp);
 }
 
@@ -112,7 +112,7 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     sessions,
     passwords: new PasswordChecker(),
     uidl: settings.uidl,
-    ...(settings.popBeforeSmtp && { openRelay: openRelay ?? relayHere(host) }),
+    ...(settings.popBeforeSmtp !== 'off' && { openRelay: openRelay ?? relayHere(host, settings) }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
   let listeners = settings.listen;

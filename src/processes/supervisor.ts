@@ -29,7 +29,7 @@ export class Supervisor {
   /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
   constructor(settings: Settings, host: Host, log: Log) {
     const owner = sessionOwner(host.accounts, host.layout);
-    const relay = new RelayOpener(host);
+    const relay = new RelayOpener(host, { makesTable: settings.popBeforeSmtp === 'on' });
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });

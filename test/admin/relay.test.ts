@@ -89,6 +89,17 @@ test('what has no address is not let relay; trouble is told once and stops nobod
   assert.match(log.join(), /^warning: clients that logged in cannot be let relay: /);
 });
 
+test('a host without open-smtp gets none unless that is wanted', async (t) => {
+  const { host, file, entries } = place(t);
+  const opener = new RelayOpener(host, { makesTable: false });
+  await opener.open('192.0.2.1');
+  await opener.settled();
+  assert.ok(!existsSync(file));
+  writeFileSync(file, '');
+  await opener.open('192.0.2.1');
+  assert.deepEqual([...entries().keys()], ['192.0.2.1']);
+});
+
 test('a POP3 login opens the relay, unless the account may not', async (t) => {
   const opened: string[] = [];
   const openRelay = async (clientIp: string): Promise<void> => void opened.push(clientIp);

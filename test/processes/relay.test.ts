@@ -1,7 +1,7 @@
 // POP before SMTP of `vqmail serve` with its processes: a POP3 login at a worker, or at an agent of another uid, opens the relay, which only the supervisor may write.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { needsRoot } from '../support/needs.js';
@@ -43,7 +43,7 @@ async function start(t: TestContext, ...options: string[]): Promise<Site> {
 
 test('a POP3 login opens the relay', async (t) => {
   if (!needsRoot(t)) return;
-  const site = await start(t);
+  const site = await start(t, '--pop-before-smtp', 'on');
   const notForUs = /^553 /;
 
   await t.test('nobody may relay before', async () => {
@@ -74,10 +74,28 @@ test('a POP3 login opens the relay', async (t) => {
   });
 });
 
+test('a host that has open-smtp goes on with it, unasked; one that has it not does not begin', async (t) => {
+  if (!needsRoot(t)) return;
+  const site = await start(t);
+  const table = site.file('/home/vpopmail/etc/open-smtp');
+  for (const user of [ownUser, agentUser]) assert.match(await site.logIn('127.0.0.5', user), /^\+OK/);
+  assert.match(await site.recipientElsewhere('127.0.0.5'), /^553 /);
+  assert.equal(existsSync(table), false);
+  writeFileSync(table, '');
+  for (const [from, user] of [
+    ['127.0.0.5', ownUser],
+    ['127.0.0.6', agentUser],
+  ] as const) {
+    assert.match(await site.logIn(from, user), /^\+OK/);
+    assert.doesNotMatch(await site.recipientElsewhere(from), /^553 /);
+  }
+});
+
 test('--pop-before-smtp off: logins leave the relay alone', async (t) => {
   if (!needsRoot(t)) return;
   const site = await start(t, '--pop-before-smtp', 'off');
+  writeFileSync(site.file('/home/vpopmail/etc/open-smtp'), '');
   for (const user of [ownUser, agentUser]) assert.match(await site.logIn('127.0.0.5', user), /^\+OK/);
   assert.match(await site.recipientElsewhere('127.0.0.5'), /^553 /);
-  assert.equal(existsSync(site.file('/home/vpopmail/etc/open-smtp')), false);
+  assert.equal(readFileSync(site.file('/home/vpopmail/etc/open-smtp'), 'latin1'), '');
 });
