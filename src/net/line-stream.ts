@@ -1,4 +1,4 @@
-// The lines that come in on a connection, for the text protocols that this project speaks itself (POP3).
+// The lines that come in on a connection, for the text protocols that this project speaks itself (POP3, IMAP), and the bytes between them that a line has announced.
 //
 // A line ends at LF; one CR before it is dropped; bare CRs belong to the line. Lines are Latin-1 text. What stands behind the last LF when the other side closes is no
 // line and is dropped. Lines may arrive many in a packet or one byte at a time; a command that was sent ahead is kept until it is asked for, across
@@ -70,6 +70,28 @@ export class LineStream implements AsyncIterable<string> {
     return this.#lineFeed < 0 || this.#ended === 'stopped' ? undefined : this.#takeLine();
   }
 
+  /** The next bytes, at least one and at most `most`, whatever they are; undefined when the stream has ended. */
+  async piece(most: number): Promise<Buffer | undefined> {
+    while (this.#buffer.length === 0 && this.#ended === undefined)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    if (this.#buffer.length === 0 || this.#ended === 'stopped') return undefined;
+    return this.#takeBytes(Math.min(most, this.#buffer.length));
+  }
+
+  /** Exactly so many bytes, which must be few enough to be kept; undefined when the stream ends before. */
+  async bytes(count: number): Promise<Buffer | undefined> {
+    const pieces: Buffer[] = [];
+    for (let missing = count; missing > 0; ) {
+      const piece = await this.piece(missing);
+      if (piece === undefined) return undefined;
+      pieces.push(piece);
+      missing -= piece.length;
+    }
+    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     for (let line = await this.next(); line !== undefined; line = await this.next()) yield line;
   }
@@ -100,10 +122,16 @@ export class LineStream implements AsyncIterable<string> {
     }
     const end = lineFeed > 0 && this.#buffer[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
     const line = this.#buffer.toString('latin1', 0, end);
-    this.#buffer = this.#buffer.subarray(lineFeed + 1);
+    this.#takeBytes(lineFeed + 1);
+    return line;
+  }
+
+  #takeBytes(count: number): Buffer {
+    const taken = this.#buffer.subarray(0, count);
+    this.#buffer = this.#buffer.subarray(count);
     this.#lineFeed = this.#buffer.indexOf(LF);
     if (this.#socket.isPaused() && this.#buffer.length < maxWaitingBytes) this.#socket.resume();
-    return line;
+    return taken;
   }
 
   #onData = (chunk: Buffer): void => {
