@@ -56,6 +56,10 @@ export class Layout {
   get certificates(): string {
     return this.control('vqmail/certs');
   }
+  /** The ciphers of qmail's TLS patch. */
+  get tlsServerCiphers(): string {
+    return this.control('tlsserverciphers');
+  }
   get assign(): string {
     return path.join(this.qmail, 'users/assign');
   }

@@ -60,7 +60,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     limits: settings.limits,
     log,
     begin: sessions.begin,
-    isExempt: (protocol, address) => protocol !== 'pop3' && mayRelay(host, address),
+    isExempt: (protocol, address) => !protocol.startsWith('pop3') && mayRelay(host, address),
   });
   const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
     await sessions.drain(0);

@@ -5,11 +5,13 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { PermanentError } from './errors.js';
+import { statusOf } from './files/identity.js';
 import { bytesPath } from './files/read.js';
 import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { TrustedPeers } from './net/trusted-peers.js';
+import type { CertificateFiles } from './stores/certificates/certificate.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
 /** Whether logins open the relay: `auto` where the host has ~vpopmail/etc/open-smtp. */
@@ -21,7 +23,7 @@ export type WatchChoice = 'auto' | 'off' | 'poll';
 export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
-const servedProtocols = ['smtp', 'lmtp', 'pop3', 'postmap', 'qmqp'] as const;
+const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'postmap', 'qmqp'] as const;
 export type ServedProtocol = (typeof servedProtocols)[number];
 
 export interface Settings {
@@ -49,6 +51,10 @@ export interface Settings {
   readonly watch: WatchChoice;
   /** The program that is run for each change, an absolute path. */
   readonly onChange: string | undefined;
+  /** Certificates of the command line, in order, before those of the host's own directory. Disk paths. */
+  readonly tlsCertificates: readonly CertificateFiles[];
+  /** Whether TLS 1.0 and 1.1 are spoken too. */
+  readonly tlsOldClients: boolean;
   readonly limits: ConnectionLimitSettings;
   /** Proxies that say in a PROXY header for whom a connection is, and front ends that say so by XCLIENT: addresses, networks, `unix`. */
   readonly proxyFrom: readonly string[];
@@ -77,6 +83,9 @@ export interface ServeOptions {
   readonly postmapTransport?: string;
   readonly watch?: string;
   readonly onChange?: string;
+  /** Disk paths, `CERT`, `CERT:KEY` or `CERT:KEY:CHAIN`. */
+  readonly tlsCertificate?: readonly string[];
+  readonly tlsOldClients?: boolean;
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
   readonly unlimited?: readonly string[];
@@ -85,7 +94,7 @@ export interface ServeOptions {
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'submission smtps pop3s imap imaps auth admin metrics'.split(' ');
+const laterProtocols = 'imap imaps auth admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -109,6 +118,8 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     defaultDelivery: options.defaultDelivery,
     postmapTransport: parseTransport(options.postmapTransport),
     ...parseWatch(options),
+    tlsCertificates: (options.tlsCertificate ?? []).map(parseCertificate),
+    tlsOldClients: options.tlsOldClients ?? false,
     limits: parseLimits(options),
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
@@ -168,6 +179,25 @@ function nextHop({ protocol, at }: ServedAddress): string | undefined {
   if (at.port === 0) return undefined;
   const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
   return `${protocol}:${protocol === 'lmtp' ? 'inet:' : ''}[${host}]:${at.port}`;
+}
+
+function parseCertificate(text: string): CertificateFiles {
+  const [certificate = '', key, chain, more] = text.split(':');
+  const isWhole = [certificate, key, chain].every((file) => file !== '') && more === undefined;
+  if (!isWhole) throw refuse(`--tls-certificate ${text}`, 'write it as CERT, CERT:KEY or CERT:KEY:CHAIN');
+  for (const file of [certificate, key, chain]) {
+    if (file !== undefined && !isThere(file)) throw refuse(`--tls-certificate ${text}`, `there is no file ${file}`);
+  }
+  return { certificate, key, chain };
+}
+
+/** One that cannot be looked at may be there. */
+function isThere(file: string): boolean {
+  try {
+    return statusOf(bytesPath(file)) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function parsePeers(option: string, texts: readonly string[] = []): readonly string[] {

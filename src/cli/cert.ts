@@ -8,7 +8,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { PermanentError } from '../errors.js';
 import { statusOf } from '../files/identity.js';
-import { bytesPath, readIfPresent } from '../files/read.js';
+import { bytesPath } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
 import { lineLog } from '../log.js';
 import type { Certificate } from '../stores/certificates/certificate.js';
@@ -97,8 +97,7 @@ export function problemOf(certificate: Certificate, nowMs: number, beforeMs: num
 
 async function configured(io: ToolIo): Promise<ConfiguredCertificate[]> {
   const log = lineLog(() => {});
-  const read = async (file: string): Promise<Buffer | undefined> => readIfPresent(file);
-  return new Certificates({ layout: io.layout, log, files: [], options: {}, read }).all();
+  return new Certificates({ layout: io.layout, log, files: [], options: {} }).all();
 }
 
 function line(one: ConfiguredCertificate, io: ToolIo): string {

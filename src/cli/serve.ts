@@ -15,7 +15,14 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   const { root, qmail: qmailDir, vpopmail: vpopmailDir, tcp: tcpDir } = io.layout;
   const isRoot = process.geteuid?.() === 0;
   const onChange = options.onChange === undefined ? {} : { onChange: argumentPath(options.onChange, io) };
-  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, { ...options, ...onChange }, isRoot);
+  const tlsCertificate = options.tlsCertificate?.map((files) =>
+    files
+      .split(':')
+      .map((file) => (file === '' ? '' : argumentPath(file, io)))
+      .join(':'),
+  );
+  const files = { ...onChange, ...(tlsCertificate !== undefined && { tlsCertificate }) };
+  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, { ...options, ...files }, isRoot);
   process.env.VQMAIL_LOG_FORMAT = settings.logFormat;
   const daemon = await startDaemon(settings, standardErrorLog);
   // Whoever reads the ready line may send a signal at once.
@@ -30,7 +37,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
   const command = new Command('vqmail serve')
     .option(
       '--listen <PROTO=ADDRESS:PORT>',
-      'where to listen; once for each place (smtp, lmtp, pop3, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
+      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
       collect,
     )
     .option(
@@ -64,6 +71,12 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
     )
     .option('--watch <auto|off|poll>', 'what changes on the host has consequences at once (README); auto')
     .option('--on-change <program>', 'is run for each change, with it as one line of JSON on standard input')
+    .option(
+      '--tls-certificate <cert[:key[:chain]]>',
+      'a certificate besides control/servercert.pem and control/vqmail/certs, for the names in it; once for each',
+      collect,
+    )
+    .option('--tls-old-clients', 'speaks TLS 1.0 and 1.1 too, which can be broken (README); off')
     .option('--max-connections <n>', 'sessions in all')
     .option('--max-connections-per-address <n>', 'sessions of one protocol from one address')
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)

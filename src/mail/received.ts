@@ -4,6 +4,8 @@
 //   Received: from client.example (HELO foo?bar) (joe?x@192.0.2.4)                  written by qmail-smtpd
 //     by mx.example with SMTP; 24 Nov 2026 02:02:55 -0000
 //
+// A connection in TLS says so in the word that RFC 3848 has for it, and how: `with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384 encrypted); 24 Nov ...`, as qmail's TLS patch does.
+//
 // What the client could choose (its name, the HELO word, the ident answer) is shown with every byte replaced by `?` that is not a letter, digit or one of
 // . @ % + / = : - [ ] so that no header field can be forged. Whether the HELO word is shown is the caller's decision: qmail leaves it out when it
 // equals the client's name. Pid and time are arguments; nothing here looks at a clock.
@@ -12,6 +14,19 @@ import { qmailDate } from './dates.js';
 
 /** Whom qmail-queue names in its line: by the uid that called it. */
 export type Invoker = 'network' | 'alias' | 'bounce' | { readonly uid: number };
+
+/** RFC 3848; without TLS and authentication the words are qmail's own. */
+export type TransferProtocol =
+  | 'SMTP'
+  | 'ESMTPS'
+  | 'ESMTPA'
+  | 'ESMTPSA'
+  | 'LMTP'
+  | 'LMTPS'
+  | 'LMTPA'
+  | 'LMTPSA'
+  | 'QMTP'
+  | 'QMQP';
 
 export interface SmtpTrace {
   /** The client's host name, `unknown` when it has none. */
@@ -23,7 +38,9 @@ export interface SmtpTrace {
   readonly remoteIp: string;
   /** The name of this host for the address that was connected to (TCPLOCALHOST, else TCPLOCALIP). */
   readonly local: string;
-  readonly protocol: 'SMTP' | 'LMTP' | 'QMTP' | 'QMQP';
+  readonly protocol: TransferProtocol;
+  /** How the connection is secured, where this host knows. */
+  readonly tls?: { readonly version: string; readonly cipher: string } | undefined;
   readonly unixSeconds: number;
 }
 
@@ -37,7 +54,8 @@ export function smtpReceivedLine(trace: SmtpTrace): string {
   const helo = trace.helo === undefined ? '' : ` (HELO ${safe(trace.helo)})`;
   const info = trace.remoteInfo === undefined ? '' : `${safe(trace.remoteInfo)}@`;
   const from = `Received: from ${safe(trace.remoteHost)}${helo} (${info}${safe(trace.remoteIp)})`;
-  return `${from}\n  by ${safe(trace.local)} with ${trace.protocol}; ${qmailDate(trace.unixSeconds)}\n`;
+  const tls = trace.tls === undefined ? '' : ` (${trace.tls.version} ${trace.tls.cipher} encrypted)`;
+  return `${from}\n  by ${safe(trace.local)} with ${trace.protocol}${tls}; ${qmailDate(trace.unixSeconds)}\n`;
 }
 
 /** Both lines, as they stand above every message that qmail-smtpd took in. */

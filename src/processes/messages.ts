@@ -12,6 +12,8 @@
 //   agent {request, path | refused}        ->   connects to it
 //                                          <-   open-relay {request, clientIp}  somebody has logged in from there (processes/relay-requests.ts)
 //   relay-open {request}                   ->   that client may relay now, or cannot be let
+//                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificate-requests.ts)
+//   certificate-answer {request, ...}      ->   what they are
 //                                          <-   busy {connections}              an agent's connections, when their number changes
 //                                          <-   leaving                         takes no more sessions and will end
 //   recheck {which}                        ->   looks at open sessions of these accounts, and ends those that would not be let in any more
@@ -29,6 +31,7 @@ import type { NoPlace } from '../net/connection-limits.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
+import type { CertificateAnswer, CertificateRequest } from './certificate-requests.js';
 import type { Ids } from './ownership.js';
 import type { QueueMode } from './queue-service.js';
 
@@ -68,6 +71,7 @@ export type ToChild =
   | { readonly type: 'moved'; readonly id: number; readonly refused: NoPlace | undefined }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
   | { readonly type: 'relay-open'; readonly request: number }
+  | CertificateAnswer
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
   | { readonly type: 'reread' | 'run-queue' }
@@ -79,6 +83,7 @@ export type FromChild =
   | { readonly type: 'move'; readonly id: number; readonly address: string }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
+  | CertificateRequest
   | { readonly type: 'busy'; readonly connections: number }
   | Changed
   | { readonly type: 'owners'; readonly owners: readonly Ids[] }

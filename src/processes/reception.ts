@@ -156,6 +156,10 @@ export class Reception implements Receiver {
 const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buffer>> = {
   smtp: (text) => `421 ${text} (#4.3.2)\r\n`,
   lmtp: (text) => `421 4.3.2 ${text}\r\n`,
+  submission: (text) => `421 4.3.2 ${text}\r\n`,
+  // A client that waits for a handshake could not read it.
+  smtps: () => '',
+  pop3s: () => '',
   pop3: (text) => `-ERR ${text}\r\n`,
   postmap: (text) => encodeNetstring(`TEMP ${text}`),
   qmqp: (text) => encodeNetstring(`Z${text} (#4.3.2)`),

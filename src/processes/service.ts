@@ -9,7 +9,7 @@ import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
 import { describe } from '../errors.js';
 import { Layout } from '../layout.js';
-import type { Log } from '../log.js';
+import { type Log, silentLog } from '../log.js';
 import { TrustedPeers } from '../net/trusted-peers.js';
 import { deliveryWithQueue } from '../queue/delivery-with-queue.js';
 import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
@@ -22,15 +22,18 @@ import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
 import { originBehindProxy } from '../servers/proxied.js';
 import { createQmqpServer } from '../servers/qmqp/server.js';
-import { createSmtpServer } from '../servers/smtp/server.js';
+import { createServerTls, type ServerTls, secureContextOptions } from '../servers/server-tls.js';
+import { createSmtpServer, messageNumbers } from '../servers/smtp/server.js';
 import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
+import { Certificates } from '../stores/certificates/certificates.js';
+import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
 import { peerOf } from './peer.js';
 
 /** Protocols whose clients may come through a proxy. */
-const mayBeProxied: readonly ServedProtocol[] = ['smtp', 'lmtp', 'pop3'];
+const mayBeProxied: readonly ServedProtocol[] = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s'];
 
 /** Who is behind a proxy, counted as that. @throws Error when that cannot be told, or when there are too many of that client already */
 async function clientBehindProxy(socket: Socket, proxy: Origin): Promise<Origin> {
@@ -70,6 +73,8 @@ export interface Helpers {
   readonly agents?: Agents;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay?: (clientIp: string) => Promise<void>;
+  /** The files of certificates; this process's own view of them unless given. */
+  readonly certificates?: CertificateSource;
   /** The queue, where it is in this process; without this, the one that is reached at its socket. */
   readonly queue?: () => Enqueuer | undefined;
 }
@@ -85,8 +90,15 @@ function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) 
   return (clientIp) => opener.open(clientIp);
 }
 
+/** Certificates are told of by whoever watches them (processes/certificate-care.ts): once, and not by every process that meets them. */
+function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Host, source = ownSource): ServerTls {
+  const options = secureContextOptions(tlsOldClients);
+  return createServerTls(new Certificates({ layout, log: silentLog, files: tlsCertificates, options, source }));
+}
+
 /** Starts serving in this process. */
-export function startService(settings: Settings, log: Log, { agents, openRelay, queue }: Helpers = {}): Service {
+export function startService(settings: Settings, log: Log, helpers: Helpers = {}): Service {
+  const { agents, openRelay, queue } = helpers;
   const host = openHost(new Layout(settings.layout), log, { repairIndexes: true });
   const local = createDelivery(host, settings);
   const ownQueue = queue ?? queueAtSocket(host.layout.queueSocket);
@@ -95,15 +107,20 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
   const delivery = deliveryWithQueue(direct, ways, log);
   const frontEnds = new TrustedPeers(settings.xclientFrom);
   const proxies = new TrustedPeers(settings.proxyFrom);
+  const tls = serverTls(settings, host, helpers.certificates);
   const smtpContext = {
     host,
     delivery,
     log,
+    tls,
+    nextMessageNumber: messageNumbers(process.pid),
     settings: { localName: settings.localName, resolveClientNames: settings.resolveClientNames },
     limits: { drainMs: settings.drainMs },
     frontEnds,
   };
   const smtp = createSmtpServer(smtpContext);
+  const submission = createSmtpServer({ ...smtpContext, flavour: 'submission' });
+  const smtps = createSmtpServer({ ...smtpContext, flavour: 'smtps' });
   const lmtp = createLmtpServer(smtpContext);
   const sessions = new OpenSessions(host);
   const pop3 = createPop3Server({
@@ -112,6 +129,7 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     sessions,
     passwords: new PasswordChecker(),
     uidl: settings.uidl,
+    tls,
     ...(settings.popBeforeSmtp !== 'off' && { openRelay: openRelay ?? relayHere(host, settings) }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
@@ -130,9 +148,9 @@ export function startService(settings: Settings, log: Log, { agents, openRelay, 
     peerOf,
     localName: settings.localName,
   });
-  const servers = { smtp, lmtp, pop3, postmap, qmqp };
+  const servers = { smtp, submission, smtps, lmtp, pop3, postmap, qmqp };
   const begin = (socket: Socket, protocol: ServedProtocol, origin: Origin): void => {
-    if (protocol === 'pop3') pop3.handle(socket, 'pop3', origin);
+    if (protocol === 'pop3' || protocol === 'pop3s') pop3.handle(socket, protocol, origin);
     else servers[protocol].handle(socket, origin);
   };
   return {

@@ -4,6 +4,7 @@ import { standardErrorLog as log } from '../log.js';
 import type { NoPlace } from '../net/connection-limits.js';
 import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
+import { CertificateRequests } from './certificate-requests.js';
 import type { ToChild } from './messages.js';
 import { become } from './ownership.js';
 import { RelayRequests } from './relay-requests.js';
@@ -15,18 +16,24 @@ export function runSessionWorker(): void {
   const closed = new ClosedSessions();
   const moves = new MoveRequests();
   const relay = new RelayRequests();
+  const certificates = new CertificateRequests();
   let service: Service | undefined;
 
   runSupervised({
     begin({ settings, owner }) {
       const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
-      service = startService(settings, log, { agents: new Agents(owner.uid, (other) => agents.ask(other)), openRelay });
+      service = startService(settings, log, {
+        agents: new Agents(owner.uid, (other) => agents.ask(other)),
+        openRelay,
+        certificates: certificates.source,
+      });
       process.chdir('/');
       become(owner);
     },
     hear(message, socket) {
       if (message.type === 'agent') agents.answer(message);
       if (message.type === 'relay-open') relay.answered(message.request);
+      if (message.type === 'certificate-answer') certificates.answered(message);
       if (message.type === 'moved') moves.answer(message);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
       if (message.type === 'listening') service?.listening(message.addresses);

@@ -33,7 +33,7 @@ export class Supervisor {
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
-    this.#workers = new WorkerPool({ settings, owner, log, findAgent, openRelay });
+    this.#workers = new WorkerPool({ settings, layout: host.layout, owner, log, findAgent, openRelay });
     this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
   }

@@ -3,45 +3,52 @@
 // Which certificate a client sees is stores/certificates' business. The caller must have taken everything off the plain connection that came before the handshake and must
 // forget it: what a client sends in clear behind STARTTLS is not from whom the handshake proves (CVE-2011-0411).
 //
-// Versions: TLS 1.2 and up. `old clients` also lets in TLS 1.0 and 1.1 and the ciphers of their time, which can be broken: for mail programs and scanners that know nothing
-// better, on networks where that does not matter.
+// Versions and ciphers: TLS 1.2 and up, with keys that are made for the session and forgotten (ECDHE), so that who gets hold of the certificate's key later cannot read what was recorded.
+// `old clients` also lets in TLS 1.0 and 1.1 and the ciphers of their time, which can be broken: for mail programs and scanners that know nothing better, on networks where that
+// does not matter. control/tlsserverciphers stands in the place of either list. No connection is negotiated anew in its middle.
 
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
-import { TemporaryError } from '../errors.js';
 import type { Certificates } from '../stores/certificates/certificates.js';
 
 const handshakeMs = 30_000;
 
+/** The last ones are for clients of Windows 7's and Android 4's time. */
+const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL';
+const oldCiphers = 'DEFAULT:@SECLEVEL=0';
+
 /** What TLS needs to be told besides certificates. */
 export function secureContextOptions(isForOldClients: boolean): SecureContextOptions {
+  const secureOptions = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
   return isForOldClients
-    ? { minVersion: 'TLSv1', ciphers: 'DEFAULT:@SECLEVEL=0', honorCipherOrder: true }
-    : { minVersion: 'TLSv1.2', honorCipherOrder: true };
+    ? { minVersion: 'TLSv1', ciphers: oldCiphers, secureOptions }
+    : { minVersion: 'TLSv1.2', ciphers, secureOptions };
 }
 
 export interface ServerTls {
   /** Whether there is a certificate, so that TLS can be offered. */
   isAvailable(): Promise<boolean>;
   /**
-   * Does the handshake. The plain socket must be paused and have no listeners for data.
-   * @throws Error when it fails or takes too long (the socket is destroyed), TemporaryError without a certificate (it is not)
+   * Does the handshake. The plain socket must be paused and have no listeners for data; what stands in it unread is taken for the client's part of the handshake.
+   * @throws Error when it fails, takes too long, or there is no certificate; the socket is destroyed
    */
   secure(socket: Socket): Promise<TLSSocket>;
 }
 
-export function createServerTls(certificates: Certificates, isForOldClients: boolean): ServerTls {
+export function createServerTls(certificates: Certificates): ServerTls {
   return {
     isAvailable: async () => (await certificates.forName(undefined)) !== undefined,
     async secure(socket) {
       const certificate = await certificates.forName(undefined);
-      if (certificate === undefined)
-        throw new TemporaryError('4.7.0', 'TLS not available', new Error('there is no certificate'));
+      if (certificate === undefined) {
+        socket.destroy();
+        throw new Error('TLS: there is no certificate that can be used');
+      }
       const secured = new TLSSocket(socket, {
         isServer: true,
         secureContext: certificate.context,
         SNICallback: certificates.sniCallback,
-        ...secureContextOptions(isForOldClients),
       });
       await handshake(secured);
       return secured;
@@ -54,10 +61,10 @@ function handshake(secured: TLSSocket): Promise<void> {
     const fail = (error: Error): void => {
       clearTimeout(timer);
       secured.destroy();
-      reject(error);
+      reject(new Error(`TLS: ${reasonOf(error)}`));
     };
-    const closed = (): void => fail(new Error('the client went away during the TLS handshake'));
-    const timer = setTimeout(() => fail(new Error('the TLS handshake took too long')), handshakeMs);
+    const closed = (): void => fail(new Error('the client went away during the handshake'));
+    const timer = setTimeout(() => fail(new Error('the handshake took too long')), handshakeMs);
     secured.once('error', fail).once('close', closed);
     secured.once('secure', () => {
       clearTimeout(timer);
@@ -69,7 +76,19 @@ function handshake(secured: TLSSocket): Promise<void> {
   });
 }
 
+/** What of an OpenSSL error an administrator can use. */
+function reasonOf(error: Error): string {
+  if (!('reason' in error) || typeof error.reason !== 'string') return error.message;
+  const isOld = error.reason === 'unsupported protocol' || error.reason === 'no shared cipher';
+  return isOld ? `${error.reason} (an old client? see --tls-old-clients)` : error.reason;
+}
+
 /** How a connection is secured, for logs and Received lines: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`. */
-export function describeTls(socket: TLSSocket): { readonly version: string; readonly cipher: string } {
+export interface TlsDescription {
+  readonly version: string;
+  readonly cipher: string;
+}
+
+export function describeTls(socket: TLSSocket): TlsDescription {
   return { version: socket.getProtocol() ?? 'TLS', cipher: socket.getCipher()?.name ?? 'unknown' };
 }

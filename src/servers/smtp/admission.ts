@@ -1,6 +1,6 @@
 // Who may have a session, and as whom: asked when a client comes, and again when a front end says for whom it speaks (XCLIENT).
 //
-//   SMTP                 the access rules (/etc/tcp/smtp.cdb) decide
+//   SMTP, submission     the access rules (/etc/tcp/smtp.cdb) decide
 //   LMTP over TCP        they decide too, but let nobody relay: what LMTP brings is for this host
 //   LMTP, unix socket    its mode decides who may connect
 //   logged in elsewhere  a front end that is trusted has asked for the password: that client may relay
@@ -12,7 +12,13 @@ import type { Host } from '../../stores/host.js';
 import type { Origin } from '../origin.js';
 import { type Client, describeClient } from './client.js';
 
-export type Flavour = 'smtp' | 'lmtp';
+/** What a listener is for: mail from other servers, mail of this host's users (on smtps the TLS handshake comes first), or mail from a front end. */
+export type Flavour = 'smtp' | 'submission' | 'smtps' | 'lmtp';
+
+/** Whether nobody sends here who has not logged in. */
+export function isForUsers(flavour: Flavour): boolean {
+  return flavour === 'submission' || flavour === 'smtps';
+}
 
 export interface AdmissionContext {
   readonly host: Host;

@@ -14,12 +14,13 @@ import {
   replaceLiteral,
   type SmtpPath,
 } from '../../protocols/smtp-address.js';
-import type { Flavour } from './admission.js';
+import { type Flavour, isForUsers } from './admission.js';
 import { announce, askControls, type Dialog, endTransaction, hasQueue, sizeLimit, traceOf, whose } from './dialog.js';
 import { frontEndKeywords, xclient, xforward } from './front-end.js';
 import { MessageInput } from './message.js';
 import { isProbeSender } from './probes.js';
 import { extendedHello, newReplies, refusal, replies } from './replies.js';
+import { mayBegin, startTls, startTlsKeywords } from './start-tls.js';
 
 /** Answers a command. @throws SessionEnd, and anything that replyToError knows */
 export type Handler = (dialog: Dialog, argument: string) => string | Promise<string>;
@@ -33,13 +34,18 @@ const shared: readonly (readonly [string, Handler])[] = [
   ['VRFY', () => replies.verify],
   ['HELP', () => replies.help],
   ['QUIT', quit],
+  ['STARTTLS', startTls],
   ['XCLIENT', xclient],
   ['XFORWARD', xforward],
 ];
 
+const smtpCommands = new Map<string, Handler>([['HELO', hello], ['EHLO', extended], ...shared]);
+
 /** The commands of each flavour. RFC 2033 4.1: LMTP has LHLO in the place of HELO and EHLO, which are refused. */
 export const commands: Readonly<Record<Flavour, ReadonlyMap<string, Handler>>> = {
-  smtp: new Map<string, Handler>([['HELO', hello], ['EHLO', extended], ...shared]),
+  smtp: smtpCommands,
+  submission: smtpCommands,
+  smtps: smtpCommands,
   lmtp: new Map<string, Handler>([
     ['LHLO', extended],
     ['HELO', () => newReplies.notLmtp],
@@ -55,9 +61,12 @@ function hello(dialog: Dialog, argument: string): string {
   return `250 ${dialog.greeting}`;
 }
 
-function extended(dialog: Dialog, argument: string): string {
+function extended(dialog: Dialog, argument: string): string | Promise<string> {
   hello(dialog, argument);
-  return extendedHello(dialog.greeting, sizeLimit(dialog), dialog.speaksForOthers ? frontEndKeywords : []);
+  const ofFrontEnd = dialog.speaksForOthers ? frontEndKeywords : [];
+  const reply = (others: readonly string[]): string =>
+    extendedHello(dialog.greeting, sizeLimit(dialog), [...others, ...ofFrontEnd]);
+  return mayBegin(dialog) ? startTlsKeywords(dialog).then(reply) : reply([]);
 }
 
 function reset(dialog: Dialog): string {
@@ -74,6 +83,7 @@ function quit(dialog: Dialog): string {
 
 function mail(dialog: Dialog, argument: string): string {
   endTransaction(dialog);
+  if (isForUsers(dialog.context.flavour) && dialog.client.login === undefined) return newReplies.authenticationFirst;
   const { address: sender, parameters } = readPath(dialog, argument);
   if (sender.length > longestAddress) return replies.addressTooLong;
   const declaredSizeBytes = declaredSize(parameters);
@@ -94,7 +104,7 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
   transaction.asked++;
   if (transaction.isBadSender) return refused(dialog, address, replies.badMailFrom);
   // What comes by LMTP has been let in by the front end; whether it is for this host is seen below.
-  const isAsked = context.flavour === 'smtp' && client.relaySuffix === undefined;
+  const isAsked = context.flavour !== 'lmtp' && client.relaySuffix === undefined;
   if (isAsked && !askControls(context, (control) => control.isAllowedRecipientDomain(address)))
     return refused(dialog, address, replies.notInRcptHosts);
   if (transaction.recipients.length >= context.limits.recipientsPerMessage) return newReplies.tooManyRecipients;
@@ -158,7 +168,7 @@ function partsOf(
   flavour: Flavour,
   goesThroughProgram: boolean,
 ): readonly (readonly Resolution[])[] {
-  if (flavour === 'smtp' || goesThroughProgram) return [recipients];
+  if (flavour !== 'lmtp' || goesThroughProgram) return [recipients];
   const queued = recipients.filter(({ outcome }) => outcome.kind === 'queue');
   const single = recipients.filter(({ outcome }) => outcome.kind !== 'queue').map((resolution) => [resolution]);
   return queued.length === 0 ? single : [...single, queued];

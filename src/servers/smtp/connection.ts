@@ -5,13 +5,17 @@
 //   its parser and command handlers       SmtpInput and SmtpSession: qmail-smtpd's syntax, replies and order of checks
 //   its idle timeout                      control/timeoutsmtpd, `451 timeout (#4.4.2)`
 //   a reply written per command           replies collected and written when the input is used up
+//   its TLS                               servers/server-tls: certificates by name, read again when they change
 //
 // A client may close its sending side at once after the end of its message and still gets the reply: the socket is kept half open until the session is over.
 
 import type net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { SMTPServer } from 'smtp-server/lib/smtp-server.js';
-import type { Dialog } from './dialog.js';
+import { describe } from '../../errors.js';
+import { describeTls } from '../server-tls.js';
+import { type Dialog, whose } from './dialog.js';
 import { type InputReceiver, SmtpInput } from './input.js';
 import { SmtpSession } from './session.js';
 
@@ -21,6 +25,7 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
   readonly #input: SmtpInput;
   readonly #startedMs = Date.now();
   #windowStartMs = 0;
+  #isSecuring = false;
   #output = '';
   #onClosed: () => void = () => {};
 
@@ -76,6 +81,37 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
     this.#output = '';
     if (output !== '' && this._socket.writable) this._socket.write(output, 'latin1');
     if (this.state === 'over') this.close();
+    else if (this.state === 'handshake' && !this.#isSecuring) void this.#secure();
+  }
+
+  /** Does the handshake on the plain connection and goes on within it. What came before is thrown away, what is still on its way is taken for the handshake. */
+  async #secure(): Promise<void> {
+    this.#isSecuring = true;
+    this._upgrading = true;
+    const plain = this._socket;
+    const { tls, log, flavour } = this.#dialog.context;
+    if (this._parser !== false) plain.unpipe(this._parser);
+    plain.pause();
+    plain.setTimeout(0);
+    while (plain.read() !== null);
+    try {
+      const secured = await tls?.secure(plain);
+      if (secured !== undefined) this.#goOn(secured);
+    } catch (error) {
+      log.info(`${flavour}: ${whose(this.#dialog)}: STARTTLS: ${describe(error)}`);
+    }
+  }
+
+  #goOn(secured: TLSSocket): void {
+    // The session ended in the meantime.
+    if (this._closing || this._parser === false) return void secured.destroy();
+    this._upgrading = false;
+    this.#isSecuring = false;
+    this._socket = secured;
+    secured.once('finish', () => this.#tellClosed());
+    this._setListeners(() => {});
+    this.#conversation.secured(describeTls(secured));
+    this.flush();
   }
 
   waitForReader(): Promise<void> | undefined {

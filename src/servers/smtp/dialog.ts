@@ -10,10 +10,11 @@ import type { Resolution } from '../../delivery/resolution.js';
 import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';
-import { queueReceivedLine, smtpReceivedLine } from '../../mail/received.js';
+import { queueReceivedLine, smtpReceivedLine, type TransferProtocol } from '../../mail/received.js';
 import type { ClientAttributes } from '../../protocols/xclient.js';
 import type { Control } from '../../stores/control.js';
 import type { Origin } from '../origin.js';
+import type { ServerTls, TlsDescription } from '../server-tls.js';
 import type { Flavour, Visitor } from './admission.js';
 import { type Client, shownClient } from './client.js';
 import type { SmtpLimits } from './limits.js';
@@ -28,6 +29,8 @@ export interface DialogContext {
   readonly log: Log;
   readonly limits: SmtpLimits;
   readonly flavour: Flavour;
+  /** What STARTTLS does; undefined: there is none. */
+  readonly tls?: ServerTls | undefined;
   readonly probes: Probes;
   /** Describes the client that a front end speaks for; undefined: it may not in. @throws TemporaryError, CorruptFileError */
   admit(origin: Origin, visitor: Visitor): Client | undefined;
@@ -69,6 +72,10 @@ export interface Dialog {
   origin: Origin;
   /** Whether the other side is believed when it names the client (XCLIENT, XFORWARD). */
   readonly speaksForOthers: boolean;
+  /** How the connection is secured; undefined while it is in clear. */
+  tls: TlsDescription | undefined;
+  /** STARTTLS has been agreed to: the handshake comes next. */
+  isStartingTls: boolean;
   /** What XFORWARD has said of the next message's client: for the log. */
   forwarded: ClientAttributes | undefined;
   /** The HELO word that XCLIENT has given, which the front end's own does not replace. */
@@ -113,23 +120,26 @@ const unknownOrigin: Origin = {
   localPort: undefined,
 };
 
+/** What a dialog knows of its connection: where it comes from, whether the other side may name the client, whether TLS came first. */
+export type ConnectionOfDialog = Pick<Dialog, 'origin' | 'speaksForOthers' | 'tls'>;
+
+const unknownConnection: ConnectionOfDialog = { origin: unknownOrigin, speaksForOthers: false, tls: undefined };
+
 /**
  * Begins a dialog. Every control file of the session is looked at, so that one that cannot be read ends the session before its greeting.
- * @param speaksForOthers whether the other side may name the client
  * @throws SessionEnd
  */
 export function openDialog(
   context: DialogContext,
   client: Client,
-  origin: Origin = unknownOrigin,
-  speaksForOthers = false,
+  connection: ConnectionOfDialog = unknownConnection,
 ): Dialog {
   const { greeting, timeoutMs } = askControls(context, readControls);
   return {
     context,
     client,
-    origin,
-    speaksForOthers,
+    ...connection,
+    isStartingTls: false,
     forwarded: undefined,
     givenHelo: undefined,
     isAnnounced: false,
@@ -196,7 +206,8 @@ export function traceOf(
     remoteInfo: client.remoteInfo,
     remoteIp: client.remoteIp,
     local: client.local,
-    protocol: dialog.context.flavour === 'lmtp' ? 'LMTP' : 'SMTP',
+    protocol: protocolOf(dialog),
+    tls: dialog.tls,
     unixSeconds,
   });
   const invokedBy = 'network';
@@ -205,6 +216,18 @@ export function traceOf(
     receivedLines: queueReceivedLine({ pid: number, invokedBy, unixSeconds }) + serverLine,
     submission: { invokedBy, number, serverLine, ...(program !== undefined && { program }) },
   };
+}
+
+/** Whether nobody can listen, here or between the client and a proxy that ends TLS for us. */
+export function isSecure({ tls, origin }: Dialog): boolean {
+  return tls !== undefined || origin.isTlsAtProxy === true;
+}
+
+/** RFC 3848. Without TLS it is qmail's word, whether the client said EHLO or HELO. */
+function protocolOf(dialog: Dialog): TransferProtocol {
+  const isLmtp = dialog.context.flavour === 'lmtp';
+  if (isSecure(dialog)) return isLmtp ? 'LMTPS' : 'ESMTPS';
+  return isLmtp ? 'LMTP' : 'SMTP';
 }
 
 /** Whether a recipient that needs a queue can be taken. */

@@ -6,10 +6,11 @@
 // full of commands gives way to other connections after every hundred of them.
 
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+import type { SessionState } from './session.js';
 
 /** Who the bytes are for. */
 export interface InputReceiver {
-  readonly state: 'commands' | 'data' | 'over';
+  readonly state: SessionState;
   line(line: string): void | Promise<void>;
   lineTooLong(): void;
   data(chunk: Buffer, start: number): number | Promise<number>;
@@ -80,7 +81,9 @@ export class SmtpInput extends SMTPStream {
   }
 
   #hasMore(): boolean {
-    return this.#offset < this.#chunk.length && !this.isClosed && this.#receiver?.state !== 'over';
+    const state = this.#receiver?.state;
+    // Behind STARTTLS nothing counts that came in clear.
+    return this.#offset < this.#chunk.length && !this.isClosed && state !== 'over' && state !== 'handshake';
   }
 
   #step(): Promise<unknown> | undefined {

@@ -19,6 +19,9 @@ export const replies = {
   flushed: '250 flushed',
   goAhead: '354 go ahead',
   verify: "252 send some mail, i'll try my best",
+  readyForTls: '220 ready for tls',
+  noTls: '454 TLS not available (#4.3.0)',
+  tlsArgument: '501 syntax error: STARTTLS has no parameters (#5.5.4)',
   help: '214 notqmail home page: https://notqmail.org',
   unimplemented: '502 unimplemented (#5.5.1)',
   mailFirst: '503 MAIL first (#5.5.1)',
@@ -47,6 +50,7 @@ export const newReplies = {
   notLmtp: '500 5.5.1 this is LMTP: say LHLO',
   notTrusted: '550 5.7.0 you may not speak for others',
   notNow: '503 5.5.1 not within a transaction',
+  authenticationFirst: '530 5.7.0 authentication is needed first',
   deniedClient: '421 4.7.1 this client may not connect',
 } as const;
 

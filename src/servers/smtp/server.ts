@@ -4,12 +4,13 @@
 //   rules: deny        the connection is dropped without a byte, as tcpserver does
 //   rules unreadable   421 (tcpserver drops the client), logged
 //   controls unreadable 421, as qmail-smtpd does, logged
-//   otherwise          the greeting, at once
+//   otherwise          the greeting, at once; on smtps behind the TLS handshake
 //
 // `drain` takes no new sessions, lets those with an open transaction end it, tells the others 421, and ends the rest when most of limits.drainMs has passed. A
 // message that is being put on disk is always answered.
 
 import type net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import type { Delivery } from '../../delivery/accept.js';
 import { describe } from '../../errors.js';
@@ -19,8 +20,9 @@ import { isOwnAddress } from '../../net/own-addresses.js';
 import type { TrustedPeers } from '../../net/trusted-peers.js';
 import type { Host } from '../../stores/host.js';
 import { type Origin, originOf } from '../origin.js';
+import { describeTls, type ServerTls, type TlsDescription } from '../server-tls.js';
 import { admit, type Flavour } from './admission.js';
-import type { Client } from './client.js';
+import { type Client, shownClient } from './client.js';
 import { SmtpConnection } from './connection.js';
 import { announce, type DialogContext, openDialog, SessionEnd } from './dialog.js';
 import { defaultLimits, type SmtpLimits } from './limits.js';
@@ -40,6 +42,10 @@ export interface SmtpContext {
   readonly log: Log;
   readonly settings?: SmtpSettings;
   readonly limits?: Partial<SmtpLimits>;
+  /** STARTTLS, and the handshake of smtps; without it there is none. */
+  readonly tls?: ServerTls;
+  /** Numbers for messages; those of this process unless given. Servers of one process must share them. */
+  readonly nextMessageNumber?: () => number;
   /** SMTP unless given. */
   readonly flavour?: Flavour;
   /** Whom XCLIENT and XFORWARD are believed; nobody unless given. */
@@ -97,9 +103,10 @@ class MailServer extends SMTPServer implements SmtpServer {
       log,
       limits: { ...defaultLimits, ...limits },
       flavour,
+      tls: context.tls,
       probes: new Probes(log, flavour),
       admit: (origin, visitor) => admit(admission, origin, visitor),
-      nextMessageNumber: messageNumbers(process.pid),
+      nextMessageNumber: context.nextMessageNumber ?? messageNumbers(process.pid),
       isOwnAddress,
       diskPath: (path) => (path.startsWith('/') ? host.layout.disk(path) : path),
       qmailPath: (path) => host.layout.qmailProgram(path),
@@ -118,7 +125,7 @@ class MailServer extends SMTPServer implements SmtpServer {
     socket.on('error', () => {});
     this.#begin(socket, origin).catch((error: unknown) => {
       this.#context.log.alert(`${this.#flavour}: ${error instanceof Error ? error.stack : String(error)}`);
-      turnAway(socket, replies.noControls);
+      this.#turnAwayUnsecured(socket, replies.noControls);
     });
   }
 
@@ -150,12 +157,25 @@ class MailServer extends SMTPServer implements SmtpServer {
     const name = isNameless ? undefined : await lookUpClientName(remoteIp, this.#resolver);
     const client = this.#admit(socket, origin, name);
     if (client === undefined || socket.destroyed) return;
-    if (this.#drained !== undefined) return turnAway(socket, newReplies.shuttingDown);
+    const secured = this.#flavour === 'smtps' ? await this.#secure(socket, client) : undefined;
+    const stream = secured ?? socket;
+    if (stream.destroyed) return;
+    if (this.#drained !== undefined) return turnAway(stream, newReplies.shuttingDown);
     try {
-      this.#converse(socket, client, origin);
+      this.#converse(stream, client, origin, secured && describeTls(secured));
     } catch (error) {
       if (!(error instanceof SessionEnd)) throw error;
-      turnAway(socket, error.reply);
+      turnAway(stream, error.reply);
+    }
+  }
+
+  /** The TLS handshake of smtps. Gives nothing when it failed, which has been logged. */
+  async #secure(socket: net.Socket, client: Client): Promise<TLSSocket | undefined> {
+    try {
+      return await this.#dialogContext.tls?.secure(socket);
+    } catch (error) {
+      this.#context.log.info(`${this.#flavour}: ${shownClient(client)}: ${describe(error)}`);
+      return undefined;
     }
   }
 
@@ -167,14 +187,14 @@ class MailServer extends SMTPServer implements SmtpServer {
       return client;
     } catch (error) {
       this.#context.log.alert(`${this.#flavour}: turned away ${origin.remoteIp ?? 'unix'}: ${describe(error)}`);
-      turnAway(socket, replies.noControls);
+      this.#turnAwayUnsecured(socket, replies.noControls);
     }
     return undefined;
   }
 
-  #converse(socket: net.Socket, client: Client, origin: Origin): void {
+  #converse(socket: net.Socket, client: Client, origin: Origin, tls: TlsDescription | undefined): void {
     const speaksForOthers = this.#context.frontEnds?.includes(origin.remoteIp) ?? false;
-    const dialog = openDialog(this.#dialogContext, client, origin, speaksForOthers);
+    const dialog = openDialog(this.#dialogContext, client, { origin, speaksForOthers, tls });
     if (!this.#dialogContext.probes.isKnown(client.address)) announce(dialog);
     const connection = new SmtpConnection(this, socket, dialog, client.address);
     this.#live.add(connection);
@@ -184,6 +204,12 @@ class MailServer extends SMTPServer implements SmtpServer {
       this.#tellWhenEmpty();
     };
     connection.init();
+  }
+
+  /** A client of smtps that waits for a handshake could not read a word. */
+  #turnAwayUnsecured(socket: net.Socket, reply: string): void {
+    if (this.#flavour === 'smtps') socket.destroy();
+    else turnAway(socket, reply);
   }
 
   #checkPace(): void {
@@ -200,7 +226,7 @@ class MailServer extends SMTPServer implements SmtpServer {
  * Numbers for messages: the first is the process id, as a qmail-queue's would be, the following ones have it in their last seven digits, so no two processes of
  * a host give the same one.
  */
-function messageNumbers(pid: number): () => number {
+export function messageNumbers(pid: number): () => number {
   let taken = 0;
   return () => taken++ * 10_000_000 + pid;
 }

@@ -3,6 +3,7 @@
 //   state        what comes in                                    goes to
 //   commands     lines                                            `line`
 //   data         message bytes                                    `data`
+//   handshake    nothing that was sent in clear                   the connection, which says `secured`
 //   over         nothing: the last reply has been written         the connection closes
 //
 // `line` and `data` give a promise when the answer has to be waited for (a resolution by another process, the disk); the caller hands in nothing more before it
@@ -12,13 +13,15 @@
 // Progress is watched: a client whose commands are refused again and again, or that goes on with commands without ever sending a message, is sent away.
 
 import { isHttpRequest, parseCommand } from '../../protocols/smtp-command.js';
+import type { TlsDescription } from '../server-tls.js';
 import { commands } from './commands.js';
 import { announce, type Dialog, endTransaction, type OpenMessage, SessionEnd, whose } from './dialog.js';
 import { greetingOf } from './front-end.js';
 import type { PartEnd } from './message.js';
 import { accepted, forRecipient, newReplies, replies, replyToError, saved } from './replies.js';
+import { beginSecured } from './start-tls.js';
 
-export type SessionState = 'commands' | 'data' | 'over';
+export type SessionState = 'commands' | 'data' | 'handshake' | 'over';
 
 export class SmtpSession {
   readonly #dialog: Dialog;
@@ -80,6 +83,14 @@ export class SmtpSession {
     return this.#wait(ended.then(() => nextOffset));
   }
 
+  /** The handshake that STARTTLS asked for is done. */
+  secured(tls: TlsDescription): void {
+    if (this.#state !== 'handshake') return;
+    beginSecured(this.#dialog, tls);
+    this.#state = 'commands';
+    this.#endIfAsked();
+  }
+
   /** A line came that is longer than the limit. */
   lineTooLong(): void {
     void this.#endWith(newReplies.lineTooLong);
@@ -126,6 +137,7 @@ export class SmtpSession {
     if (reply.startsWith('421')) return void this.#endWith(reply);
     this.#reply(reply);
     if (this.#dialog.hasQuit) this.#state = 'over';
+    else if (this.#dialog.isStartingTls) this.#state = 'handshake';
     else if (this.#dialog.message !== undefined) this.#state = 'data';
     else this.#endIfAsked();
   }
@@ -150,7 +162,7 @@ export class SmtpSession {
     }
     const { recipients, qp } = message;
     const replies = ends.map((end, part) => this.#replyToPart(message, end, part));
-    if (this.#dialog.context.flavour === 'smtp') return replies.slice(0, 1);
+    if (this.#dialog.context.flavour !== 'lmtp') return replies.slice(0, 1);
     return recipients.map(({ address, part }) => {
       const end = ends[part];
       if (end?.kind === 'accepted') return saved(address, end.queuedAs ?? qp);
@@ -162,7 +174,7 @@ export class SmtpSession {
   #replyToPart({ input, qp, sender, recipients }: OpenMessage, end: PartEnd, part: number): string {
     const { log, flavour } = this.#dialog.context;
     const those = recipients.filter((recipient) => recipient.part === part);
-    const whom = flavour === 'smtp' ? `recipients ${those.length}` : `to ${those.map(({ address }) => `<${address}>`)}`;
+    const whom = flavour === 'lmtp' ? `to ${those.map(({ address }) => `<${address}>`)}` : `recipients ${those.length}`;
     const about = `qp ${qp} bytes ${input.sizeBytes} from <${sender}> ${whom} client ${whose(this.#dialog)}`;
     if (end.kind === 'accepted') {
       const { queuedAs } = end;
@@ -184,8 +196,9 @@ export class SmtpSession {
     const { log, flavour } = this.#dialog.context;
     announce(this.#dialog);
     log.info(`${flavour}: ending session of client ${whose(this.#dialog)}: ${reply}`);
+    // In the middle of a handshake no word would be understood.
+    if (this.#state !== 'handshake') this.#reply(reply);
     this.#state = 'over';
-    this.#reply(reply);
     await this.#dialog.message?.input.abort();
   }
 

@@ -2,6 +2,7 @@
 //
 //   control/servercert.pem                    certificate, chain and key in one file, as qmail's TLS patch has it
 //   fullchain.pem and privkey.pem             in two, as certbot and Dovecot have them
+//   cert.pem, privkey.pem and chain.pem       in three
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
@@ -15,6 +16,18 @@ export interface CertificateFiles {
   readonly key?: string | undefined;
   /** The file that has the key, if it is there; else the certificate's file has it. */
   readonly keyBeside?: string | undefined;
+  /** The file with the certificates that lead to the issuer, where they are not in the certificate's own. */
+  readonly chain?: string | undefined;
+  /** The same, if it is there. */
+  readonly chainBeside?: string | undefined;
+}
+
+/** The bytes of the files of one certificate. */
+export interface CertificateBytes {
+  readonly certificate: Buffer;
+  /** undefined when the key stands in the certificate's file. */
+  readonly key?: Buffer | undefined;
+  readonly chain?: Buffer | undefined;
 }
 
 export interface Certificate {
@@ -28,21 +41,20 @@ export interface Certificate {
 
 /**
  * Makes one of the bytes of its files.
- * @param keyBytes of `files.key`; undefined when the key stands in the certificate's file
+ * @param options versions and ciphers
  * @throws ConfigurationError, one line that says which file and what is wrong with it
  */
 export function readCertificate(
   files: CertificateFiles,
-  bytes: Buffer,
-  keyBytes: Buffer | undefined,
+  bytes: CertificateBytes,
   options: SecureContextOptions,
 ): Certificate {
-  const { certificates, key: ownKey } = parsePem(bytes);
-  const keyFile = keyBytes === undefined ? files.certificate : (files.key ?? files.keyBeside ?? files.certificate);
-  const key = keyBytes === undefined ? ownKey : parsePem(keyBytes).key;
-  if (certificates === '') throw new ConfigurationError(files.certificate, undefined, 'there is no certificate in it');
+  const { certificates: own, key: ownKey } = parsePem(bytes.certificate);
+  const keyFile = (bytes.key && (files.key ?? files.keyBeside)) ?? files.certificate;
+  const key = bytes.key === undefined ? ownKey : parsePem(bytes.key).key;
+  if (own === '') throw new ConfigurationError(files.certificate, undefined, 'there is no certificate in it');
   if (key === undefined) throw new ConfigurationError(keyFile, undefined, 'there is no private key in it');
-  const x509 = understood(files.certificate, 'the certificate', () => new X509Certificate(certificates));
+  const x509 = understood(files.certificate, 'the certificate', () => new X509Certificate(own));
   const privateKey = understood(keyFile, 'the private key', () => createPrivateKey(key));
   if (!x509.checkPrivateKey(privateKey))
     throw new ConfigurationError(
@@ -50,10 +62,19 @@ export function readCertificate(
       undefined,
       `the private key is not that of the certificate in ${files.certificate}`,
     );
+  const chain = own + chainOf(files, bytes.chain);
   const context = understood(files.certificate, 'the chain', () =>
-    createSecureContext({ ...options, cert: certificates, key }),
+    createSecureContext({ ...options, cert: chain, key }),
   );
   return { files, context, x509, names: namesOf(x509), notAfterMs: Date.parse(x509.validTo) };
+}
+
+function chainOf(files: CertificateFiles, bytes: Buffer | undefined): string {
+  if (bytes === undefined) return '';
+  const { certificates } = parsePem(bytes);
+  if (certificates !== '') return certificates;
+  const file = files.chain ?? files.chainBeside ?? files.certificate;
+  throw new ConfigurationError(file, undefined, 'there is no certificate in it');
 }
 
 function understood<T>(path: string, what: string, make: () => T): T {

@@ -1,23 +1,28 @@
 // The certificates of the host, by the name that a client asks for (SNI):
 //
-//   control/vqmail/certs/NAME.pem           for NAME, and for names below it that stand in the certificate; NAME.key beside it where the key is kept apart
-//   --tls-certificate CERT[:KEY]            for the names that stand in it
+//   control/vqmail/certs/NAME.pem           for NAME, and for names below it that stand in the certificate; NAME.key and NAME.chain beside it where key and chain are kept apart
+//   --tls-certificate CERT[:KEY[:CHAIN]]    for the names that stand in it
 //   control/servercert.pem                  for everybody else; without it the first of the options, else the first of the directory
+//   control/tlsserverciphers                the ciphers of TLS 1.2 and older, where it is there: a list in OpenSSL's words over any number of lines, as in qmail's TLS patch
 //
-// Each file is looked at by one stat when it is used and read again when it was replaced, so `certbot renew` needs no restart; open sessions go on with what they have. A
+// Each file is looked at when it is used and read again when it was replaced, so `certbot renew` needs no restart; open sessions go on with what they have. A
 // new version that is broken is logged once, and the old one stays in force. A bounded number is kept.
-//
-// Keys may be readable for root alone: `read` is then a question to the supervisor.
 
 import path from 'node:path';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import { ConfigurationError, describe } from '../../errors.js';
-import { type Identity, identityOf, isRacy, sameIdentity } from '../../files/identity.js';
-import { listDirectory } from '../../files/list.js';
-import { bytesPath } from '../../files/read.js';
+import { ConfigurationError, describe, errnoOf } from '../../errors.js';
+import { type Identity, isRacy, sameIdentity } from '../../files/identity.js';
+import { parseList } from '../../formats/control-file.js';
 import type { Layout } from '../../layout.js';
 import type { Log } from '../../log.js';
-import { type Certificate, type CertificateFiles, isFor, readCertificate } from './certificate.js';
+import {
+  type Certificate,
+  type CertificateBytes,
+  type CertificateFiles,
+  isFor,
+  readCertificate,
+} from './certificate.js';
+import { type CertificateSource, ownSource } from './source.js';
 
 export interface CertificatesContext {
   readonly layout: Layout;
@@ -26,31 +31,43 @@ export interface CertificatesContext {
   readonly files: readonly CertificateFiles[];
   /** Versions and ciphers. */
   readonly options: SecureContextOptions;
-  /** The bytes of a certificate or key file; undefined when it is not there. @throws the system error */
-  readonly read: (path: string) => Promise<Buffer | undefined>;
+  /** This process's own view of the files unless given. */
+  readonly source?: CertificateSource;
 }
+
+type Seen = readonly (Identity | undefined)[];
 
 /** What became of the files of one certificate at the last look. */
 interface Kept {
   /** undefined: changed so lately that the next look reads again. */
-  readonly seen: readonly (Identity | undefined)[] | undefined;
+  readonly seen: Seen | undefined;
   readonly certificate: Certificate | undefined;
   readonly trouble: string | undefined;
 }
 
-/** A certificate that is configured, or why it cannot be used. */
-export type ConfiguredCertificate = Certificate | { readonly files: CertificateFiles; readonly trouble: string };
+/** A look that is reading. */
+interface Reading {
+  readonly seen: Seen;
+  readonly kept: Promise<Kept>;
+}
 
-const mostKept = 1000;
+/** A certificate that is configured, or why it cannot be used; `old` is what is in force in the meantime. */
+export type ConfiguredCertificate =
+  | Certificate
+  | { readonly files: CertificateFiles; readonly trouble: string; readonly old: Certificate | undefined };
+
+const mostKept = 5000;
 const hostName = /^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?$/;
 
 export class Certificates {
   readonly #context: CertificatesContext;
+  readonly #source: CertificateSource;
   readonly #kept = new Map<string, Kept>();
-  readonly #looking = new Map<string, Promise<Kept>>();
+  readonly #reading = new Map<string, Reading>();
 
   constructor(context: CertificatesContext) {
     this.#context = context;
+    this.#source = context.source ?? ownSource;
   }
 
   /**
@@ -60,7 +77,7 @@ export class Certificates {
    */
   async forName(serverName: string | undefined): Promise<Certificate | undefined> {
     const name = serverName?.toLowerCase().replace(/\.$/, '');
-    if (name === undefined || !hostName.test(name) || name.includes('..')) return this.#default();
+    if (name === undefined || !isHostName(name)) return this.#default();
     return (await this.#ofDirectory(name)) ?? (await this.#ofOptions(name)) ?? this.#default();
   }
 
@@ -69,20 +86,21 @@ export class Certificates {
     void this.forName(name).then((certificate) => done(null, certificate?.context));
   };
 
-  /** All that are configured, for those who show them. @throws TemporaryError when the directory cannot be listed */
+  /** All that are configured, for those who show them; the first that can be used is the default. Rejects with a TemporaryError when the directory cannot be listed. */
   async all(): Promise<ConfiguredCertificate[]> {
-    const found = await Promise.all(
-      (await this.#configured()).map(async (files) => ({ files, kept: await this.#look(files) })),
-    );
-    return found.flatMap(({ files, kept: { certificate, trouble } }): ConfiguredCertificate[] =>
-      trouble !== undefined ? [{ files, trouble }] : certificate === undefined ? [] : [certificate],
-    );
+    const { layout, files } = this.#context;
+    const configured = [{ certificate: layout.serverCertificate }, ...files, ...(await this.#inDirectory())];
+    const found = await Promise.all(configured.map(async (one) => ({ files: one, kept: await this.#look(one) })));
+    return found.flatMap(({ files, kept: { certificate, trouble } }): ConfiguredCertificate[] => {
+      if (trouble !== undefined) return [{ files, trouble, old: certificate }];
+      return certificate === undefined ? [] : [certificate];
+    });
   }
 
   async #ofDirectory(name: string): Promise<Certificate | undefined> {
     const { layout } = this.#context;
     for (let rest = name; rest.includes('.'); rest = rest.slice(rest.indexOf('.') + 1)) {
-      const certificate = await this.#usable(filesOf(layout.certificates, rest));
+      const { certificate } = await this.#look(filesOf(layout.certificates, rest));
       if (certificate !== undefined && (rest === name || isFor(certificate, name))) return certificate;
     }
     return undefined;
@@ -90,7 +108,7 @@ export class Certificates {
 
   async #ofOptions(name: string): Promise<Certificate | undefined> {
     for (const files of this.#context.files) {
-      const certificate = await this.#usable(files);
+      const { certificate } = await this.#look(files);
       if (certificate !== undefined && isFor(certificate, name)) return certificate;
     }
     return undefined;
@@ -99,86 +117,141 @@ export class Certificates {
   async #default(): Promise<Certificate | undefined> {
     const { layout, files } = this.#context;
     for (const candidate of [{ certificate: layout.serverCertificate }, ...files]) {
-      const certificate = await this.#usable(candidate);
+      const { certificate } = await this.#look(candidate);
       if (certificate !== undefined) return certificate;
     }
-    const [first] = await this.#inDirectory().catch(() => []);
-    return first && this.#usable(first);
-  }
-
-  async #configured(): Promise<CertificateFiles[]> {
-    const { layout, files } = this.#context;
-    return [{ certificate: layout.serverCertificate }, ...files, ...(await this.#inDirectory())];
+    for (const candidate of await this.#inDirectory().catch(() => [])) {
+      const { certificate } = await this.#look(candidate);
+      if (certificate !== undefined) return certificate;
+    }
+    return undefined;
   }
 
   async #inDirectory(): Promise<CertificateFiles[]> {
     const directory = this.#context.layout.certificates;
-    const names = (await listDirectory(directory)) ?? [];
-    const own = names.filter((name) => name.endsWith('.pem')).map((name) => name.slice(0, -'.pem'.length));
+    const names = (await this.#source.list(directory)) ?? [];
+    const own = names.flatMap((name) => /^(.+)\.pem$/.exec(name)?.[1] ?? []).filter(isHostName);
     return own.sort().map((name) => filesOf(directory, name));
   }
 
-  async #usable(files: CertificateFiles): Promise<Certificate | undefined> {
-    return (await this.#look(files)).certificate;
-  }
-
-  /** What is in force of one certificate's files now. */
-  #look(files: CertificateFiles): Promise<Kept> {
+  /** What is in force of one certificate's files now. Never rejects. */
+  async #look(files: CertificateFiles): Promise<Kept> {
     const id = files.certificate;
-    const running = this.#looking.get(id);
-    if (running !== undefined) return running;
-    const kept = this.#kept.get(id);
-    let seen: readonly (Identity | undefined)[];
+    let seen: Seen;
     try {
-      seen = [files.certificate, ...keysOf(files)].map((file) => identityOf(bytesPath(file)));
+      seen = await this.#source.identities(this.#filesRead(files));
     } catch (error) {
-      return Promise.resolve({ seen: undefined, certificate: kept?.certificate, trouble: describe(error) });
+      return this.#keep(id, undefined, this.#failure(files, error));
     }
-    if (kept?.seen !== undefined && areSame(kept.seen, seen)) return Promise.resolve(kept);
+    const kept = this.#kept.get(id);
+    if (kept?.seen !== undefined && areSame(kept.seen, seen)) return kept;
     if (seen[0] === undefined) {
       this.#kept.delete(id);
-      return Promise.resolve({ seen, certificate: undefined, trouble: undefined });
+      return { seen, certificate: undefined, trouble: undefined };
     }
-    const looking = this.#read(files, seen, kept).finally(() => this.#looking.delete(id));
-    this.#looking.set(id, looking);
-    return looking;
+    return this.#readOnce(files, seen);
   }
 
-  async #read(files: CertificateFiles, seen: Kept['seen'], before: Kept | undefined): Promise<Kept> {
-    const { options, read, log } = this.#context;
+  /** Reads, or waits for who is reading this version already. */
+  #readOnce(files: CertificateFiles, seen: Seen): Promise<Kept> {
+    const id = files.certificate;
+    const running = this.#reading.get(id);
+    if (running !== undefined && areSame(running.seen, seen)) return running.kept;
+    const reading: Reading = { seen, kept: this.#read(files, seen) };
+    this.#reading.set(id, reading);
+    return reading.kept.finally(() => {
+      if (this.#reading.get(id) === reading) this.#reading.delete(id);
+    });
+  }
+
+  async #read(files: CertificateFiles, seen: Seen): Promise<Kept> {
     const readAtMs = Date.now();
-    const isSettled = (seen ?? []).every((identity) => identity === undefined || !isRacy(identity, readAtMs));
+    const isSettled = seen.every((identity) => identity === undefined || !isRacy(identity, readAtMs));
     const sure = isSettled ? seen : undefined;
-    let kept: Kept;
     try {
-      const [bytes, key] = await Promise.all([files.certificate, ...keysOf(files)].map(read));
-      if (bytes === undefined) return { seen, certificate: undefined, trouble: undefined };
-      if (files.key !== undefined && key === undefined)
-        throw new ConfigurationError(files.key, undefined, 'is not there');
-      kept = { seen: sure, certificate: readCertificate(files, bytes, key, options), trouble: undefined };
+      const found = await this.#certificate(files);
+      return this.#keep(files.certificate, sure, found ?? { certificate: undefined, trouble: undefined });
     } catch (error) {
-      const trouble = error instanceof ConfigurationError ? error.message : `${files.certificate}: ${describe(error)}`;
-      const old = before?.certificate;
-      if (before?.trouble !== trouble)
-        log.warning(old === undefined ? trouble : `${trouble}; the old certificate stays in force`);
-      kept = { seen: sure, certificate: old, trouble };
+      return this.#keep(files.certificate, sure, this.#failure(files, error));
     }
-    if (this.#kept.size >= mostKept) this.#kept.clear();
-    this.#kept.set(files.certificate, kept);
+  }
+
+  #failure(files: CertificateFiles, error: unknown): Pick<Kept, 'certificate' | 'trouble'> {
+    const what = error instanceof ConfigurationError ? error.message : `${files.certificate}: ${describe(error)}`;
+    const certificate = this.#kept.get(files.certificate)?.certificate;
+    return { certificate, trouble: certificate === undefined ? what : `${what}; the old certificate stays in force` };
+  }
+
+  #keep(id: string, seen: Seen | undefined, found: Pick<Kept, 'certificate' | 'trouble'>): Kept {
+    const before = this.#kept.get(id);
+    if (found.trouble !== undefined && found.trouble !== before?.trouble) this.#context.log.warning(found.trouble);
+    const kept = { seen, ...found };
+    this.#kept.delete(id);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < mostKept) break;
+      this.#kept.delete(oldest);
+    }
+    this.#kept.set(id, kept);
     return kept;
   }
+
+  /** The certificate as its files are now; undefined when it is not there. A cipher list that cannot be used is told, and ours used. */
+  async #certificate(files: CertificateFiles): Promise<Pick<Kept, 'certificate' | 'trouble'> | undefined> {
+    const { options } = this.#context;
+    const bytes = await this.#bytesOf(files);
+    if (bytes === undefined) return undefined;
+    const ciphers = await this.#ciphers();
+    try {
+      const wanted = ciphers === undefined ? options : { ...options, ciphers };
+      return { certificate: readCertificate(files, bytes, wanted), trouble: undefined };
+    } catch (error) {
+      const cause = error instanceof ConfigurationError ? error.cause : undefined;
+      if (ciphers === undefined || errnoOf(cause) !== 'ERR_SSL_NO_CIPHER_MATCH') throw error;
+      const trouble = `${this.#ciphersFile}: no cipher in it is known; the customary ones are used`;
+      return { certificate: readCertificate(files, bytes, options), trouble };
+    }
+  }
+
+  async #bytesOf(files: CertificateFiles): Promise<CertificateBytes | undefined> {
+    const read = async (file: string | undefined, mustBeThere: boolean): Promise<Buffer | undefined> => {
+      const bytes = file === undefined ? undefined : await this.#source.read(file);
+      if (bytes === undefined && file !== undefined && mustBeThere)
+        throw new ConfigurationError(file, undefined, 'is not there');
+      return bytes;
+    };
+    const certificate = await read(files.certificate, false);
+    if (certificate === undefined) return undefined;
+    const key = await read(files.key ?? files.keyBeside, files.key !== undefined);
+    return { certificate, key, chain: await read(files.chain ?? files.chainBeside, files.chain !== undefined) };
+  }
+
+  async #ciphers(): Promise<string | undefined> {
+    const bytes = await this.#source.read(this.#ciphersFile);
+    const list = bytes === undefined ? [] : parseList(bytes);
+    return list.length === 0 ? undefined : list.join(':');
+  }
+
+  get #ciphersFile(): string {
+    return this.#context.layout.tlsServerCiphers;
+  }
+
+  #filesRead({ certificate, key, keyBeside, chain, chainBeside }: CertificateFiles): string[] {
+    const others = [key ?? keyBeside, chain ?? chainBeside].filter((file) => file !== undefined);
+    return [certificate, ...others, this.#ciphersFile];
+  }
+}
+
+/** Whether a name may stand for a host, and so in the name of a file. */
+export function isHostName(name: string): boolean {
+  return hostName.test(name) && !name.includes('..');
 }
 
 function filesOf(directory: string, name: string): CertificateFiles {
-  return { certificate: path.join(directory, `${name}.pem`), keyBeside: path.join(directory, `${name}.key`) };
+  const beside = (suffix: string): string => path.join(directory, `${name}.${suffix}`);
+  return { certificate: beside('pem'), keyBeside: beside('key'), chainBeside: beside('chain') };
 }
 
-function keysOf({ key, keyBeside }: CertificateFiles): string[] {
-  const file = key ?? keyBeside;
-  return file === undefined ? [] : [file];
-}
-
-function areSame(a: readonly (Identity | undefined)[], b: readonly (Identity | undefined)[]): boolean {
+function areSame(a: Seen, b: Seen): boolean {
   return a.every((one, index) => {
     const other = b[index];
     return one === undefined || other === undefined ? one === other : sameIdentity(one, other);

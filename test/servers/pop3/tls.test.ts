@@ -11,6 +11,7 @@ import { lineLog } from '../../../src/log.js';
 import { createServerTls, secureContextOptions } from '../../../src/servers/server-tls.js';
 import { Certificates } from '../../../src/stores/certificates/certificates.js';
 import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
+import { ownSource } from '../../../src/stores/certificates/source.js';
 import { type Pop3Host, pop3Host, testPassword, testUser } from '../../support/pop3-host.js';
 
 const pem = makeSelfSigned(['mail.example.jp'], 30, Date.now());
@@ -23,9 +24,9 @@ async function oneCertificate(isForOldClients = false): Promise<ReturnType<typeo
     log: lineLog(() => {}),
     files: [{ certificate: '/dev/null' }],
     options: secureContextOptions(isForOldClients),
-    read: async () => bytes,
+    source: { ...ownSource, read: async (file) => (file === '/dev/null' ? bytes : undefined) },
   });
-  return createServerTls(certificates, isForOldClients);
+  return createServerTls(certificates);
 }
 
 /** A client that sends text and gives what has come. */

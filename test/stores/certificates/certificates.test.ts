@@ -8,6 +8,7 @@ import { lineLog } from '../../../src/log.js';
 import type { CertificateFiles } from '../../../src/stores/certificates/certificate.js';
 import { Certificates } from '../../../src/stores/certificates/certificates.js';
 import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
+import { ownSource } from '../../../src/stores/certificates/source.js';
 import { newRoot, removeRoot } from '../../support/recording.js';
 
 interface Place {
@@ -24,13 +25,11 @@ function place(t: TestContext, files: readonly CertificateFiles[] = []): Place {
   const layout = new Layout({ root });
   mkdirSync(layout.certificates, { recursive: true });
   const log: string[] = [];
-  const read = async (file: string): Promise<Buffer | undefined> => readIfPresent(file);
   const certificates = new Certificates({
     layout,
     log: lineLog((line) => log.push(line.trimEnd())),
     files,
     options: {},
-    read,
   });
   const put = (name: string, text: string): void => {
     writeFileSync(`${layout.control(name)}.new`, text);
@@ -130,7 +129,13 @@ test('many ask at the same moment, and the file is read once', async (t) => {
     if (file === layout.serverCertificate) reads++;
     return readIfPresent(file);
   };
-  const certificates = new Certificates({ layout, log: lineLog(() => {}), files: [], options: {}, read });
+  const certificates = new Certificates({
+    layout,
+    log: lineLog(() => {}),
+    files: [],
+    options: {},
+    source: { ...ownSource, read },
+  });
   const names = await Promise.all(Array.from({ length: 50 }, () => nameFor(certificates, undefined)));
   assert.deepEqual(new Set(names), new Set(['one.example']));
   assert.equal(reads, 1);
