@@ -15,7 +15,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
-import { openQueue, type QueueService } from './processes/queue-service.js';
+import { openQueue, type QueueService } from './processes/queue/service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
@@ -120,8 +120,9 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
     },
     async drain(ms) {
       const watched = watching?.then((watch) => watch.close(ms));
-      const given = queue?.stop(ms);
-      await service.drain(ms);
+      const sessions = service.drain(ms);
+      const given = queue?.stop(ms, sessions);
+      await sessions;
       await watched;
       await given;
     },

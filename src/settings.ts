@@ -19,7 +19,7 @@ export type PopBeforeSmtpChoice = 'auto' | 'on' | 'off';
 export type OverQuotaChoice = 'refuse' | 'defer';
 /** Whether the host is watched: by what the kernel tells where it can, not at all, or by looking again and again. */
 export type WatchChoice = 'auto' | 'off' | 'poll';
-/** Who works on the queue: see processes/queue-service.ts. */
+/** Who works on the queue: see processes/queue/service.ts. */
 export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';

@@ -8,5 +8,5 @@ const role = process.argv[2];
 process.title = `vqmail: ${role}`;
 if (role === 'agent') runAgent();
 else if (role === 'watcher') (await import('./watcher-process.js')).runWatcher();
-else if (role === 'queue') (await import('./queue-process.js')).runQueueProcess();
+else if (role === 'queue') (await import('./queue/process.js')).runQueueProcess();
 else runSessionWorker();

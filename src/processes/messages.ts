@@ -24,6 +24,7 @@
 //                                          <-   queue-refused {text}            it cannot be what was asked for
 //   reread, run-queue                      ->   what SIGHUP and SIGALRM mean to qmail-send
 //   drain {ms}                             ->   ends its sessions and itself
+//   sessions-ended                         ->   no more messages come to the queue process
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
@@ -33,7 +34,7 @@ import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
 import type { CertificateAnswer, CertificateRequest } from './certificate-requests.js';
 import type { Ids } from './ownership.js';
-import type { QueueMode } from './queue-service.js';
+import type { QueueMode } from './queue/service.js';
 
 /** The unix socket at which an agent listens: made while it is still root, for the session workers' uid alone. */
 export interface AgentSocket {
@@ -74,7 +75,7 @@ export type ToChild =
   | CertificateAnswer
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
-  | { readonly type: 'reread' | 'run-queue' }
+  | { readonly type: 'reread' | 'run-queue' | 'sessions-ended' }
   | { readonly type: 'drain'; readonly ms: number };
 
 export type FromChild =

@@ -2,7 +2,7 @@
 //
 //   supervisor (root)     listeners, counts of connections, children
 //   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
-//   queue process         root, and called qmail-send while it stands in for that (processes/queue-child.ts)
+//   queue process         root, and called qmail-send while it stands in for that (processes/queue/child.ts)
 //   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
 //   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
@@ -13,7 +13,7 @@ import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
 import { type Ids, sessionOwner } from './ownership.js';
-import { QueueChild } from './queue-child.js';
+import { QueueChild } from './queue/child.js';
 import type { Accepted } from './reception.js';
 import { WatcherPool } from './watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
@@ -78,7 +78,8 @@ export class Supervisor {
   async drain(ms: number): Promise<void> {
     const watched = this.#watchers?.drain(ms);
     // Both may need agents.
-    await Promise.all([this.#queue.drain(ms), this.#workers.drain(ms)]);
+    const sessions = this.#workers.drain(ms);
+    await Promise.all([sessions, this.#queue.drain(ms, sessions)]);
     await this.#agents.drain(ms);
     await watched;
   }

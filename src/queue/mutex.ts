@@ -17,14 +17,14 @@ export function takeMutex(tree: QueueTree): HeldLock | undefined {
 }
 
 /**
- * Whether somebody is seen to hold it, as far as the system tells: asked without touching the lock, since even a short try could keep a qmail-send from starting.
- * undefined where it does not tell.
+ * Who holds it, as the system tells: asked without touching the lock, since even a short try could keep a qmail-send from starting.
+ * @returns the process, 0 for nobody, undefined where the system does not tell
  */
-export function isMutexHeld(tree: QueueTree): boolean | undefined {
+export function mutexHolder(tree: QueueTree): number | undefined {
   try {
     const { ino } = fs.statSync(bytesPath(tree.mutex), { bigint: true });
-    const locks = fs.readFileSync('/proc/locks', 'latin1');
-    return new RegExp(`^\\d+: FLOCK .*:${ino} `, 'm').test(locks);
+    const holder = new RegExp(`^\\d+: FLOCK\\s.*?(-?\\d+) [0-9a-f]+:[0-9a-f]+:${ino} `, 'm');
+    return Number(holder.exec(fs.readFileSync('/proc/locks', 'latin1'))?.[1] ?? 0);
   } catch {
     return undefined;
   }

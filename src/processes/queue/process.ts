@@ -7,15 +7,15 @@
 //   SIGALRM     everything in the queue is due now
 //   SIGTERM     running deliveries end, however long they take; then it exits, and the supervisor starts another one
 //
-// A stop of the whole service comes from the supervisor, with a time limit. A defect ends the process in the same way: what is on the disk is always whole.
+// A stop of the whole service comes from the supervisor, with a time limit; sessions go on meanwhile, and their messages are taken until it says that they have ended. A defect ends the process in the same way: what is on the disk is always whole.
 
-import { describe } from '../errors.js';
-import { standardErrorLog as log } from '../log.js';
-import { AgentRequests } from './agent-requests.js';
-import { Agents } from './agents.js';
-import type { ToChild } from './messages.js';
-import { openQueue, type QueueService } from './queue-service.js';
-import { tellSupervisor } from './supervised.js';
+import { describe } from '../../errors.js';
+import { standardErrorLog as log } from '../../log.js';
+import { AgentRequests } from '../agent-requests.js';
+import { Agents } from '../agents.js';
+import type { ToChild } from '../messages.js';
+import { tellSupervisor } from '../supervised.js';
+import { openQueue, type QueueService } from './service.js';
 
 const orphanMs = 5000;
 
@@ -23,12 +23,13 @@ export function runQueueProcess(): void {
   const agents = new AgentRequests();
   let queue: QueueService | undefined;
   let isEnding = false;
+  let tellSessionsEnded = (): void => {};
 
-  const end = (withinMs: number): void => {
+  const end = (withinMs: number, sessionsEnded?: Promise<void>): void => {
     if (isEnding) return;
     isEnding = true;
     const exit = (): never => process.exit(0);
-    (queue?.stop(withinMs) ?? Promise.resolve()).then(exit, exit);
+    (queue?.stop(withinMs, sessionsEnded) ?? Promise.resolve()).then(exit, exit);
   };
   const begin = async (settings: Parameters<typeof openQueue>[0]): Promise<void> => {
     process.chdir('/');
@@ -44,11 +45,19 @@ export function runQueueProcess(): void {
   process.on('message', (message: ToChild) => {
     if (message.type === 'begin') void begin(message.settings);
     else if (message.type === 'agent') agents.answer(message);
-    else if (message.type === 'drain') end(message.ms);
+    else if (message.type === 'drain') {
+      const sessionsEnded = new Promise<void>((resolve) => {
+        tellSessionsEnded = resolve;
+      });
+      end(message.ms, sessionsEnded);
+    } else if (message.type === 'sessions-ended') tellSessionsEnded();
     else if (message.type === 'reread') queue?.reread();
     else if (message.type === 'run-queue') queue?.runAll();
   });
-  process.on('disconnect', () => end(orphanMs));
+  process.on('disconnect', () => {
+    tellSessionsEnded();
+    end(orphanMs);
+  });
   process.on('SIGTERM', () => {
     tellSupervisor({ type: 'leaving' });
     end(Number.POSITIVE_INFINITY);

@@ -11,17 +11,17 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { describe, PermanentError, TemporaryError } from '../errors.js';
-import type { SystemAccounts } from '../files/accounts.js';
-import type { Envelope } from '../formats/queue-envelope.js';
-import type { Log } from '../log.js';
-import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
-import { listenAtPath, makeRoom } from '../net/unix-socket.js';
-import type { EnqueueingMessage, Enqueuer, Submitter } from '../queue/enqueue/enqueuer.js';
-import { exitCodeFor } from '../queue/enqueue/exit-codes.js';
-import { invokerOf } from '../queue/enqueue/invokers.js';
-import type { BeginFrame, FailureFrame } from '../queue/enqueue/over-socket.js';
-import { peerOf } from './peer.js';
+import { describe, PermanentError, TemporaryError } from '../../errors.js';
+import type { SystemAccounts } from '../../files/accounts.js';
+import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Log } from '../../log.js';
+import { type Frame, FrameReader, sendFrame } from '../../net/frames.js';
+import { listenAtPath, makeRoom } from '../../net/unix-socket.js';
+import type { EnqueueingMessage, Enqueuer, Submitter } from '../../queue/enqueue/enqueuer.js';
+import { exitCodeFor } from '../../queue/enqueue/exit-codes.js';
+import { invokerOf } from '../../queue/enqueue/invokers.js';
+import type { BeginFrame, FailureFrame } from '../../queue/enqueue/over-socket.js';
+import { peerOf } from '../peer.js';
 
 export interface QueueSocketOptions {
   /** Disk path. */

@@ -1,14 +1,14 @@
 // The queue process as the supervisor sees it: started first, and again whenever it ends. What it is, instead of qmail-send or beside it, is decided at the first start; one that
 // starts again is that again, and when somebody has taken the lock in the meantime it waits for it, with an alert each time.
 
-import { TemporaryError } from '../errors.js';
-import type { Log } from '../log.js';
-import type { Settings } from '../settings.js';
-import { answerAgentRequest } from './agent-requests.js';
-import { Child } from './child.js';
-import type { FromChild, ToChild } from './messages.js';
-import type { Ids } from './ownership.js';
-import type { QueueMode } from './queue-service.js';
+import { TemporaryError } from '../../errors.js';
+import type { Log } from '../../log.js';
+import type { Settings } from '../../settings.js';
+import { answerAgentRequest } from '../agent-requests.js';
+import { Child } from '../child.js';
+import type { FromChild, ToChild } from '../messages.js';
+import type { Ids } from '../ownership.js';
+import type { QueueMode } from './service.js';
 
 const shortPauseMs = 1000;
 const longPauseMs = 10_000;
@@ -42,10 +42,12 @@ export class QueueChild {
     this.#child?.send(message);
   }
 
-  /** Lets running deliveries end, at the latest after `ms`. */
-  async drain(ms: number): Promise<void> {
+  /** Lets running deliveries end, at the latest after `ms`. @param sessionsEnded until then messages are taken in */
+  async drain(ms: number, sessionsEnded: Promise<void>): Promise<void> {
     this.#isDraining = true;
     this.#child?.send({ type: 'drain', ms });
+    await sessionsEnded;
+    this.#child?.send({ type: 'sessions-ended' });
     await this.#child?.endWithin(ms + graceMs);
   }
 

@@ -11,39 +11,35 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createLocalChannel, type LocalChannelContext } from '../delivery/local/channel.js';
-import { type ForwardRequest, type LocalChildren, runLocalChild } from '../delivery/local/child.js';
-import { createDelivery } from '../delivery/local-delivery.js';
-import { createRemoteChannel } from '../delivery/remote/channel.js';
-import type { DeliveryChannel } from '../delivery/report.js';
-import { Resolver } from '../delivery/resolve.js';
-import { bytesPath, readIfPresent } from '../files/read.js';
-import type { Layout } from '../layout.js';
-import type { Log } from '../log.js';
-import { queueError } from '../queue/enqueue/exit-codes.js';
-import { invokerOf } from '../queue/enqueue/invokers.js';
-import { type Enqueued, EnqueueError, type EnqueueRequest } from '../queue/enqueue/native.js';
-import type { ChannelName } from '../queue/tree.js';
-import type { Settings } from '../settings.js';
-import type { Host } from '../stores/host.js';
-import type { Agents } from './agents.js';
-import { deliveryByOwner } from './by-owner.js';
-import type { Ids } from './ownership.js';
+import { createLocalChannel, type LocalChannelContext } from '../../delivery/local/channel.js';
+import { type ForwardRequest, type LocalChildren, runLocalChild } from '../../delivery/local/child.js';
+import { createDelivery } from '../../delivery/local-delivery.js';
+import { createRemoteChannel } from '../../delivery/remote/channel.js';
+import type { DeliveryChannel } from '../../delivery/report.js';
+import { Resolver } from '../../delivery/resolve.js';
+import { PermanentError, TemporaryError } from '../../errors.js';
+import { bytesPath, readIfPresent } from '../../files/read.js';
+import type { Layout } from '../../layout.js';
+import type { Log } from '../../log.js';
+import { type Enqueuer, enqueueWhole } from '../../queue/enqueue/enqueuer.js';
+import { queueError } from '../../queue/enqueue/exit-codes.js';
+import { invokerOf } from '../../queue/enqueue/invokers.js';
+import type { ChannelName } from '../../queue/tree.js';
+import type { Settings } from '../../settings.js';
+import type { Host } from '../../stores/host.js';
+import type { Agents } from '../agents.js';
+import { deliveryByOwner } from '../by-owner.js';
+import type { Ids } from '../ownership.js';
 
 export interface ChannelContext {
   readonly host: Host;
   readonly settings: Settings;
   readonly log: Log;
-  /** Queues what a delivery sends on. @throws EnqueueError */
-  readonly enqueue: EnqueueHere;
+  /** Where a delivery puts what it sends on. */
+  readonly enqueuer: Enqueuer;
   /** The processes of other uids; undefined where there is no supervisor. */
   readonly agents: Agents | undefined;
 }
-
-/** Queues a message into the queue that is ours. `gid` is the group of who queues it; its number in the log is given here. */
-export type EnqueueHere = (
-  request: Omit<EnqueueRequest, 'pid' | 'nowSeconds'> & { readonly gid: number },
-) => Promise<Enqueued>;
 
 /** Both channels of a host. */
 export function openChannels(context: ChannelContext): Readonly<Record<ChannelName, DeliveryChannel>> {
@@ -73,7 +69,7 @@ function writers({ host, settings, agents }: ChannelContext): LocalChannelContex
   return ({ isSystemUser, owner }) => (isSystemUser || owner.uid === 0 || owner.gid === 0 ? undefined : there);
 }
 
-function localChildren({ host, enqueue }: ChannelContext): LocalChildren {
+function localChildren({ host, enqueuer }: ChannelContext): LocalChildren {
   const { layout, accounts } = host;
   const mayChangeUser = isRoot();
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
@@ -83,12 +79,12 @@ function localChildren({ host, enqueue }: ChannelContext): LocalChildren {
     mayChangeUser,
     async forward(request) {
       const { uid, gid }: Ids = mayChangeUser ? request.task.owner : own;
-      const { sender, recipients } = request;
-      const invoker = { invokedBy: invokerOf(uid, accounts), uid, gid };
       try {
-        return (await enqueue({ sender, recipients, message: forwarded(request), ...invoker })).qp;
+        return await enqueueWhole(enqueuer, { invokedBy: invokerOf(uid, accounts), gid }, request, forwarded(request));
       } catch (error) {
-        throw queueError(error instanceof EnqueueError ? error.exitCode : readError, '', error);
+        throw error instanceof PermanentError || error instanceof TemporaryError
+          ? error
+          : queueError(readError, '', error);
       }
     },
   };
@@ -105,7 +101,7 @@ async function* forwarded({ head, from, task }: ForwardRequest): AsyncGenerator<
 /** The program that has all tools, compiled as from the sources. */
 function vqmailProgram(): string {
   const own = fileURLToPath(import.meta.url);
-  return path.resolve(path.dirname(own), `../cli/vqmail${path.extname(own)}`);
+  return path.resolve(path.dirname(own), `../../cli/vqmail${path.extname(own)}`);
 }
 
 /** Where the host is, as arguments. */
