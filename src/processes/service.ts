@@ -39,7 +39,7 @@ const mayBeProxied: readonly ServedProtocol[] = ['smtp', 'submission', 'smtps', 
 async function clientBehindProxy(socket: Socket, proxy: Origin): Promise<Origin> {
   socket.on('error', () => {});
   const origin = await originBehindProxy(socket, proxy);
-  if (origin === proxy || origin.remoteIp === undefined) return origin;
+  if (origin.isHealthCheck || origin.remoteIp === undefined) return origin;
   const refused = await origin.moveTo?.(origin.remoteIp);
   if (refused !== undefined) throw new Error(`too many connections of ${origin.remoteIp}`);
   return origin;

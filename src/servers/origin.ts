@@ -17,6 +17,8 @@ export interface Origin {
   readonly localPort: number | undefined;
   /** The proxy that spoke for the client, in ucspi-tcp's form; undefined when there is none. */
   readonly proxyIp?: string | undefined;
+  /** Whether a proxy connects for itself, to see whether we are alive. */
+  readonly isHealthCheck?: boolean;
   /** Whether the client speaks TLS with the proxy. */
   readonly isTlsAtProxy?: boolean;
   /** Counts the session for another address. @returns why it may not be: it is to end then */

@@ -22,7 +22,7 @@ export async function originBehindProxy(socket: Socket, origin: Origin, timeoutM
   // A client that has sent everything may close its side at once and still be answered.
   socket.allowHalfOpen = true;
   const { connection } = await takeHeader(socket, timeoutMs);
-  if (connection === undefined) return origin;
+  if (connection === undefined) return { ...origin, isHealthCheck: true };
   return {
     remoteIp: ucspiAddress(connection.remoteAddress),
     remotePort: connection.remotePort,

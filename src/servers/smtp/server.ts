@@ -195,7 +195,8 @@ class MailServer extends SMTPServer implements SmtpServer {
   #converse(socket: net.Socket, client: Client, origin: Origin, tls: TlsDescription | undefined): void {
     const speaksForOthers = this.#context.frontEnds?.includes(origin.remoteIp) ?? false;
     const dialog = openDialog(this.#dialogContext, client, { origin, speaksForOthers, tls });
-    if (!this.#dialogContext.probes.isKnown(client.address)) announce(dialog);
+    const isNoNews = origin.isHealthCheck || this.#dialogContext.probes.isKnown(client.address);
+    if (!isNoNews) announce(dialog);
     const connection = new SmtpConnection(this, socket, dialog, client.address);
     this.#live.add(connection);
     this.connections.add(connection);
