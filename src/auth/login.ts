@@ -27,7 +27,7 @@ import { stampLogin } from '../stores/lastauth.js';
 import { makeAccountDirectory } from '../stores/maildir.js';
 import { isClosedTo, type LoginService, loginKind, loginLogName } from './login-service.js';
 import type { PasswordChecker } from './password.js';
-import { isRightSecret, type Secret, secretText } from './secret.js';
+import { checkSecret, mayBePassword, methodName, pretendToCheck, type Secret, secretText } from './secret.js';
 
 export type { LoginService } from './login-service.js';
 
@@ -70,9 +70,20 @@ export type LoginRefusal =
   | 'access denied'
   | 'no directory';
 
-export type LoginResult =
-  | { readonly ok: true; readonly account: Account; readonly domain: Domain }
-  | { readonly ok: false; readonly why: LoginRefusal };
+/** A login that was let in. */
+export interface LoggedIn {
+  readonly ok: true;
+  readonly account: Account;
+  readonly domain: Domain;
+  /** The account's flag word with the domain's limits (formats/vpasswd-flags.ts). */
+  readonly flags: number;
+  /** Whether it was the stored clear password that let it in, and not the hash. */
+  readonly byClearPassword: boolean;
+  /** What a mechanism in which the server proves itself too sends back. */
+  readonly serverProof?: string | undefined;
+}
+
+export type LoginResult = LoggedIn | { readonly ok: false; readonly why: LoginRefusal };
 
 const userCharacters = /^[!#$&'*+\-./0-9=?A-Z^_`a-z{|}~]*$/;
 const domainCharacters = /^[-.0-9A-Za-z]*$/;
@@ -127,13 +138,15 @@ export async function login(host: Host, passwords: PasswordChecker, request: Log
   const shown = `${user}@${named.domainName}`;
   const found = domain?.account(user);
   const isUsable = domain !== undefined && found !== undefined && found.passwd !== '';
-  if (!isUsable && !('digest' in secret))
+  if (!isUsable && mayBePassword(secret))
     await passwords.pretend(secretText(secret), named.domainName, () => domain?.account('postmaster')?.passwd);
+  else if (!isUsable) await pretendToCheck(secret);
   if (domain === undefined || found === undefined) return refuse('unknown user', `vpopmail user not found ${shown}`);
   if (found.passwd === '') return refuse('no password', `user has no password ${shown}`);
 
   const kind = loginKind(request.service, remoteIp);
-  if (!(await isRightSecret(secret, found, kind, passwords))) return refuse('wrong password', `password fail ${shown}`);
+  const decision = await checkSecret(secret, found, kind, passwords);
+  if (!decision.isRight) return refuse('wrong password', `password fail ${shown}`);
   const flags = domain.flagsOf(found);
   if (isClosedTo(kind, flags)) return refuse('access denied', `${kind} access denied ${shown}`);
   const account = found.directory === '' ? await request.giveDirectory?.(domain, found) : found;
@@ -143,9 +156,9 @@ export async function login(host: Host, passwords: PasswordChecker, request: Log
     if (!hasFlag(flags, 'NO_RELAY')) await request.openRelay?.(remoteIp);
     if (request.makeDirectory ?? true) await makeMissingDirectory(domain, account);
   }
-  if (request.logSuccess)
-    log(`(${'digest' in secret ? (kind === 'smtp' ? 'CRAM-MD5' : 'APOP') : 'PLAIN'}) login success ${shown}`);
-  return { ok: true, account, domain };
+  if (request.logSuccess) log(`(${methodName(secret)}) login success ${shown}`);
+  const { byClearPassword, serverProof } = decision;
+  return { ok: true, account, domain, flags, byClearPassword, serverProof };
 }
 
 function stamp(host: Host, domain: Domain, account: Account, remoteIp: string): void {
