@@ -59,6 +59,8 @@ export interface Settings {
   /** Proxies that say in a PROXY header for whom a connection is, and front ends that say so by XCLIENT: addresses, networks, `unix`. */
   readonly proxyFrom: readonly string[];
   readonly xclientFrom: readonly string[];
+  /** Clients that may send a password without TLS besides those of the host itself: addresses, networks, `unix`. */
+  readonly loginTrusted: readonly string[];
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
 }
@@ -91,6 +93,7 @@ export interface ServeOptions {
   readonly unlimited?: readonly string[];
   readonly proxyFrom?: readonly string[];
   readonly xclientFrom?: readonly string[];
+  readonly loginTrusted?: readonly string[];
   readonly drainSeconds?: string;
 }
 
@@ -123,6 +126,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     limits: parseLimits(options),
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
+    loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
 }

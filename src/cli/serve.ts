@@ -90,6 +90,11 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'front ends whose XCLIENT and XFORWARD name the client (smtp, lmtp): address, network, or unix; once for each',
       collect,
     )
+    .option(
+      '--login-trusted <network>',
+      'whose clients may send a password without TLS (as login_trusted_networks): address, network, or unix; once for each',
+      collect,
+    )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<ServeOptions>(command, args, io);
 }

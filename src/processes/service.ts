@@ -30,6 +30,7 @@ import { type CertificateSource, ownSource } from '../stores/certificates/source
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
+import { type LoginServices, openLogins } from './logins.js';
 import { peerOf } from './peer.js';
 
 /** Protocols whose clients may come through a proxy. */
@@ -57,6 +58,8 @@ export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  /** The login check, and SASL. */
+  readonly logins: LoginServices;
   /** Those that have logged in. */
   readonly sessions: OpenSessions;
   /** Is told where the daemon listens, with the ports that were picked. */
@@ -123,6 +126,8 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const smtps = createSmtpServer({ ...smtpContext, flavour: 'smtps' });
   const lmtp = createLmtpServer(smtpContext);
   const sessions = new OpenSessions(host);
+  const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
+  const logins = openLogins(settings, host, { openRelay: relay });
   const pop3 = createPop3Server({
     host,
     log,
@@ -130,7 +135,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     passwords: new PasswordChecker(),
     uidl: settings.uidl,
     tls,
-    ...(settings.popBeforeSmtp !== 'off' && { openRelay: openRelay ?? relayHere(host, settings) }),
+    ...(relay !== undefined && { openRelay: relay }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
   let listeners = settings.listen;
@@ -157,6 +162,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     host,
     delivery,
     pop3,
+    logins,
     sessions,
     listening(addresses) {
       listeners = addresses;
