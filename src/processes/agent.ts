@@ -109,7 +109,8 @@ async function answer(socket: Socket, act: () => Promise<void>, log: Log): Promi
     return true;
   } catch (error) {
     const isKnown = error instanceof PermanentError || error instanceof TemporaryError;
-    log.warning(`agent: a message was not delivered: ${describe(error)}`);
+    // What is for good stands in the answer to the sender or in the report, and no trouble of this host is behind it.
+    if (!(error instanceof PermanentError)) log.warning(`agent: a message was not delivered: ${describe(error)}`);
     await sendFrame(socket, 'e', {
       permanent: error instanceof PermanentError,
       status: isKnown ? error.status : '4.3.0',
