@@ -15,6 +15,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
+import { LoginKeeper } from './processes/login/keeper.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
@@ -55,7 +56,7 @@ interface Sessions {
 export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
-  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, log);
+  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, host, log);
   const reception = new Reception({
     limits: settings.limits,
     log,
@@ -92,10 +93,12 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   };
 }
 
-function inThisProcess(settings: Settings, log: Log): Sessions {
+function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
   process.title = 'vqmail: serve';
   let queue: QueueService | undefined;
-  const service = startService(settings, log, { queue: () => queue?.enqueuer });
+  const logins = new LoginKeeper(settings, host, log);
+  logins.start();
+  const service = startService(settings, log, { queue: () => queue?.enqueuer, logins });
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
     log.alert(`a defect, please report it: ${error instanceof Error ? error.stack : String(error)}`);
@@ -113,7 +116,10 @@ function inThisProcess(settings: Settings, log: Log): Sessions {
     },
     tellQueue: (what) => (what === 'reread' ? queue?.reread() : queue?.runAll()),
     watch(controlsChanged) {
-      const recheck = (which: Recheck): void => service.sessions.recheck(which);
+      const recheck = (which: Recheck): void => {
+        logins.accountsChanged();
+        service.sessions.recheck(which);
+      };
       watching = import('./processes/watching.js').then(({ watchHere }) =>
         watchHere(settings, { log, recheck, controlsChanged }),
       );

@@ -21,6 +21,8 @@ export type OverQuotaChoice = 'refuse' | 'defer';
 export type WatchChoice = 'auto' | 'off' | 'poll';
 /** Who works on the queue: see processes/queue/service.ts. */
 export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
+/** Mechanisms that need a clear password: while there are any, or as the administrator says. */
+export type ChallengeChoice = 'auto' | 'on' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
 const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'postmap', 'qmqp'] as const;
@@ -61,6 +63,10 @@ export interface Settings {
   readonly xclientFrom: readonly string[];
   /** Clients that may send a password without TLS besides those of the host itself: addresses, networks, `unix`. */
   readonly loginTrusted: readonly string[];
+  /** Whether mechanisms are offered that need a clear password; auto: while accounts have any. */
+  readonly challenges: ChallengeChoice;
+  /** How many wrong logins of an address and of an account have no consequence (auth/guessing/limits.ts). */
+  readonly guessLimits: { readonly freeOfAddress: number; readonly freeOfAccount: number };
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
 }
@@ -94,6 +100,8 @@ export interface ServeOptions {
   readonly proxyFrom?: readonly string[];
   readonly xclientFrom?: readonly string[];
   readonly loginTrusted?: readonly string[];
+  readonly challengeMechanisms?: string;
+  readonly wrongLogins?: string;
   readonly drainSeconds?: string;
 }
 
@@ -127,6 +135,8 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
+    challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
+    guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
 }
@@ -243,6 +253,17 @@ function parseLimits(options: ServeOptions): ConnectionLimitSettings {
     throw refuse('--unlimited', error instanceof Error ? error.message : String(error));
   }
   return limits;
+}
+
+/** No address and no account comes to so many. */
+const noLimit = 1_000_000_000;
+
+function parseGuessLimits(text: string): Settings['guessLimits'] {
+  if (text === 'any') return { freeOfAddress: noLimit, freeOfAccount: noLimit };
+  const [, address, account] = /^([1-9]\d{0,8})\/([1-9]\d{0,8})$/.exec(text) ?? [];
+  if (address === undefined || account === undefined)
+    throw refuse(`--wrong-logins ${text}`, 'write it as PER-ADDRESS/PER-ACCOUNT, such as 10/10, or any');
+  return { freeOfAddress: Number(address), freeOfAccount: Number(account) };
 }
 
 function parseWatch(options: ServeOptions): Pick<Settings, 'watch' | 'onChange'> {

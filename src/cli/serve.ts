@@ -95,6 +95,14 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'whose clients may send a password without TLS (as login_trusted_networks): address, network, or unix; once for each',
       collect,
     )
+    .option(
+      '--challenge-mechanisms <auto|on|off>',
+      'whether CRAM-MD5, DIGEST-MD5 and SCRAM are offered, which need a stored clear password; auto: while accounts have any',
+    )
+    .option(
+      '--wrong-logins <per address/per account>',
+      'how many wrong logins have no consequence yet; beyond, each has to wait longer; any: no limits; 10/10',
+    )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<ServeOptions>(command, args, io);
 }

@@ -12,6 +12,9 @@
 //   agent {request, path | refused}        ->   connects to it
 //                                          <-   open-relay {request, clientIp}  somebody has logged in from there (processes/relay-requests.ts)
 //   relay-open {request}                   ->   that client may relay now, or cannot be let
+//                                          <-   login-enter {request, attempt}  may somebody try to log in? (processes/login/requests.ts has the others of its kind)
+//   login-entered {request, admission}     ->   it may, or is put off
+//   challenges {areOffered}                ->   whether mechanisms are offered that need a clear password
 //                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificate-requests.ts)
 //   certificate-answer {request, ...}      ->   what they are
 //                                          <-   busy {connections}              an agent's connections, when their number changes
@@ -33,6 +36,7 @@ import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
 import type { CertificateAnswer, CertificateRequest } from './certificate-requests.js';
+import type { AdmissionNotice, LoginMessage } from './login/requests.js';
 import type { Ids } from './ownership.js';
 import type { QueueMode } from './queue/service.js';
 
@@ -50,12 +54,21 @@ export interface WatchOrders {
   readonly sinceMs: number;
 }
 
+/** What all processes with logins have in common. */
+export interface SharedLoginTerms {
+  /** The daemon's key for comparing wrong secrets (auth/logins.ts), base64. */
+  readonly key: string;
+  readonly areChallengesOffered: boolean;
+}
+
 export interface Begin {
   readonly type: 'begin';
   readonly settings: Settings;
   readonly owner: Ids;
   /** Of agents only. */
   readonly socket?: AgentSocket;
+  /** Of session workers only. */
+  readonly logins?: SharedLoginTerms;
   /** Of watchers only. */
   readonly watch?: WatchOrders;
 }
@@ -72,6 +85,8 @@ export type ToChild =
   | { readonly type: 'moved'; readonly id: number; readonly refused: NoPlace | undefined }
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
   | { readonly type: 'relay-open'; readonly request: number }
+  | { readonly type: 'login-entered'; readonly request: number; readonly admission: AdmissionNotice }
+  | { readonly type: 'challenges'; readonly areOffered: boolean }
   | CertificateAnswer
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
@@ -84,6 +99,7 @@ export type FromChild =
   | { readonly type: 'move'; readonly id: number; readonly address: string }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
+  | LoginMessage
   | CertificateRequest
   | { readonly type: 'busy'; readonly connections: number }
   | Changed

@@ -30,7 +30,7 @@ import { type CertificateSource, ownSource } from '../stores/certificates/source
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
-import { type LoginServices, openLogins } from './logins.js';
+import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
 
 /** Protocols whose clients may come through a proxy. */
@@ -76,6 +76,8 @@ export interface Helpers {
   readonly agents?: Agents;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay?: (clientIp: string) => Promise<void>;
+  /** What processes have in common about logins; without it this one checks what another has let pass. */
+  readonly logins?: SharedLogins;
   /** The files of certificates; this process's own view of them unless given. */
   readonly certificates?: CertificateSource;
   /** The queue, where it is in this process; without this, the one that is reached at its socket. */
@@ -127,7 +129,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const lmtp = createLmtpServer(smtpContext);
   const sessions = new OpenSessions(host);
   const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
-  const logins = openLogins(settings, host, { openRelay: relay });
+  const logins = openLogins(settings, host, { shared: helpers.logins, openRelay: relay });
   const pop3 = createPop3Server({
     host,
     log,

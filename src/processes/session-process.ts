@@ -5,6 +5,8 @@ import type { NoPlace } from '../net/connection-limits.js';
 import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
 import { CertificateRequests } from './certificate-requests.js';
+import { LoginRequests } from './login/requests.js';
+import { LoginTerms } from './login/services.js';
 import type { ToChild } from './messages.js';
 import { become } from './ownership.js';
 import { RelayRequests } from './relay-requests.js';
@@ -17,14 +19,16 @@ export function runSessionWorker(): void {
   const moves = new MoveRequests();
   const relay = new RelayRequests();
   const certificates = new CertificateRequests();
+  const [gate, terms] = [new LoginRequests(), new LoginTerms()];
   let service: Service | undefined;
 
   runSupervised({
-    begin({ settings, owner }) {
+    begin({ settings, owner, logins }) {
       const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
       service = startService(settings, log, {
         agents: new Agents(owner.uid, (other) => agents.ask(other)),
         openRelay,
+        logins: terms.begin(logins, gate),
         certificates: certificates.source,
       });
       process.chdir('/');
@@ -33,6 +37,8 @@ export function runSessionWorker(): void {
     hear(message, socket) {
       if (message.type === 'agent') agents.answer(message);
       if (message.type === 'relay-open') relay.answered(message.request);
+      if (message.type === 'login-entered') gate.answered(message);
+      if (message.type === 'challenges') terms.challenges(message.areOffered);
       if (message.type === 'certificate-answer') certificates.answered(message);
       if (message.type === 'moved') moves.answer(message);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);

@@ -12,6 +12,8 @@ import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
+import { LoginKeeper } from './login/keeper.js';
+import type { SharedLoginTerms } from './messages.js';
 import { type Ids, sessionOwner } from './ownership.js';
 import { QueueChild } from './queue/child.js';
 import type { Accepted } from './reception.js';
@@ -22,6 +24,7 @@ import { WorkerPool } from './worker-pool.js';
 export class Supervisor {
   readonly #agents: AgentPool;
   readonly #workers: WorkerPool;
+  readonly #logins: LoginKeeper;
   readonly #shared: { readonly settings: Settings; readonly host: Host; readonly log: Log; readonly owner: Ids };
   readonly #queue: QueueChild;
   #watchers: WatcherPool | undefined;
@@ -33,13 +36,20 @@ export class Supervisor {
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
-    this.#workers = new WorkerPool({ settings, layout: host.layout, owner, log, findAgent, openRelay });
+    this.#logins = new LoginKeeper(settings, host, log, (areOffered) =>
+      this.#workers.broadcast({ type: 'challenges', areOffered }),
+    );
+    const gate = this.#logins.gate;
+    const loginTerms = (): SharedLoginTerms => this.#logins.terms;
+    const common = { settings, layout: host.layout, owner, log };
+    this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms });
     this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
   }
 
   /** Starts the workers; resolves when all are ready. @throws Error when one cannot become what it has to be */
   start(): Promise<void> {
+    this.#logins.start();
     return this.#workers.start();
   }
 
@@ -62,6 +72,7 @@ export class Supervisor {
   watch(controlsChanged: () => void): void {
     const { log } = this.#shared;
     const recheck = (which: Recheck): void => {
+      this.#logins.accountsChanged();
       this.#workers.broadcast({ type: 'recheck', which });
       this.#agents.broadcast({ type: 'recheck', which });
     };
@@ -81,11 +92,13 @@ export class Supervisor {
     const sessions = this.#workers.drain(ms);
     await Promise.all([sessions, this.#queue.drain(ms, sessions)]);
     await this.#agents.drain(ms);
+    this.#logins.close();
     await watched;
   }
 
   /** Ends all children at once. */
   kill(): void {
+    this.#logins.close();
     this.#watchers?.kill();
     this.#queue.kill();
     this.#workers.kill();

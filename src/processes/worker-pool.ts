@@ -9,7 +9,8 @@ import type { ServedAddress, Settings } from '../settings.js';
 import { answerAgentRequest } from './agent-requests.js';
 import { answerCertificateRequest } from './certificate-requests.js';
 import { Child } from './child.js';
-import type { FromChild, ToChild } from './messages.js';
+import { LoginAnswers, type SharedGate } from './login/requests.js';
+import type { FromChild, SharedLoginTerms, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
 import { type Accepted, turnAway } from './reception.js';
 import { answerRelayRequest } from './relay-requests.js';
@@ -28,6 +29,7 @@ interface Worker {
   readonly sessions: Map<number, Accepted>;
   /** Connections on their way to it: another worker gets them when it ends first. */
   readonly unsent: Map<number, Accepted>;
+  readonly logins: LoginAnswers;
   readonly startedAt: number;
   state: 'starting' | 'ready' | 'leaving';
 }
@@ -41,6 +43,8 @@ export interface WorkerPoolOptions {
   readonly findAgent: (owner: Ids) => Promise<string>;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay: (clientIp: string) => Promise<void>;
+  readonly gate: SharedGate;
+  readonly loginTerms: () => SharedLoginTerms;
 }
 
 export class WorkerPool {
@@ -109,17 +113,20 @@ export class WorkerPool {
   }
 
   #startWorker(): void {
-    const { settings, owner } = this.#options;
+    const { settings, owner, gate, loginTerms } = this.#options;
     const begin: ToChild = {
       type: 'begin',
       settings: { ...settings, listen: this.#listening ?? settings.listen },
       owner,
+      logins: loginTerms(),
     };
+    const child = new Child('session', begin, {
+      hear: (message) => this.#hear(worker, message),
+      ended: (how) => this.#workerEnded(worker, how),
+    });
     const worker: Worker = {
-      child: new Child('session', begin, {
-        hear: (message) => this.#hear(worker, message),
-        ended: (how) => this.#workerEnded(worker, how),
-      }),
+      child,
+      logins: new LoginAnswers(gate, (message) => child.send(message)),
       sessions: new Map(),
       unsent: new Map(),
       startedAt: performance.now(),
@@ -148,6 +155,12 @@ export class WorkerPool {
       case 'need-agent':
         void answerAgentRequest(message, this.#options, (answer) => worker.child.send(answer));
         break;
+      case 'login-enter':
+      case 'login-over':
+      case 'login-failed':
+      case 'login-known':
+        worker.logins.hear(message);
+        break;
       case 'open-relay':
         answerRelayRequest(message, this.#options.openRelay, (answer) => worker.child.send(answer));
         break;
@@ -161,6 +174,7 @@ export class WorkerPool {
 
   #workerEnded(worker: Worker, how: string): void {
     this.#workers.delete(worker);
+    worker.logins.gone();
     const unsent = [...worker.unsent];
     for (const [id] of unsent) worker.sessions.delete(id);
     const lost = worker.sessions.size;
