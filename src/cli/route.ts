@@ -7,42 +7,73 @@
 //   ...
 //   delivered to /home/vpopmail/domains/mailtest.example.jp/test/Maildir/
 //
-// Exit 0 deliverable (or thrown away as a file says), 100 refused, 111 temporary or for the queue. Changes nothing: a mailbox's usage is told as its maildirsize has
+// Behind the queue it goes on: forwards are followed, programs and mbox files named, and for other hosts the route or, with --dns, the MX hosts (cli/route/onward).
+//
+// Exit 0 deliverable (or thrown away as a file says, or for a queue), 100 refused, 111 temporary, or for a queue that this host does not have; where other hosts were looked up, as
+// that went. Changes nothing: a mailbox's usage is told as its maildirsize has
 // it, and not counted anew. It sees what the user who runs it may read.
 
+import { Command } from 'commander';
+import { dnsNames, type NameService } from '../delivery/remote/names.js';
 import type { MaildirTarget, Outcome } from '../delivery/resolution.js';
 import { Resolver } from '../delivery/resolve.js';
+import type { Onward } from '../delivery/way.js';
 import { describe, PermanentError } from '../errors.js';
 import { exceeds, isUnlimited, parseQuota } from '../formats/quota.js';
 import { splitAddress } from '../mail/address.js';
 import { type Host, openHost } from '../stores/host.js';
 import { accountingRoot, knownUsage, quotaLineOf } from '../stores/maildirsize.js';
+import { parseCommandLine } from './command-line.js';
+import { hasQueue, sayOnward } from './route/onward.js';
 import type { ToolIo } from './tool-io.js';
 
-const exitCodes: Readonly<Record<Outcome['kind'], number>> = {
+const exitCodes: Readonly<Record<Exclude<Outcome['kind'], 'queue'>, number>> = {
   deliver: 0,
   discard: 0,
   refuse: 100,
   defer: 111,
-  queue: 111,
 };
 
 /** @throws PermanentError for arguments */
 export async function route(args: string[], io: ToolIo): Promise<number> {
-  const [address] = args;
-  if (address === undefined || args.length > 1 || address.startsWith('-'))
-    throw new PermanentError('5.5.4', 'usage: vqmail route ADDRESS [--root DIR]');
+  const command = new Command('vqmail route')
+    .argument('[address]', 'of the recipient')
+    .option('--dns', 'look up the hosts that mail for other hosts would go to')
+    .option('--dns-server <address>', 'look them up there: an IP address, and :PORT where it is not 53');
+  const options = parseCommandLine<{ readonly dns?: boolean; readonly dnsServer?: string }>(command, args, io);
+  if (options === undefined) return 0;
+  const [address] = command.args;
+  if (address === undefined) throw new PermanentError('5.5.4', 'usage: vqmail route ADDRESS [--dns] [--root DIR]');
+  const names = nameService(options);
   const host = openHost(io.layout);
   const say = (step: string): void => io.stdout(`${step.replace(/[\x00-\x1f\x7f]/g, '?')}\n`);
   const isTaken = sayWhoMaySend(host, address, say);
-  const { outcome } = new Resolver(host).resolve(address, say);
+  const onward: Onward[] = [];
+  const resolver = new Resolver(host);
+  const { outcome } = resolver.resolve(address, say, (where) => onward.push(where));
   const isFull =
     outcome.kind === 'deliver' && outcome.maildirs.filter((target) => sayUsage(host, target, say)).length > 0;
-  say(isFull ? 'refused: 552 5.2.2 user is over quota' : conclusion(outcome, (path) => io.layout.host(path)));
+  const isStuck = outcome.kind === 'queue' && !hasQueue(host);
+  let queued = isStuck ? 111 : 0;
+  if (outcome.kind === 'queue' && !isStuck) queued = await sayOnward({ host, resolver, say, names }, onward);
+  else say(isFull ? 'refused: 552 5.2.2 user is over quota' : conclusion(outcome, (path) => io.layout.host(path)));
   if (isTaken === undefined) return 111;
-  if (isTaken && !isFull) return exitCodes[outcome.kind];
+  if (isTaken && !isFull) return outcome.kind === 'queue' ? queued : exitCodes[outcome.kind];
   if (!isTaken) say("to other clients: refused: 553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)");
   return 100;
+}
+
+/** Where names are looked up; undefined: nowhere. @throws PermanentError for an address that is none */
+function nameService({ dns, dnsServer }: { dns?: boolean; dnsServer?: string }): NameService | undefined {
+  if (dnsServer === undefined) return dns ? dnsNames() : undefined;
+  try {
+    return dnsNames([dnsServer]);
+  } catch {
+    throw new PermanentError(
+      '5.5.4',
+      `--dns-server ${dnsServer}: an IP address is wanted, and :PORT where it is not 53`,
+    );
+  }
 }
 
 /** Tells whose mail for the address is taken by SMTP. @returns whether everybody's is; undefined when that cannot be told */

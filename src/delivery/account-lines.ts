@@ -71,8 +71,10 @@ export function doAccountLine(
     case 'mbox':
       return defer('4.3.5', "can't handle mbox delivery. (#4.3.5)", `${hostDirectory}: ${line.path}`);
     case 'program':
+      way.onward?.({ kind: 'program', command: line.command, uid: recipient.owner.uid, hostDirectory });
       return needsProgram(line.command);
     case 'forward':
+      way.onward?.({ kind: 'forward', address: line.address });
       return needsQueue('forward', 'a forward');
     case 'comment':
       return discard('the catch-all is a comment', { anyCase: [recipient.loopLine] });

@@ -52,7 +52,10 @@ function intoDirectory(way: Way, recipient: VpopmailRecipient, argument: string)
 const plainAddress = /^[^\s<>()",;:@]+@[^\s<>()",;:@]+$/;
 
 function forward(way: Way, recipient: VpopmailRecipient, address: string): Outcome {
-  if (!plainAddress.test(address)) return needsQueue('forward', 'a forward');
+  if (!plainAddress.test(address)) {
+    way.onward?.({ kind: 'forward', address });
+    return needsQueue('forward', 'a forward');
+  }
   const there = way.follow(address, recipient.shown).outcome;
   if (there.kind !== 'deliver' && there.kind !== 'discard') return there;
   const loopLines = {
@@ -61,8 +64,10 @@ function forward(way: Way, recipient: VpopmailRecipient, address: string): Outco
   };
   if (there.kind === 'discard') return { ...there, loopLines };
   // Another owner's mailbox is another process's to write.
-  if (there.maildirs.some((target) => target.owner.uid !== recipient.owner.uid))
+  if (there.maildirs.some((target) => target.owner.uid !== recipient.owner.uid)) {
+    way.onward?.({ kind: 'forward', address });
     return needsQueue('forward', 'a forward');
+  }
   const trace = { uid: recipient.owner.uid, deliveredTo: tracedAddress(recipient) };
   const maildirs = there.maildirs.map((target) => ({ ...target, forwards: [...(target.forwards ?? []), trace] }));
   return { ...there, maildirs, loopLines };

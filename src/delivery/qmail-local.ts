@@ -91,6 +91,7 @@ function doLine(way: Way, recipient: LocalRecipient, line: DotQmailLine, forward
     case 'blank-first-line':
       return defer('4.2.1', 'Uh-oh: first line of .qmail file is blank. (#4.2.1)', hostDirectory);
     case 'forward':
+      way.onward?.({ kind: 'forward', address: line.address });
       return needsQueue('forward', 'a forward');
     case 'program':
       if (forwardOnly)
@@ -100,7 +101,9 @@ function doLine(way: Way, recipient: LocalRecipient, line: DotQmailLine, forward
     case 'maildir':
       if (forwardOnly)
         return defer('4.7.0', 'Uh-oh: .qmail has file delivery but has x bit set. (#4.7.0)', hostDirectory);
-      return line.kind === 'mbox' ? needsQueue('mbox', 'an mbox file') : intoMaildir(way, recipient, line.path);
+      if (line.kind === 'maildir') return intoMaildir(way, recipient, line.path);
+      way.onward?.({ kind: 'mbox', path: line.path, hostDirectory });
+      return needsQueue('mbox', 'an mbox file');
     default:
       return undefined;
   }
@@ -108,7 +111,10 @@ function doLine(way: Way, recipient: LocalRecipient, line: DotQmailLine, forward
 
 function doProgram(way: Way, recipient: LocalRecipient, command: string): Outcome {
   const vdelivermail = parseVdelivermail(command);
-  return vdelivermail === undefined ? needsProgram(command) : resolveVdelivermail(way, recipient, vdelivermail.args[1]);
+  if (vdelivermail !== undefined) return resolveVdelivermail(way, recipient, vdelivermail.args[1]);
+  const { hostDirectory, owner } = recipient;
+  way.onward?.({ kind: 'program', command, uid: owner.uid, hostDirectory });
+  return needsProgram(command);
 }
 
 function intoMaildir(way: Way, recipient: LocalRecipient, written: string): Outcome {

@@ -18,7 +18,7 @@ import { assign, type LocalRecipient } from './assignment.js';
 import { needsQueue, refuse, trouble } from './outcomes.js';
 import { followInstructions } from './qmail-local.js';
 import type { Outcome, Resolution } from './resolution.js';
-import type { Explain, ResolverSettings, Way } from './way.js';
+import type { Explain, Listeners, Onward, ResolverSettings, Way } from './way.js';
 
 /** How often a catch-all address may lead to another. */
 const longestChain = 10;
@@ -43,9 +43,10 @@ export class Resolver {
   /**
    * What would become of a message for this recipient (Latin-1, as qmail-smtpd understood it). Never throws: trouble is an outcome `defer`.
    * @param explain is told each step
+   * @param onward is told where the queue would send the message on to
    */
-  resolve(recipient: string, explain?: Explain): Resolution {
-    return this.#follow(recipient, explain, []);
+  resolve(recipient: string, explain?: Explain, onward?: (onward: Onward) => void): Resolution {
+    return this.#follow(recipient, { explain, onward }, []);
   }
 
   /**
@@ -53,7 +54,7 @@ export class Resolver {
    * @param address with a local part and a domain
    */
   resolveAssigned(address: string): AssignedRecipient {
-    const way = this.#way(undefined, []);
+    const way = this.#way({ explain: undefined, onward: undefined }, []);
     const { local, domain = '' } = splitAddress(address);
     const asked = { recipient: address, isRewritten: true };
     try {
@@ -71,19 +72,20 @@ export class Resolver {
     }
   }
 
-  #way(explain: Explain | undefined, passed: readonly string[]): Way {
+  #way(listeners: Listeners, passed: readonly string[]): Way {
     return {
+      ...listeners,
       host: this.#host,
       settings: this.#settings,
       accountFiles: this.#accountFiles,
-      explain,
       passed,
-      follow: (address, passing) => this.#follow(address, explain, [...passed, passing]),
+      follow: (address, passing) => this.#follow(address, listeners, [...passed, passing]),
     };
   }
 
-  #follow(recipient: string, explain: Explain | undefined, passed: readonly string[]): Resolution {
-    const way = this.#way(explain, passed);
+  #follow(recipient: string, listeners: Listeners, passed: readonly string[]): Resolution {
+    const { explain } = listeners;
+    const way = this.#way(listeners, passed);
     if (passed.length > longestChain || new Set(passed).size < passed.length) {
       explain?.('the catch-all addresses lead in a circle');
       return { recipient, outcome: refuse(554, '5.4.6', 'mail is looping (#5.4.6)') };
@@ -108,6 +110,7 @@ function address(way: Way, recipient: string): LocalRecipient | Outcome {
     const why =
       key === undefined ? 'neither locals nor virtualdomains has its domain' : `virtualdomains excepts ${key}`;
     explain?.(`${host.layout.host(host.layout.controlDirectory)}: ${why}, so ${complete} is for another host`);
+    way.onward?.({ kind: 'remote', address: complete });
     return needsQueue('remote', 'mail for other hosts');
   }
   const { local, domain = '' } = splitAddress(rewritten.address);

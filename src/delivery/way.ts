@@ -8,6 +8,13 @@ import type { Resolution } from './resolution.js';
 /** Tells one step of the way and why; for `vqmail route`. */
 export type Explain = (step: string) => void;
 
+/** Where a recipient's mail goes on to behind the queue. Commands, addresses and paths are as files have them. */
+export type Onward =
+  | { readonly kind: 'forward'; readonly address: string }
+  | { readonly kind: 'program'; readonly command: string; readonly uid: number; readonly hostDirectory: string }
+  | { readonly kind: 'mbox'; readonly path: string; readonly hostDirectory: string }
+  | { readonly kind: 'remote'; readonly address: string };
+
 export interface ResolverSettings {
   /**
    * What an empty .qmail file means: the argument of qmail-start, such as `./Maildir/`. Else the first line of control/defaultdelivery counts, where start scripts
@@ -16,12 +23,18 @@ export interface ResolverSettings {
   readonly defaultDelivery?: string;
 }
 
+/** Who is told the steps, and the places behind the queue. */
+export interface Listeners {
+  readonly explain: Explain | undefined;
+  /** Is told each place that the queue would send the message on to; for `vqmail route`. */
+  readonly onward: ((onward: Onward) => void) | undefined;
+}
+
 /** What is known on the way to a recipient's mailbox. */
-export interface Way {
+export interface Way extends Listeners {
   readonly host: Host;
   readonly settings: ResolverSettings;
   readonly accountFiles: AccountFiles;
-  readonly explain: Explain | undefined;
   /** The addresses whose catch-all has led here, in lower case. */
   readonly passed: readonly string[];
   /** Resolves the address that the catch-all for `passing` names. */

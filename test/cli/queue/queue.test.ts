@@ -1,0 +1,128 @@
+// `vqmail queue` on a queue that nobody works on, and beside somebody who does.
+
+import assert from 'node:assert/strict';
+import { utimesSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { SystemAccounts } from '../../../src/files/accounts.js';
+import { takeLock } from '../../../src/files/lock.js';
+import type { Layout } from '../../../src/layout.js';
+import { enqueueWhole } from '../../../src/queue/enqueue/enqueuer.js';
+import { nativeEnqueuer } from '../../../src/queue/enqueue/native-enqueuer.js';
+import { QueueFiles } from '../../../src/queue/files.js';
+import { QueueTree } from '../../../src/queue/tree.js';
+import { callTool } from '../../support/call-tool.js';
+import { makeQueue } from '../../support/queue-host.js';
+import { countQueue } from '../../support/queue-reader.js';
+import { applyWrite, newRoot, removeRoot } from '../../support/recording.js';
+
+interface Filled {
+  readonly root: string;
+  readonly layout: Layout;
+  readonly tree: QueueTree;
+  /** One to a host far away, one to a user of this host. */
+  readonly ids: readonly [string, string];
+}
+
+async function filled(t: TestContext): Promise<Filled> {
+  const root = newRoot();
+  t.after(() => removeRoot(root));
+  const layout = makeQueue(root);
+  applyWrite(
+    { '/var/qmail/control/me': 'mx.example\n', '/var/qmail/control/virtualdomains': 'example.jp:example.jp\n' },
+    root,
+  );
+  const files = new QueueFiles();
+  const tree = await QueueTree.open(layout, files);
+  assert.ok(tree);
+  const enqueuer = nativeEnqueuer({ tree, files, accounts: new SystemAccounts(layout) });
+  const queued: string[] = [];
+  for (const [sender, recipient] of [
+    ['ann@example.org', 'far@Remote.example'],
+    ['', 'joe@example.jp'],
+  ] as const) {
+    const before = new Set(await files.list(`${layout.queue}/todo`));
+    await enqueueWhole(enqueuer, { invokedBy: 'network' }, { sender, recipients: [recipient] }, [Buffer.from('x\n')]);
+    queued.push(...((await files.list(`${layout.queue}/todo`)) ?? []).filter((id) => !before.has(id)));
+  }
+  const [first = '', second = ''] = queued;
+  return { root, layout, tree, ids: [first, second] };
+}
+
+async function listed(root: string, ...options: string[]): Promise<string[]> {
+  const { exit, stdout } = await callTool(root, ['queue', 'list', '--json', ...options]);
+  assert.equal(exit, 0);
+  return (JSON.parse(stdout) as { messages: { id: string }[] }).messages.map(({ id }) => id);
+}
+
+test('what is chosen', async (t) => {
+  const { root, tree, ids } = await filled(t);
+  const [far, here] = ids;
+  assert.deepEqual((await listed(root)).sort(), [...ids].sort());
+  for (const [options, chosen] of [
+    [['--to', 'FAR@remote.example'], far],
+    [['--to', '@remote.example'], far],
+    [['--to', 'joe@*'], here],
+    [['--from', '<>'], here],
+    [['--from', 'ann@example.org'], far],
+    [[far], far],
+    [[`#${here}`], here],
+  ] as const)
+    assert.deepEqual(await listed(root, ...options), [chosen], options.join(' '));
+  assert.deepEqual(await listed(root, far, '--from', '<>'), []);
+  assert.deepEqual(await listed(root, '--older', '1h'), []);
+  const old = Date.now() / 1000 - 7200;
+  utimesSync(tree.todo(far), old, old);
+  assert.deepEqual(await listed(root, '--older', '1h'), [far]);
+});
+
+test('hold, release, drop and bounce on a stopped queue', async (t) => {
+  const { root, layout, tree, ids } = await filled(t);
+  const [far, here] = ids;
+  const order = (...args: string[]) => callTool(root, ['queue', ...args]);
+  assert.deepEqual(await order('hold', here), { exit: 0, stdout: `#${here} is held\n`, stderr: '' });
+  assert.deepEqual(await listed(root, '--held'), [here]);
+  // The recipient as its sender wrote it finds it too, now that it has been rewritten.
+  assert.deepEqual(await listed(root, '--to', 'joe@example.jp'), [here]);
+  await order('release', '--held');
+  assert.deepEqual(await listed(root, '--held'), []);
+  await order('bounce', far);
+  const text = new QueueFiles().read(tree.bounce(far))?.toString();
+  assert.match(text ?? '', /^<far@Remote\.example>:\nThe postmaster of this host has returned this message/);
+  assert.equal(new QueueFiles().status(tree.channel('remote', far)), undefined);
+  assert.equal((await order('drop', '--all')).exit, 0);
+  assert.deepEqual(countQueue(layout.queue), { all: 0, todo: 0 });
+  assert.deepEqual(await order('drop', far), { exit: 100, stdout: `#${far} is not there\n`, stderr: '' });
+});
+
+test('an order without messages, an unknown one and a number that is none are refused', async (t) => {
+  const { root, layout } = await filled(t);
+  for (const args of [['drop'], ['explode', '--all'], ['list', 'x'], ['list', '--older', 'soon'], ['show']])
+    assert.equal((await callTool(root, ['queue', ...args])).exit, 100, args.join(' '));
+  assert.equal(countQueue(layout.queue).all, 2);
+});
+
+test('while somebody else holds the lock nothing is held, and nobody but a qmail-send of this queue is told', async (t) => {
+  const { root, layout, tree, ids } = await filled(t);
+  const lock = await takeLock(tree.mutex, { kind: 'flock', create: false });
+  try {
+    assert.deepEqual((await listed(root)).sort(), [...ids].sort(), 'reading needs no lock');
+    const held = await callTool(root, ['queue', 'hold', '--all']);
+    assert.equal(held.exit, 100);
+    assert.match(held.stderr, /qmail-send keeps the times of its messages in memory/);
+    const retried = await callTool(root, ['queue', 'retry', '--all']);
+    assert.equal(retried.exit, 111);
+    assert.match(retried.stderr, /somebody works on this queue, and is no qmail-send/);
+    assert.deepEqual(countQueue(layout.queue), { all: 2, todo: 2 });
+  } finally {
+    lock.release();
+  }
+});
+
+test('show tells the envelope and the message', async (t) => {
+  const { root, ids } = await filled(t);
+  const { stdout } = await callTool(root, ['queue', 'show', ids[0]]);
+  assert.match(
+    stdout,
+    /^#\d+ {2}.* from <ann@example\.org> {2}new\n {2}left +far@Remote\.example\n\nReceived: .*\nx\n$/s,
+  );
+});
