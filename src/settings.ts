@@ -25,7 +25,7 @@ export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 export type ChallengeChoice = 'auto' | 'on' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
-const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'postmap', 'qmqp'] as const;
+const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'auth', 'postmap', 'qmqp'] as const;
 export type ServedProtocol = (typeof servedProtocols)[number];
 
 export interface Settings {
@@ -105,7 +105,7 @@ export interface ServeOptions {
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'imap imaps auth admin metrics'.split(' ');
+const laterProtocols = 'imap imaps admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -143,11 +143,12 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
 
 /** The mode of a unix socket that none was asked for: what anybody may ask is for all. */
 const openToAll = 0o666;
-/** A queue takes mail from everybody on the machine at another place (layout.queueSocket); LMTP brings what a front end has let in. */
+/** A queue takes mail from everybody on the machine at another place (layout.queueSocket); LMTP brings what a front end has let in; who may try passwords is said by whoever sets the socket up. */
 const openToOwner = 0o600;
 /** Of those that can listen at a path. */
 const modes: Partial<Readonly<Record<ServedProtocol, number>>> = {
   lmtp: openToOwner,
+  auth: openToOwner,
   postmap: openToAll,
   qmqp: openToOwner,
 };
@@ -160,11 +161,17 @@ function parseServed(text: string): ServedAddress {
     throw refuse(`--listen ${text}`, `${protocol} is not in this version; ${list} are`);
   if (served === undefined) throw refuse(`--listen ${text}`, `there is no protocol ${protocol}; ${list} are served`);
   if ('host' in at) {
+    if (served === 'auth' && !isLoopback(at.host))
+      throw refuse(`--listen ${text}`, 'passwords go over it in clear: auth listens at a path, or on loopback');
     return { protocol: served, at };
   }
   const mode = modes[served];
   if (mode === undefined) throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
   return { protocol: served, at, access: { mode, ...access } };
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.');
 }
 
 /** A next hop as Postfix's transport(5) has it: `smtp:[127.0.0.1]:10025`, `lmtp:unix:/run/lmtp`. */

@@ -37,7 +37,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
   const command = new Command('vqmail serve')
     .option(
       '--listen <PROTO=ADDRESS:PORT>',
-      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
+      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, auth, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
       collect,
     )
     .option(

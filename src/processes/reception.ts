@@ -50,6 +50,8 @@ const words: Record<NoPlace, string> = {
 
 export class Reception implements Receiver {
   readonly #limits: ConnectionLimits;
+  /** Of front ends that ask: they get an answer however many clients there are, or a Postfix in front would take no mail. */
+  readonly #frontEndLimits: ConnectionLimits;
   readonly #options: ReceptionOptions;
   readonly #waiting = new Set<() => void>();
   #refusedUnreported = 0;
@@ -58,11 +60,12 @@ export class Reception implements Receiver {
   constructor(options: ReceptionOptions) {
     this.#options = options;
     this.#limits = new ConnectionLimits(options.limits);
+    this.#frontEndLimits = new ConnectionLimits(options.limits);
   }
 
   /** Sessions at this moment. */
   get sessions(): number {
-    return this.#limits.total;
+    return this.#limits.total + this.#frontEndLimits.total;
   }
 
   take(socket: Socket, listener: ListenAddress): void {
@@ -84,7 +87,7 @@ export class Reception implements Receiver {
     let place: Place | undefined = entered;
     let isOver = false;
     const leave = (): void => {
-      if (place !== undefined) this.#limits.leave(place);
+      if (place !== undefined) this.#limitsOf(protocol).leave(place);
       place = undefined;
     };
     const ended = (): void => {
@@ -107,7 +110,12 @@ export class Reception implements Receiver {
   }
 
   #enter(protocol: ServedProtocol, address: string): Place | NoPlace {
-    return this.#limits.enter(protocol, address, (plain) => this.#options.isExempt?.(protocol, plain) ?? false);
+    const isExempt = (plain: string): boolean => this.#options.isExempt?.(protocol, plain) ?? false;
+    return this.#limitsOf(protocol).enter(protocol, address, isExempt);
+  }
+
+  #limitsOf(protocol: ServedProtocol): ConnectionLimits {
+    return protocol === 'auth' || protocol === 'postmap' ? this.#frontEndLimits : this.#limits;
   }
 
   #tryWaiting(): void {
@@ -136,7 +144,7 @@ export class Reception implements Receiver {
   #refuse(socket: Socket, protocol: ServedProtocol, address: string): void {
     const place = this.#enter(protocol, address);
     const why = typeof place === 'string' ? place : 'full';
-    if (typeof place !== 'string') this.#limits.leave(place);
+    if (typeof place !== 'string') this.#limitsOf(protocol).leave(place);
     this.#report(protocol, address, why);
     turnAway(socket, protocol, words[why]);
   }
@@ -160,6 +168,8 @@ const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buff
   // A client that waits for a handshake could not read it.
   smtps: () => '',
   pop3s: () => '',
+  // The protocol has no word for it: a connection that ends means "later".
+  auth: () => '',
   pop3: (text) => `-ERR ${text}\r\n`,
   postmap: (text) => encodeNetstring(`TEMP ${text}`),
   qmqp: (text) => encodeNetstring(`Z${text} (#4.3.2)`),

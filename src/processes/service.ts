@@ -15,6 +15,7 @@ import { deliveryWithQueue } from '../queue/delivery-with-queue.js';
 import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
 import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
 import { queueWays } from '../queue/enqueue/ways.js';
+import { createAuthServer } from '../servers/auth-socket/server.js';
 import { createLmtpServer } from '../servers/lmtp/server.js';
 import { OpenSessions } from '../servers/open-sessions.js';
 import { type MoveTo, type Origin, originOf } from '../servers/origin.js';
@@ -140,6 +141,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     ...(relay !== undefined && { openRelay: relay }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
+  const auth = createAuthServer({ host, sasl: logins.sasl, log });
   let listeners = settings.listen;
   const postmap = createPostmapServer({
     host,
@@ -155,7 +157,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     peerOf,
     localName: settings.localName,
   });
-  const servers = { smtp, submission, smtps, lmtp, pop3, postmap, qmqp };
+  const servers = { smtp, submission, smtps, lmtp, pop3, auth, postmap, qmqp };
   const begin = (socket: Socket, protocol: ServedProtocol, origin: Origin): void => {
     if (protocol === 'pop3' || protocol === 'pop3s') pop3.handle(socket, protocol, origin);
     else servers[protocol].handle(socket, origin);

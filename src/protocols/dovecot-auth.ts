@@ -7,6 +7,9 @@
 //   AUTH <id> <mechanism> service=smtp [nologin] [lip=] [rip=] [secured] ... [resp=<base64>]
 //   CONT <id> <base64>                                         CONT <id> <base64>
 //   CANCEL <id>                                                OK <id> user=<name> [...]      FAIL <id> [user=<name>] [reason=<text>] [code=...]
+//   USER <id> <name> service=lmtp ...                          USER <id> <name> uid=<n> gid=<n> home=<path> [...]      NOTFOUND <id>      FAIL <id> ...
+//
+// USER is of the protocol of Dovecot's auth-userdb socket (6.5); here both are spoken at one socket.
 //
 // A command is one line that ends in LF, its fields separated by TAB, 16384 bytes at most. In values NUL, TAB, LF, CR and 0x01 are written as 0x01 and one of `0 t n r 1`.
 // Text is Latin-1. What Dovecot's server takes for an error (an unknown command, a version it does not know, something behind resp=) is one here too, and ends the connection.
@@ -48,7 +51,8 @@ export type ClientCommand =
   | { readonly kind: 'pid' }
   | AuthStart
   | { readonly kind: 'continue'; readonly id: number; readonly response: string }
-  | { readonly kind: 'cancel'; readonly id: number };
+  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'user'; readonly id: number; readonly name: string };
 
 /** The client does not keep to the protocol: the connection ends. The message is for the log. */
 export class AuthProtocolError extends Error {}
@@ -73,6 +77,9 @@ export function parseClientCommand(line: string, minor: number | undefined): Cli
       return { kind: 'continue', id: requestId(fields[0]), response: fields[1] ?? '' };
     case 'CANCEL':
       return { kind: 'cancel', id: requestId(fields[0]) };
+    case 'USER':
+      if (fields.length < 2) throw new AuthProtocolError('USER without a name');
+      return { kind: 'user', id: requestId(fields[0]), name: unescapeValue(fields[1] ?? '') };
     default:
       throw new AuthProtocolError(`unknown command ${shown(name)}`);
   }
@@ -157,7 +164,15 @@ export type ServerAnswer =
       readonly user?: string | undefined;
       readonly reason?: string | undefined;
       readonly code?: FailureCode | undefined;
-    };
+    }
+  /** Where the mail of a user is; `fields` in order, as Dovecot's userdb has them. */
+  | {
+      readonly kind: 'user';
+      readonly id: number;
+      readonly name: string;
+      readonly fields: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'not-found'; readonly id: number };
 
 /** One line of a server, with its LF. */
 export function serializeAnswer(answer: ServerAnswer): string {
@@ -178,6 +193,12 @@ function answerFields(answer: ServerAnswer): readonly string[] {
       const word = older === undefined ? [] : [older];
       return ['FAIL', id, ...field('user', user), ...field('reason', reason), ...word, ...field('code', code)];
     }
+    case 'user': {
+      const fields = Object.entries(answer.fields).flatMap(([name, value]) => field(name, value));
+      return ['USER', id, escapeValue(answer.name), ...fields];
+    }
+    case 'not-found':
+      return ['NOTFOUND', id];
   }
 }
 

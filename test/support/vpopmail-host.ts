@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { scriptCrypt } from '../../src/auth/crypt-script.js';
 import { makeCdb } from '../../src/formats/cdb.js';
 import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
 import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
@@ -21,6 +22,15 @@ export interface DomainParts {
   readonly rcpthosts?: boolean;
   /** Further names of the domain. */
   readonly aliases?: readonly string[];
+}
+
+/** An account that somebody can log in to. */
+export interface LoginAccount {
+  readonly password: string;
+  /** Whether vpasswd has the clear password too; true unless given. */
+  readonly isClear?: boolean;
+  readonly flags?: number;
+  readonly quota?: string;
 }
 
 export class VpopmailHost {
@@ -69,12 +79,26 @@ export class VpopmailHost {
 
   /** Replaces the accounts of a domain, vpasswd before its cdb. */
   accounts(domain: string, accounts: Readonly<Record<string, number>>): void {
-    const directory = this.directory(domain);
     const home = `/home/vpopmail/domains/${domain}`;
-    const lines = Object.entries(accounts).map(
-      ([name, flags]) => `${name}:x:1:${flags}:${name}:${home}/${name}:NOQUOTA:x\n`,
+    this.#accountLines(
+      domain,
+      Object.entries(accounts).map(([name, flags]) => `${name}:x:1:${flags}:${name}:${home}/${name}:NOQUOTA:x\n`),
     );
-    for (const name of Object.keys(accounts))
+  }
+
+  /** The same with passwords, as `$1$` hashes. */
+  logins(domain: string, accounts: Readonly<Record<string, LoginAccount>>): void {
+    const home = `/home/vpopmail/domains/${domain}`;
+    const lines = Object.entries(accounts).map(([name, { password, isClear = true, flags = 0, quota = 'NOQUOTA' }]) => {
+      const hash = scriptCrypt(Buffer.from(password, 'latin1'), '$1$saltsalt');
+      return `${name}:${hash}:1:${flags}:${name}:${home}/${name}:${quota}:${isClear ? password : ''}\n`;
+    });
+    this.#accountLines(domain, lines);
+  }
+
+  #accountLines(domain: string, lines: readonly string[]): void {
+    const directory = this.directory(domain);
+    for (const name of lines.map((line) => line.slice(0, line.indexOf(':'))))
       for (const part of ['new', 'cur', 'tmp'])
         fs.mkdirSync(path.join(accountFiles.maildir(path.join(directory, name)), part), {
           recursive: true,
