@@ -6,6 +6,7 @@
 //
 // Everything below the root is passable for all, since deliveries run with the uids of the host.
 
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
@@ -16,8 +17,8 @@ import { makeQueue } from '../support/queue-host.js';
 import { countQueue } from '../support/queue-reader.js';
 import { buildTree, type Entry, newRoot, put, removeRoot } from '../support/recording.js';
 import { SmtpClient } from '../support/smtp-client.js';
-import { type StartedServer, startServer } from '../support/started-server.js';
-import { sampleTree, until } from './sample-server.js';
+import { type StartedServer, startServer, vqmailProgram } from '../support/started-server.js';
+import { sampleTree, type Tree, until } from './sample-server.js';
 
 export const hoster = { uid: 7001, gid: 7001 } as const;
 export const vpopmail = { uid: 6020, gid: 6020 } as const;
@@ -28,8 +29,18 @@ const users = 'hoster:x:7001:7001::/home/hoster:/bin/true\nqmailp:x:6013:6000::/
 export interface ServedQueueOptions {
   /** Of `vqmail serve`, beside the root and an SMTP listener. */
   readonly args?: readonly string[];
-  readonly files?: Readonly<Record<string, Entry>>;
+  /** Changes the sample host before it is made. */
+  readonly change?: (tree: Tree) => void;
+  /** false: a host that has no queue. */
+  readonly hasQueue?: boolean;
   readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface ToolEnd {
+  readonly exit: number | null;
+  /** Latin-1. */
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 export class ServedQueue {
@@ -46,8 +57,10 @@ export class ServedQueue {
       await this.kill();
       removeRoot(this.root);
     });
-    buildTree(sampleTree(), this.root);
-    makeQueue(this.root);
+    const tree = sampleTree();
+    options.change?.(tree);
+    buildTree(tree, this.root);
+    if (options.hasQueue ?? true) makeQueue(this.root);
     const { passwd } = this.layout.systemFiles;
     writeFileSync(passwd, readFileSync(passwd, 'latin1') + users);
     const home: Entry = { type: 'dir', mode: '0700', ...hoster };
@@ -57,7 +70,6 @@ export class ServedQueue {
     this.control('rcpthosts', 'mailtest.example.jp\nshop.example.gr.jp\nlocal.example\n');
     this.control('defaultdelivery', './Maildir/\n');
     writeFileSync(this.layout.smtpRulesCdb, makeCdb(compileRules(Buffer.from('127.:allow,RELAYCLIENT=""\n'), 'smtp')));
-    for (const [name, entry] of Object.entries(options.files ?? {})) this.put(name, entry);
   }
 
   put(hostPath: string, entry: Entry): void {
@@ -113,6 +125,47 @@ export class ServedQueue {
     } finally {
       client.destroy();
     }
+  }
+
+  /** The process that works on the queue, as pgrep finds it. */
+  queueProcess(): number {
+    const pid = this.server.process.pid ?? 0;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean);
+    const found = children.filter((child) => readFileSync(`/proc/${child}/comm`, 'latin1') === 'qmail-send\n');
+    if (found.length !== 1) throw new Error(`${found.length} processes are called qmail-send`);
+    return Number(found[0]);
+  }
+
+  /** Waits until the log has something. */
+  async logged(what: string | RegExp): Promise<void> {
+    const has = (): boolean =>
+      typeof what === 'string' ? this.server.log().includes(what) : what.test(this.server.log());
+    await until(has).catch(() => {
+      throw new Error(`not in the log: ${what}\n${this.server.log()}`);
+    });
+  }
+
+  /** Runs a tool of ours on this host. @param as uid and gid */
+  async tool(
+    argv: readonly string[],
+    input = '',
+    as?: { readonly uid: number; readonly gid: number },
+  ): Promise<ToolEnd> {
+    const child = spawn(process.execPath, [vqmailProgram, ...argv], {
+      env: { ...process.env, ...this.#options.env, VQMAIL_ROOT: this.root },
+      stdio: 'pipe',
+      ...as,
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (bytes: Buffer) => {
+      stdout += bytes.toString('latin1');
+    });
+    child.stderr.on('data', (bytes: Buffer) => {
+      stderr += bytes.toString('latin1');
+    });
+    child.stdin.on('error', () => {}).end(input);
+    const exit = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { exit, stdout, stderr };
   }
 
   /** Waits until the queue is empty and nothing runs. */

@@ -63,7 +63,7 @@ export async function runLocalChild(children: LocalChildren, task: LocalTask): P
   const args = ['--', user, home, local, dash, extension, domain, sender, defaultDelivery];
   if (owner.uid === 0) return { status: 111, output: 'Not allowed to perform deliveries as root.\n' };
   const fd = fs.openSync(bytesPath(task.message.path), 'r');
-  const report = openReport();
+  const report = openReport(mayChangeUser ? owner : undefined);
   try {
     const child = spawn(program, [...before, ...args.map(passed)], {
       cwd: '/',
@@ -107,10 +107,14 @@ interface Report {
   begun(): void;
 }
 
-/** A pipe for what the process and its programs say; undefined where only node's own can be had, a socket, which a program cannot open anew as /dev/stderr. */
-function openReport(): Report | undefined {
+/**
+ * A pipe for what the process and its programs say; undefined where only node's own can be had, a socket, which a program cannot open anew as /dev/stderr.
+ * @param owner whose it is, so that a program may do that
+ */
+function openReport(owner: LocalTask['owner'] | undefined): Report | undefined {
   const pipe = cLibrary()?.pipe();
   if (pipe === undefined) return undefined;
+  if (owner !== undefined) fs.fchownSync(pipe.writeFd, owner.uid, owner.gid);
   const output = new net.Socket({ fd: pipe.readFd, readable: true, writable: false });
   output.on('error', () => {});
   let isOpen = true;
