@@ -11,6 +11,7 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Certificates } from '../stores/certificates/certificates.js';
+import { channelBindingsOf } from './channel-bindings.js';
 
 const handshakeMs = 30_000;
 
@@ -65,10 +66,11 @@ function handshake(secured: TLSSocket): Promise<void> {
     };
     const closed = (): void => fail(new Error('the client went away during the handshake'));
     const timer = setTimeout(() => fail(new Error('the handshake took too long')), handshakeMs);
-    secured.once('error', fail).once('close', closed);
+    // Half a connection is no use to a handshake.
+    secured.once('error', fail).once('end', closed).once('close', closed);
     secured.once('secure', () => {
       clearTimeout(timer);
-      secured.off('error', fail).off('close', closed);
+      secured.off('error', fail).off('end', closed).off('close', closed);
       // Until the session takes over.
       secured.on('error', () => {});
       resolve();
@@ -83,12 +85,18 @@ function reasonOf(error: Error): string {
   return isOld ? `${error.reason} (an old client? see --tls-old-clients)` : error.reason;
 }
 
-/** How a connection is secured, for logs and Received lines: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`. */
+/** How a connection is secured: for logs and Received lines (`TLSv1.3`, `TLS_AES_256_GCM_SHA384`), and for logins. */
 export interface TlsDescription {
   readonly version: string;
   readonly cipher: string;
+  /** By the type's name in SASL. */
+  channelBindings(): ReadonlyMap<string, Buffer>;
 }
 
 export function describeTls(socket: TLSSocket): TlsDescription {
-  return { version: socket.getProtocol() ?? 'TLS', cipher: socket.getCipher()?.name ?? 'unknown' };
+  return {
+    version: socket.getProtocol() ?? 'TLS',
+    cipher: socket.getCipher()?.name ?? 'unknown',
+    channelBindings: () => channelBindingsOf(socket),
+  };
 }

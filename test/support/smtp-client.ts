@@ -1,18 +1,23 @@
 // A client for tests that sends exactly the bytes it is told and hands out replies one by one, multi-line replies as a whole. Text is Latin-1.
 
 import net from 'node:net';
+import tls from 'node:tls';
 
 /** How long a reply may take before the test fails: far longer than any takes. */
 const patienceMs = 20_000;
 
 export class SmtpClient {
-  readonly #socket: net.Socket;
+  #socket: net.Socket;
   #received = '';
   #isClosed = false;
   #wake: () => void = () => {};
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
+    this.#listen(socket);
+  }
+
+  #listen(socket: net.Socket): void {
     socket.on('data', (chunk: Buffer) => {
       this.#received += chunk.toString('latin1');
       this.#wake();
@@ -38,6 +43,29 @@ export class SmtpClient {
         resolve(new SmtpClient(socket));
       });
     });
+  }
+
+  /** A client of a server on which TLS comes first. */
+  static async connectSecured(port: number, options: tls.ConnectionOptions = {}): Promise<SmtpClient> {
+    const client = await SmtpClient.connect(port);
+    await client.secure(options);
+    return client;
+  }
+
+  /** Does the TLS handshake; what the server said before and nobody has asked for is forgotten. @throws Error when it fails */
+  async secure(options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
+    const plain = this.#socket;
+    for (const event of ['data', 'end', 'close', 'error']) plain.removeAllListeners(event);
+    plain.on('error', () => {});
+    this.#received = '';
+    const secured = tls.connect({ socket: plain, rejectUnauthorized: false, ...options });
+    this.#socket = secured;
+    await new Promise<void>((resolve, reject) => {
+      secured.once('secureConnect', resolve).once('error', reject);
+      secured.once('close', () => reject(new Error('closed during the handshake')));
+    });
+    this.#listen(secured);
+    return secured;
   }
 
   send(bytes: string | Buffer): void {

@@ -141,7 +141,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
           else secured.destroy();
         },
         (error: unknown) => {
-          context.log.warning(`pop3s: ${client.remoteIp}: ${describe(error)}`);
+          context.log.info(`pop3s: ${client.remoteIp}: ${describe(error)}`);
           socket.destroy();
         },
       );

@@ -174,14 +174,14 @@ export class Pop3Session {
     if (this.#isSecure) return this.#answer('-ERR TLS is active already');
     if (tls === undefined || !(await tls.isAvailable())) return this.#answer('-ERR unimplemented');
     this.#answer('+OK Begin TLS negotiation');
-    await this.#output.flush();
+    // Before the answer leaves: what comes behind it belongs to the handshake.
     this.#lines.detach();
+    await this.#output.flush();
     this.#output.detach();
     try {
       this.#socket = await tls.secure(this.#socket);
     } catch (error) {
-      this.#logTrouble(error);
-      this.#socket.destroy();
+      this.#context.log.info(`pop3: ${this.#client.remoteIp}: STLS: ${describe(error)}`);
       this.#isOver = true;
       return;
     }

@@ -80,7 +80,8 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
     const output = this.#output;
     this.#output = '';
     if (output !== '' && this._socket.writable) this._socket.write(output, 'latin1');
-    if (this.state === 'over') this.close();
+    if (this.state === 'over' && this.#isSecuring) this._socket.destroy();
+    else if (this.state === 'over') this.close();
     else if (this.state === 'handshake' && !this.#isSecuring) void this.#secure();
   }
 

@@ -203,7 +203,8 @@ export class SmtpSession {
   }
 
   #endIfAsked(): void {
-    const isFree = this.#state === 'commands' && this.#dialog.transaction === undefined;
+    const isIdle = this.#state === 'commands' && this.#dialog.transaction === undefined;
+    const isFree = isIdle || this.#state === 'handshake';
     if (this.#ending === 'after-work' || (this.#ending === 'after-transaction' && isFree))
       void this.#endWith(newReplies.shuttingDown);
   }

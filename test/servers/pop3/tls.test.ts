@@ -6,28 +6,8 @@ import net from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import tls from 'node:tls';
-import { Layout } from '../../../src/layout.js';
-import { lineLog } from '../../../src/log.js';
-import { createServerTls, secureContextOptions } from '../../../src/servers/server-tls.js';
-import { Certificates } from '../../../src/stores/certificates/certificates.js';
-import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
-import { ownSource } from '../../../src/stores/certificates/source.js';
 import { type Pop3Host, pop3Host, testPassword, testUser } from '../../support/pop3-host.js';
-
-const pem = makeSelfSigned(['mail.example.jp'], 30, Date.now());
-
-/** TLS with one certificate that is in no file. */
-async function oneCertificate(isForOldClients = false): Promise<ReturnType<typeof createServerTls>> {
-  const bytes = Buffer.from(await pem);
-  const certificates = new Certificates({
-    layout: new Layout({ root: '/nonexistent' }),
-    log: lineLog(() => {}),
-    files: [{ certificate: '/dev/null' }],
-    options: secureContextOptions(isForOldClients),
-    source: { ...ownSource, read: async (file) => (file === '/dev/null' ? bytes : undefined) },
-  });
-  return createServerTls(certificates);
-}
+import { oneCertificate } from '../../support/server-tls.js';
 
 /** A client that sends text and gives what has come. */
 class Raw {
@@ -121,6 +101,7 @@ test('a client that speaks no TLS after STLS is cut off, and the server goes on'
   assert.equal(await client.ask('STLS'), '+OK Begin TLS negotiation');
   client.send('CAPA\r\nCAPA\r\n');
   await assert.rejects(client.line(), /^Error: closed/);
+  assert.deepEqual(host.log, ['pop3: 127.0.0.1: STLS: TLS: wrong version number'], 'not as a defect');
   await host.loggedIn();
 });
 
