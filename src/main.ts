@@ -15,6 +15,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
+import { CertificateCare } from './processes/certificate-care.js';
 import { LoginKeeper } from './processes/login/keeper.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
@@ -73,8 +74,11 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     await sessions.drain(0);
     throw error;
   });
+  const care = new CertificateCare({ settings, layout: host.layout, log });
+  await care.begin();
   sessions.listening(listeners.map(({ address }) => address as ServedAddress));
   const reread = (why: string): boolean => {
+    void care.look();
     sessions.tellQueue('reread');
     return tryControls(host, log, why);
   };
@@ -86,6 +90,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     },
     runQueue: () => sessions.tellQueue('run-queue'),
     stop() {
+      care.stop();
       for (const listener of listeners) listener.close();
       return sessions.drain(settings.drainMs);
     },

@@ -11,12 +11,11 @@ import { statusOf } from '../files/identity.js';
 import { bytesPath } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
 import { lineLog } from '../log.js';
-import type { Certificate } from '../stores/certificates/certificate.js';
 import { Certificates, type ConfiguredCertificate } from '../stores/certificates/certificates.js';
+import { certificateLine, dayMs, problemOf } from '../stores/certificates/report.js';
 import { parseCommandLine } from './command-line.js';
 import type { ToolIo } from './tool-io.js';
 
-const dayMs = 86_400_000;
 const usage = 'usage: vqmail cert self-signed NAME... | show | check';
 
 /** The command. @returns its exit code */
@@ -86,24 +85,13 @@ async function check(args: string[], io: ToolIo): Promise<number> {
   return isFine ? 0 : 1;
 }
 
-/** What is wrong with a certificate that can be used; undefined: nothing. @param beforeMs how long before its end that is told */
-export function problemOf(certificate: Certificate, nowMs: number, beforeMs: number): string | undefined {
-  const leftMs = certificate.notAfterMs - nowMs;
-  if (leftMs <= 0) return 'it is over: clients refuse it; make a new one';
-  if (Date.parse(certificate.x509.validFrom) > nowMs) return 'it is not good yet: look at the clock of this host';
-  if (leftMs > beforeMs) return undefined;
-  return `it ends in ${Math.floor(leftMs / dayMs)} days: make a new one`;
-}
-
 async function configured(io: ToolIo): Promise<ConfiguredCertificate[]> {
   const log = lineLog(() => {});
   return new Certificates({ layout: io.layout, log, files: [], options: {} }).all();
 }
 
 function line(one: ConfiguredCertificate, io: ToolIo): string {
-  if ('trouble' in one) return one.trouble;
-  const { files, names, notAfterMs } = one;
-  return `${io.layout.host(files.certificate)}: ${names.join(' ')}, until ${new Date(notAfterMs).toISOString().slice(0, 10)}`;
+  return 'trouble' in one ? one.trouble : certificateLine(one, io.layout);
 }
 
 function record(one: ConfiguredCertificate, io: ToolIo): object {

@@ -22,9 +22,11 @@ const oldCiphers = 'DEFAULT:@SECLEVEL=0';
 /** What TLS needs to be told besides certificates. */
 export function secureContextOptions(isForOldClients: boolean): SecureContextOptions {
   const secureOptions = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
+  // Clients show no certificates, so no authority is trusted here.
+  const common = { secureOptions, ca: [] };
   return isForOldClients
-    ? { minVersion: 'TLSv1', ciphers: oldCiphers, secureOptions }
-    : { minVersion: 'TLSv1.2', ciphers, secureOptions };
+    ? { ...common, minVersion: 'TLSv1', ciphers: oldCiphers }
+    : { ...common, minVersion: 'TLSv1.2', ciphers };
 }
 
 export interface ServerTls {
