@@ -63,6 +63,8 @@ export interface Settings {
   readonly xclientFrom: readonly string[];
   /** Clients that may send a password without TLS besides those of the host itself: addresses, networks, `unix`. */
   readonly loginTrusted: readonly string[];
+  /** Whether good logins are logged too, as a vpopmail built with --enable-logging=y does. */
+  readonly logLogins: boolean;
   /** Whether mechanisms are offered that need a clear password; auto: while accounts have any. */
   readonly challenges: ChallengeChoice;
   /** How many wrong logins of an address and of an account have no consequence (auth/guessing/limits.ts). */
@@ -100,6 +102,7 @@ export interface ServeOptions {
   readonly proxyFrom?: readonly string[];
   readonly xclientFrom?: readonly string[];
   readonly loginTrusted?: readonly string[];
+  readonly logLogins?: boolean;
   readonly challengeMechanisms?: string;
   readonly wrongLogins?: string;
   readonly drainSeconds?: string;
@@ -135,6 +138,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
+    logLogins: options.logLogins ?? false,
     challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
     guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),

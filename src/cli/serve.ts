@@ -95,6 +95,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'whose clients may send a password without TLS (as login_trusted_networks): address, network, or unix; once for each',
       collect,
     )
+    .option('--log-logins', "good logins are logged too (vpopmail's --enable-logging=y), and not wrong ones alone")
     .option(
       '--challenge-mechanisms <auto|on|off>',
       'whether CRAM-MD5, DIGEST-MD5 and SCRAM are offered, which need a stored clear password; auto: while accounts have any',

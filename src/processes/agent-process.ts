@@ -27,8 +27,9 @@ export function runAgent(): void {
       connections.delete(socket);
       tellSupervisor({ type: 'busy', connections: connections.size });
     });
-    if (service !== undefined)
-      void serveWorker(socket, { delivery: service.delivery, pop3: service.pop3, log, ownUid });
+    if (service === undefined) return;
+    const { delivery, pop3, logins, tickets } = service;
+    void serveWorker(socket, { delivery, pop3, logins: logins.logins, tickets, log, ownUid });
   };
 
   runSupervised({

@@ -1,16 +1,21 @@
-// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, one
+// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, logins, one
 // message, or one POP3 session.
 
 import type { Socket } from 'node:net';
+import { type LoginOrder, type Logins, withoutSecrets } from '../auth/logins.js';
+import type { LoginTickets } from '../auth/tickets.js';
 import type { Delivery, Envelope, IncomingMessage, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
+import type { LoginAnswer } from './by-owner.js';
 
 export interface AgentServices {
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  readonly logins: Logins;
+  readonly tickets: LoginTickets;
   readonly log: Log;
   /** The uid of this agent. */
   readonly ownUid: number;
@@ -22,6 +27,7 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       if (frame.kind === 'R') await resolve(socket, frame, services.delivery);
+      else if (frame.kind === 'L') await logIn(socket, frame, services);
       else if (frame.kind === 'M')
         return await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services);
       else if (frame.kind === 'S') {
@@ -40,6 +46,23 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
 async function resolve(socket: Socket, frame: Frame, delivery: Delivery): Promise<void> {
   const { recipient, options } = JSON.parse(frame.bytes.toString()) as { recipient: string; options?: ResolveOptions };
   await sendFrame(socket, 'r', await delivery.resolve(recipient, options));
+}
+
+/** Checks a login that a worker has let pass its gate. */
+async function logIn(socket: Socket, frame: Frame, { logins, tickets, log }: AgentServices): Promise<void> {
+  await sendFrame(socket, 'l', await answerTo(JSON.parse(frame.bytes.toString()) as LoginOrder));
+
+  async function answerTo(order: LoginOrder): Promise<LoginAnswer> {
+    try {
+      const result = await logins.decideHere(order);
+      if (!result.ok) return result;
+      const { domain: _, account, ...rest } = result;
+      return { ...rest, account: withoutSecrets(account), ticket: tickets.issue(result) };
+    } catch (error) {
+      log.warning(`agent: ${order.service}: ${order.remoteIp ?? 'unix'}: ${describe(error)}`);
+      return { ok: false, why: 'trouble' };
+    }
+  }
 }
 
 async function receive(

@@ -1,11 +1,12 @@
-// Delivery and POP3 sessions through the agent of the mailbox owner's uid. The session worker's end is here, the agent's in processes/agent.ts.
+// Delivery, logins and POP3 sessions through the agent of the mailbox owner's uid. The session worker's end is here, the agent's in processes/agent.ts.
 //
 //   kind  worker -> agent                         kind  agent -> worker
 //   R     resolve {recipient, options}            r     Resolution
 //   M     message: Envelope                       k     done (answers P, C and A)
 //   W     bytes of the message                    e     failed {permanent, status, text}
 //   P C A prepare, commit, abort
-//   S     POP3 session {login, bytes already read}; the connection is that session from here on
+//   L     LoginOrder                              l     LoginAnswer
+//   S     POP3 session with a ticket; the connection is that session from here on
 //
 // Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
 //
@@ -13,6 +14,8 @@
 // commit fails although all were prepared, the answer is temporary and the owners before have the message: a copy too many, never a loss.
 
 import type { Socket } from 'node:net';
+import type { LoginRefusal } from '../auth/login.js';
+import type { LoginElsewhere, LoginThere } from '../auth/logins.js';
 import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { needsQueue } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
@@ -56,10 +59,33 @@ export function deliveryByOwner(local: Delivery, agents: Agents): Delivery {
   };
 }
 
+/** What an agent answers to a login. */
+export type LoginAnswer =
+  | LoginThere
+  | { readonly ok: false; readonly why: LoginRefusal }
+  /** Trouble that the agent has logged. */
+  | { readonly ok: false; readonly why: 'trouble' };
+
+/** Logins of accounts that belong to other uids. */
+export function loginByOwner(agents: Agents): LoginElsewhere {
+  return async ({ uid, gid }, order) => {
+    if (uid === agents.ownUid) return undefined;
+    const socket = await agents.connect({ uid, gid });
+    const frames = new FrameReader(socket);
+    void sendFrame(socket, 'L', order);
+    const frame = await frames.next();
+    socket.end();
+    const answer = frame?.kind === 'l' ? (JSON.parse(frame.bytes.toString()) as LoginAnswer) : undefined;
+    if (answer?.ok) return answer;
+    if (answer !== undefined && answer.why !== 'trouble') return { ok: false, why: answer.why };
+    const cause = new Error(answer === undefined ? `the agent of uid ${uid} is gone` : `see the agent of uid ${uid}`);
+    throw new TemporaryError('4.3.0', 'temporary trouble with this mailbox', cause);
+  };
+}
+
 /** POP3 sessions of accounts that belong to other uids. */
 export function pop3ByOwner(agents: Agents): OpenElsewhere {
   return async (owner: Owner, session: ElsewhereSession) => {
-    if (owner.uid === agents.ownUid) return undefined;
     const socket = await agents.connect(owner);
     void sendFrame(socket, 'S', session);
     return socket;

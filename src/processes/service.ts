@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { RelayOpener } from '../admin/relay.js';
-import { PasswordChecker } from '../auth/password.js';
+import { LoginTickets } from '../auth/tickets.js';
 import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
 import { describe } from '../errors.js';
@@ -30,7 +30,7 @@ import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
-import { deliveryByOwner, pop3ByOwner } from './by-owner.js';
+import { deliveryByOwner, loginByOwner, pop3ByOwner } from './by-owner.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
 
@@ -61,6 +61,8 @@ export interface Service {
   readonly pop3: Pop3Server;
   /** The login check, and SASL. */
   readonly logins: LoginServices;
+  /** For sessions that another process passes on to this one. */
+  readonly tickets: LoginTickets;
   /** Those that have logged in. */
   readonly sessions: OpenSessions;
   /** Is told where the daemon listens, with the ports that were picked. */
@@ -130,15 +132,17 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const lmtp = createLmtpServer(smtpContext);
   const sessions = new OpenSessions(host);
   const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
-  const logins = openLogins(settings, host, { shared: helpers.logins, openRelay: relay });
+  const elsewhere = agents === undefined ? undefined : loginByOwner(agents);
+  const logins = openLogins(settings, host, { shared: helpers.logins, openRelay: relay, elsewhere });
+  const tickets = new LoginTickets();
   const pop3 = createPop3Server({
     host,
     log,
     sessions,
-    passwords: new PasswordChecker(),
+    ...logins,
+    redeem: (ticket) => tickets.redeem(ticket),
     uidl: settings.uidl,
     tls,
-    ...(relay !== undefined && { openRelay: relay }),
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
   const auth = createAuthServer({ host, sasl: logins.sasl, log });
@@ -167,6 +171,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     delivery,
     pop3,
     logins,
+    tickets,
     sessions,
     listening(addresses) {
       listeners = addresses;

@@ -103,7 +103,7 @@ test('a host without open-smtp gets none unless that is wanted', async (t) => {
 test('a POP3 login opens the relay, unless the account may not', async (t) => {
   const opened: string[] = [];
   const openRelay = async (clientIp: string): Promise<void> => void opened.push(clientIp);
-  const { connect, root } = await pop3Host(t, { openRelay });
+  const { connect, root } = await pop3Host(t, { login: { openRelay } });
   const wrong = await connect('127.0.0.2');
   await wrong.logIn(testUser, 'wrong');
   assert.deepEqual(opened, []);

@@ -4,9 +4,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { openGate } from '../../src/auth/guessing/gate.js';
+import { Logins, type LoginsOptions } from '../../src/auth/logins.js';
 import { PasswordChecker } from '../../src/auth/password.js';
+import { SaslLogin } from '../../src/auth/sasl/sasl-login.js';
 import { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
+import { TrustedPeers } from '../../src/net/trusted-peers.js';
 import { OpenSessions } from '../../src/servers/open-sessions.js';
 import { createPop3Server, type Pop3Context, type Pop3Server } from '../../src/servers/pop3/server.js';
 import { openHost } from '../../src/stores/host.js';
@@ -23,11 +27,14 @@ export interface Pop3Host {
   readonly port: number;
   readonly server: Pop3Server;
   readonly sessions: OpenSessions;
+  readonly logins: Logins;
   /** The lines that the server logged. */
   readonly log: readonly string[];
   /** How many connections the server has. */
   connections(): Promise<number>;
   connect(from?: string): Promise<Pop3Client>;
+  /** A client that the server takes for one of another host. */
+  connectAs(origin: { readonly remoteIp: string; readonly localIp: string }): Promise<Pop3Client>;
   /** A client that has logged in. */
   loggedIn(user?: string): Promise<Pop3Client>;
   /** The Maildir of a user of mailtest.example.jp. */
@@ -39,6 +46,8 @@ export interface Pop3Host {
 }
 
 export type Pop3HostOptions = Partial<Omit<Pop3Context, 'host' | 'log'>> & {
+  /** Of the login check. */
+  readonly login?: Partial<LoginsOptions>;
   /** Whose tree; dele-quit's unless given. Without its messages: `empty`. */
   readonly recording?: Recording;
   readonly empty?: boolean;
@@ -57,8 +66,16 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
   const log = lineLog((line) => lines.push(line.trimEnd()));
   const host = openHost(new Layout({ root }), log);
   const sessions = new OpenSessions(host);
-  const server = createPop3Server({ passwords: new PasswordChecker(), sessions, ...options, host, log });
-  const listener = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => server.handle(socket));
+  const key = Buffer.alloc(32);
+  const logins = new Logins({ passwords: new PasswordChecker(), gate: openGate, key, ...options.login, host });
+  const sasl = new SaslLogin({ host, logins, trusted: new TrustedPeers([]), offersChallenges: () => true });
+  const server = createPop3Server({ logins, sasl, sessions, ...options, host, log });
+  let nextOrigin: { remoteIp: string; localIp: string } | undefined;
+  const listener = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    const origin = nextOrigin && { ...nextOrigin, remotePort: undefined, localPort: undefined };
+    nextOrigin = undefined;
+    server.handle(socket, 'pop3', origin);
+  });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const address = listener.address();
   const port = address !== null && typeof address === 'object' ? address.port : 0;
@@ -77,12 +94,17 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
     port,
     server,
     sessions,
+    logins,
     log: lines,
     connections: () =>
       new Promise((resolve, reject) => {
         listener.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
       }),
     connect,
+    connectAs(origin) {
+      nextOrigin = origin;
+      return connect();
+    },
     maildir,
     async loggedIn(user = testUser) {
       const client = await connect();

@@ -2,6 +2,7 @@
 
 import { createHmac, pbkdf2Sync } from 'node:crypto';
 import { digestMd5Answers, parseDirectives } from '../../src/protocols/sasl/digest-md5-response.js';
+import type { MechanismName } from '../../src/protocols/sasl/exchange.js';
 import { clientProof, type ScramHash, scramHashBytes } from '../../src/protocols/sasl/scram-proof.js';
 
 export interface SaslTalk {
@@ -13,8 +14,20 @@ export interface SaslTalk {
 
 export const saslMechanisms = ['PLAIN', 'LOGIN', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256'] as const;
 
+export interface SaslTalkOptions {
+  /** As DIGEST-MD5's digest-uri names it; smtp unless given. */
+  readonly service?: 'smtp' | 'pop' | 'imap';
+  /** The channel binding of -PLUS. */
+  readonly binding?: { readonly type: string; readonly data: Buffer };
+}
+
 /** Begins an exchange. Texts are Latin-1. */
-export function saslTalk(mechanism: (typeof saslMechanisms)[number], user: string, password: string): SaslTalk {
+export function saslTalk(
+  mechanism: MechanismName,
+  user: string,
+  password: string,
+  options: SaslTalkOptions = {},
+): SaslTalk {
   switch (mechanism) {
     case 'PLAIN':
       return { initial: bytes(`\0${user}\0${password}`), answer: () => bytes('') };
@@ -29,13 +42,13 @@ export function saslTalk(mechanism: (typeof saslMechanisms)[number], user: strin
         answer: (challenge) => bytes(`${user} ${createHmac('md5', bytes(password)).update(challenge).digest('hex')}`),
       };
     case 'DIGEST-MD5':
-      return digest(user, password);
+      return digest(user, password, options.service ?? 'smtp');
     default:
-      return scram(mechanism === 'SCRAM-SHA-1' ? 'sha1' : 'sha256', user, password);
+      return scram(mechanism.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1', user, password, options.binding);
   }
 }
 
-function digest(username: string, password: string): SaslTalk {
+function digest(username: string, password: string, service: string): SaslTalk {
   return {
     initial: undefined,
     answer(challenge) {
@@ -50,7 +63,7 @@ function digest(username: string, password: string): SaslTalk {
         cnonce: 'OA6MHXh6VqTrRk',
         nc: '00000001',
         qop: 'auth',
-        digestUri: 'smtp/x',
+        digestUri: `${service}/x`,
       };
       const [right] = digestMd5Answers({ ...given, authzid: undefined, response: '' }, password);
       const fields = `username="${username}",realm="${realm}",nonce="${nonce}",cnonce="${given.cnonce}",nc=${given.nc},qop=auth`;
@@ -59,10 +72,12 @@ function digest(username: string, password: string): SaslTalk {
   };
 }
 
-function scram(hash: ScramHash, user: string, password: string): SaslTalk {
+function scram(hash: ScramHash, user: string, password: string, binding: SaslTalkOptions['binding']): SaslTalk {
+  const header = binding === undefined ? 'n,,' : `p=${binding.type},,`;
+  const channel = Buffer.concat([bytes(header), binding?.data ?? bytes('')]).toString('base64');
   const bare = `n=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=fyko+d2lbbFgONRv9qkxdawL`;
   return {
-    initial: bytes(`n,,${bare}`),
+    initial: bytes(header + bare),
     answer(challenge) {
       const serverFirst = challenge.toString('latin1');
       const [, nonce, salt = '', iterations] = /^r=([^,]*),s=([^,]*),i=(\d+)/.exec(serverFirst) ?? [];
@@ -74,7 +89,7 @@ function scram(hash: ScramHash, user: string, password: string): SaslTalk {
         scramHashBytes[hash],
         hash,
       );
-      const withoutProof = `c=biws,r=${nonce}`;
+      const withoutProof = `c=${channel},r=${nonce}`;
       return bytes(`${withoutProof},p=${clientProof(hash, salted, `${bare},${serverFirst},${withoutProof}`)}`);
     },
   };

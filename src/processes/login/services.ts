@@ -1,7 +1,7 @@
 // The login check of one process, put together from what the daemon was told and what other processes do for it.
 
 import { type LoginGate, openGate } from '../../auth/guessing/gate.js';
-import { Logins } from '../../auth/logins.js';
+import { type LoginElsewhere, Logins } from '../../auth/logins.js';
 import { PasswordChecker } from '../../auth/password.js';
 import { SaslLogin } from '../../auth/sasl/sasl-login.js';
 import { TrustedPeers } from '../../net/trusted-peers.js';
@@ -22,6 +22,8 @@ export interface LoginHelpers {
   readonly shared?: SharedLogins | undefined;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay?: ((clientIp: string) => Promise<void>) | undefined;
+  /** How the processes of other uids decide. */
+  readonly elsewhere?: LoginElsewhere | undefined;
 }
 
 export interface LoginServices {
@@ -29,13 +31,19 @@ export interface LoginServices {
   readonly sasl: SaslLogin;
 }
 
-export function openLogins(settings: Settings, host: Host, { shared, openRelay }: LoginHelpers): LoginServices {
+export function openLogins(
+  settings: Settings,
+  host: Host,
+  { shared, openRelay, elsewhere }: LoginHelpers,
+): LoginServices {
   const logins = new Logins({
     host,
     passwords: new PasswordChecker(),
     gate: shared?.gate ?? openGate,
     key: shared?.key ?? Buffer.alloc(32),
+    logSuccess: settings.logLogins,
     openRelay,
+    elsewhere,
   });
   const trusted = new TrustedPeers(settings.loginTrusted);
   const offersChallenges = shared?.areChallengesOffered ?? (() => false);

@@ -4,7 +4,9 @@
 // uid: `elsewhere` opens a connection to it, and the bytes are passed on in both directions; the other process takes the session up with `resume`.
 
 import type { Socket } from 'node:net';
-import type { PasswordChecker } from '../../auth/password.js';
+import type { LoggedIn } from '../../auth/login.js';
+import type { Logins } from '../../auth/logins.js';
+import type { SaslLogin } from '../../auth/sasl/sasl-login.js';
 import { describe } from '../../errors.js';
 import { FileReads } from '../../files/file-reads.js';
 import type { Log } from '../../log.js';
@@ -15,22 +17,15 @@ import { OpenSessions } from '../open-sessions.js';
 import { type Origin, originOf } from '../origin.js';
 import type { ServerTls } from '../server-tls.js';
 import type { SharedReading } from './mailbox.js';
-import { type ClientOfSession, type Credentials, Pop3Session } from './session.js';
+import { type ClientOfSession, Pop3Session } from './session.js';
 
-/** A session on its way to another process: the client, and the login that it has sent. */
-export interface ElsewhereSession {
-  readonly service: 'pop3' | 'pop3s';
-  readonly remoteIp: string;
-  readonly localIp: string | undefined;
-  readonly timestamp: string;
-  readonly credentials: Credentials;
+/** A session on its way to another process, which has let its client in and given a ticket for it. */
+export interface ElsewhereSession extends ClientOfSession {
+  readonly ticket: string;
 }
 
-/** Opens a connection to the process of an owner; undefined when this process is the one. @throws TemporaryError */
-export type OpenElsewhere = (
-  owner: { uid: number; gid: number },
-  session: ElsewhereSession,
-) => Promise<Socket | undefined>;
+/** Opens a connection to the process of an owner. @throws TemporaryError */
+export type OpenElsewhere = (owner: { uid: number; gid: number }, session: ElsewhereSession) => Promise<Socket>;
 
 export interface Pop3Limits {
   /** How long the client may do nothing, in milliseconds. */
@@ -53,16 +48,15 @@ export const defaultPop3Limits: Pop3Limits = {
 export interface Pop3Context {
   readonly host: Host;
   readonly log: Log;
-  readonly passwords: PasswordChecker;
+  readonly logins: Logins;
+  readonly sasl: SaslLogin;
   /** Where sessions are entered that have logged in, so that they can be ended with their account. */
   readonly sessions?: OpenSessions;
   readonly uidl?: UidlForm;
-  /** Whether good logins are logged, as a vpopmail built with --enable-logging=y does. */
-  readonly logSuccess?: boolean;
-  /** Lets a client relay that has logged in, as vchkpw does. Never rejects; without it nobody is let. */
-  readonly openRelay?: (clientIp: string) => Promise<void>;
   readonly limits?: Partial<Pop3Limits>;
   readonly elsewhere?: OpenElsewhere;
+  /** The login that a ticket of this process is for. */
+  readonly redeem?: (ticket: string) => LoggedIn | undefined;
   /** TLS, on STLS or at once; without it there is none. */
   readonly tls?: ServerTls;
 }
@@ -81,26 +75,26 @@ export interface Pop3Server {
 }
 
 /** What sessions share. */
-export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere' | 'openRelay' | 'tls'>> {
+export interface SessionContext extends Required<Omit<Pop3Context, 'limits' | 'elsewhere' | 'redeem' | 'tls'>> {
   readonly tls: ServerTls | undefined;
   readonly limits: Pop3Limits;
   readonly reading: SharedReading;
   readonly elsewhere: OpenElsewhere | undefined;
-  readonly openRelay: Pop3Context['openRelay'];
+  readonly redeem: Pop3Context['redeem'];
 }
 
 export function createPop3Server(context: Pop3Context): Pop3Server {
   const shared: SessionContext = {
     host: context.host,
     log: context.log,
-    passwords: context.passwords,
+    logins: context.logins,
+    sasl: context.sasl,
     sessions: context.sessions ?? new OpenSessions(context.host),
     uidl: context.uidl ?? 'qmail',
-    logSuccess: context.logSuccess ?? false,
     limits: { ...defaultPop3Limits, ...context.limits },
     reading: { sizes: new TransferSizes(), reads: new FileReads() },
     elsewhere: context.elsewhere,
-    openRelay: context.openRelay,
+    redeem: context.redeem,
     tls: context.tls,
   };
   const live = new Set<Pop3Session>();
@@ -125,13 +119,12 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
       // A client that has sent everything may close its side at once and still be answered.
       socket.allowHalfOpen = true;
       socket.on('error', () => {});
-      const remoteIp = origin?.remoteIp;
-      if (remoteIp === undefined || drained !== undefined) return void socket.destroy();
+      if (origin?.remoteIp === undefined || drained !== undefined) return void socket.destroy();
+      const { remoteIp, localIp, isTlsAtProxy = false } = origin;
       const number = `${process.pid}${String(++banners % 1_000_000).padStart(6, '0')}`;
       const client: ClientOfSession = {
         service,
-        remoteIp,
-        localIp: origin?.localIp,
+        origin: { remoteIp, localIp, isTlsAtProxy },
         timestamp: `<${number}.${Math.floor(Date.now() / 1000)}@${hostName(context)}>`,
       };
       if (service === 'pop3') return run(new Pop3Session(socket, client, shared));
@@ -141,14 +134,14 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
           else secured.destroy();
         },
         (error: unknown) => {
-          context.log.info(`pop3s: ${client.remoteIp}: ${describe(error)}`);
+          context.log.info(`pop3s: ${remoteIp}: ${describe(error)}`);
           socket.destroy();
         },
       );
     },
-    resume(socket, { credentials, ...client }) {
+    resume(socket, { ticket, ...client }) {
       socket.on('error', () => {});
-      run(new Pop3Session(socket, client, shared, credentials));
+      run(new Pop3Session(socket, client, shared, ticket));
     },
     drain() {
       const empty = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 // One POP3 session from the banner to its end, as qmail-popup and qmail-pop3d answer (formats/qmail.md 8.3); RFC 1939 and 2449 where those are silent.
 //
-//   authorization   USER PASS APOP STLS CAPA NOOP QUIT; one attempt: after a wrong password the connection is closed
+//   authorization   USER PASS APOP AUTH STLS CAPA NOOP QUIT (servers/pop3/authorization.ts); one attempt: after a wrong password the connection is closed
 //   transaction     STAT LIST UIDL RETR TOP DELE RSET LAST NOOP CAPA QUIT on the messages as they were at login (servers/pop3/mailbox.ts)
 //   update          QUIT: deleted messages are removed, the others leave new/; any other end changes nothing
 //
@@ -14,28 +14,25 @@
 // something; otherwise what it marked as deleted would come again.
 
 import type { Socket } from 'node:net';
-import { type LoginResult, login, nameLogin } from '../../auth/login.js';
+import { TLSSocket } from 'node:tls';
+import type { LoggedIn } from '../../auth/login.js';
 import { loginKind } from '../../auth/login-service.js';
+import type { LoginOutcome } from '../../auth/logins.js';
 import { CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { LineStream } from '../../net/line-stream.js';
 import { ReplyWriter } from '../../net/reply-writer.js';
-import { parseApop, parsePop3Command } from '../../protocols/pop3-command.js';
-import type { Domain } from '../../stores/domain.js';
+import { parsePop3Command } from '../../protocols/pop3-command.js';
+import { channelBindingsOf } from '../channel-bindings.js';
+import { Authorization, type AuthorizationClient, type AuthorizationResult, inTrouble } from './authorization.js';
 import { Mailbox } from './mailbox.js';
 import { passOn } from './pass-on.js';
-import type { ElsewhereSession, SessionContext } from './server.js';
+import type { SessionContext } from './server.js';
 import { type Reply, transactionCommands } from './transaction.js';
 
-/** What a client sent to log in. */
-export type Credentials =
-  | { readonly login: string; readonly password: string }
-  | { readonly login: string; readonly digest: string };
+export type ClientOfSession = AuthorizationClient;
 
-export type ClientOfSession = Omit<ElsewhereSession, 'credentials'>;
-
-const capabilities = ['TOP', 'UIDL', 'USER', 'PIPELINING', 'RESP-CODES', 'EXPIRE NEVER', 'IMPLEMENTATION vqmail'];
+const capabilities = ['PIPELINING', 'RESP-CODES', 'EXPIRE NEVER', 'IMPLEMENTATION vqmail'];
 const accountChanged = '-ERR the account has changed, log in again';
-const inTrouble = '-ERR [SYS/TEMP] temporary trouble, try again later';
 
 /** How long a client has to close its side after the last reply. */
 const closingMs = 5_000;
@@ -49,8 +46,8 @@ export class Pop3Session {
   #lines: LineStream;
   #output: ReplyWriter;
   #reply: Reply;
-  readonly #credentials: Credentials | undefined;
-  #user: string | undefined;
+  readonly #ticket: string | undefined;
+  #authorization: Authorization;
   #mailbox: Mailbox | undefined;
   #errors = 0;
   #isWaiting = false;
@@ -58,19 +55,31 @@ export class Pop3Session {
   #isLate = false;
   #isOver = false;
   #isRevoked = false;
-  #isSecure: boolean;
   #leave: (() => void) | undefined;
 
-  /** @param credentials of a session that began in another process: it goes on with the login */
-  constructor(socket: Socket, client: ClientOfSession, context: SessionContext, credentials?: Credentials) {
+  /** @param ticket of a session that began, and logged in, in another process */
+  constructor(socket: Socket, client: ClientOfSession, context: SessionContext, ticket?: string) {
     this.#socket = socket;
-    this.#isSecure = 'encrypted' in socket;
     this.#client = client;
     this.#context = context;
-    this.#credentials = credentials;
+    this.#ticket = ticket;
     this.#lines = new LineStream(socket, context.limits);
     this.#output = new ReplyWriter(socket);
     this.#reply = this.#replyTo(this.#output);
+    this.#authorization = this.#newAuthorization();
+  }
+
+  #newAuthorization(): Authorization {
+    const dialog = {
+      answer: (text: string): void => this.#answer(text),
+      line: (text: string): void => this.#output.line(text),
+      nextLine: async (): Promise<string | undefined> => {
+        await this.#output.flush();
+        return this.#nextLine();
+      },
+    };
+    const bindings = this.#socket instanceof TLSSocket ? channelBindingsOf(this.#socket) : undefined;
+    return new Authorization(this.#client, this.#context, dialog, bindings);
   }
 
   #replyTo(writer: ReplyWriter): Reply {
@@ -89,8 +98,8 @@ export class Pop3Session {
   }
 
   async #serve(): Promise<void> {
-    if (this.#credentials === undefined) this.#answer(`+OK ${this.#client.timestamp}`);
-    else await this.#logIn(this.#credentials);
+    if (this.#ticket === undefined) this.#answer(`+OK ${this.#client.timestamp}`);
+    else await this.#goOn(this.#ticket);
     while (!this.#isOver && !this.#isRevoked) {
       if (!this.#lines.hasLine || this.#output.isFull) await this.#output.flush();
       const line = await this.#nextLine();
@@ -133,7 +142,7 @@ export class Pop3Session {
   async #obey(line: string): Promise<void> {
     const { verb, argument } = parsePop3Command(line);
     try {
-      if (this.#mailbox === undefined) await this.#authorization(verb, argument);
+      if (this.#mailbox === undefined) await this.#authorize(verb, argument);
       else await this.#transaction(this.#mailbox, verb, argument);
     } catch (error) {
       this.#logTrouble(error);
@@ -141,20 +150,13 @@ export class Pop3Session {
     }
   }
 
-  async #authorization(verb: string, argument: string): Promise<void> {
+  async #authorize(verb: string, argument: string): Promise<void> {
     switch (verb) {
       case 'USER':
-        if (argument !== '') this.#user = argument;
-        return this.#answer(argument === '' ? '-ERR syntax error' : '+OK ');
       case 'PASS':
-        if (this.#user === undefined) return this.#answer('-ERR USER first');
-        if (argument === '') return this.#answer('-ERR syntax error');
-        return this.#logIn({ login: this.#user, password: argument });
-      case 'APOP': {
-        const apop = parseApop(argument);
-        if (apop === undefined) return this.#answer('-ERR syntax error');
-        return this.#logIn({ login: apop.name, digest: apop.digest });
-      }
+      case 'APOP':
+      case 'AUTH':
+        return this.#logIn((looksBefore) => this.#follow(this.#authorization.obey(verb, argument), looksBefore));
       case 'CAPA':
         return this.#capabilities();
       case 'STLS':
@@ -171,7 +173,7 @@ export class Pop3Session {
   /** RFC 2595 4: what was sent in clear before the handshake counts for nothing. */
   async #startTls(): Promise<void> {
     const { tls, limits } = this.#context;
-    if (this.#isSecure) return this.#answer('-ERR TLS is active already');
+    if (this.#socket instanceof TLSSocket) return this.#answer('-ERR TLS is active already');
     if (tls === undefined || !(await tls.isAvailable())) return this.#answer('-ERR unimplemented');
     this.#answer('+OK Begin TLS negotiation');
     // Before the answer leaves: what comes behind it belongs to the handshake.
@@ -181,56 +183,58 @@ export class Pop3Session {
     try {
       this.#socket = await tls.secure(this.#socket);
     } catch (error) {
-      this.#context.log.info(`pop3: ${this.#client.remoteIp}: STLS: ${describe(error)}`);
+      this.#context.log.info(`pop3: ${this.#client.origin.remoteIp}: STLS: ${describe(error)}`);
       this.#isOver = true;
       return;
     }
-    this.#isSecure = true;
-    this.#user = undefined;
     this.#lines = new LineStream(this.#socket, limits);
     this.#output = new ReplyWriter(this.#socket);
     this.#reply = this.#replyTo(this.#output);
+    this.#authorization = this.#newAuthorization();
   }
 
-  async #logIn(credentials: Credentials): Promise<void> {
-    const { host, passwords, elsewhere, logSuccess, sessions, openRelay } = this.#context;
-    const { service, remoteIp, localIp, timestamp } = this.#client;
-    const looksBefore = sessions.looks;
+  /** Trouble with a login ends the session. */
+  async #logIn(act: (looksBefore: number) => Promise<void>): Promise<void> {
     try {
-      const named = elsewhere === undefined ? undefined : nameLogin(host, credentials.login, localIp);
-      if (named?.domain !== undefined && (await this.#goElsewhere(named.domain, credentials))) return;
-      const secret =
-        'password' in credentials ? { password: credentials.password } : { digest: credentials.digest, timestamp };
-      const request = {
-        service,
-        login: credentials.login,
-        secret,
-        remoteIp,
-        localIp,
-        logSuccess,
-        ...(openRelay !== undefined && { openRelay }),
-      };
-      const result = await login(host, passwords, request);
-      if (result.ok) this.#register(result, credentials, looksBefore);
-      if (result.ok && !this.#isRevoked) await this.#enter(result);
-      else this.#finish('-ERR authorization failed');
+      await act(this.#context.sessions.looks);
     } catch (error) {
       this.#logTrouble(error);
       this.#finish(inTrouble);
     }
   }
 
-  #register({ account }: Extract<LoginResult, { ok: true }>, credentials: Credentials, looksBefore: number): void {
+  async #follow(obeyed: Promise<AuthorizationResult>, looksBefore: number): Promise<void> {
+    const result = await obeyed;
+    if (result?.kind === 'over') return this.#finish(result.text);
+    if (result === undefined || (await this.#goElsewhere(result.login))) return;
+    await this.#begin(result.login, looksBefore);
+  }
+
+  /** Takes up the session of a ticket. */
+  #goOn(ticket: string): Promise<void> {
+    return this.#logIn(async (looksBefore) => {
+      const login = this.#context.redeem?.(ticket);
+      if (login === undefined) this.#finish('-ERR authorization failed');
+      else await this.#begin(login, looksBefore);
+    });
+  }
+
+  async #begin(login: LoggedIn, looksBefore: number): Promise<void> {
+    this.#register(login, looksBefore);
+    if (this.#isRevoked) this.#finish('-ERR authorization failed');
+    else await this.#enter(login);
+  }
+
+  #register({ account, byClearPassword }: LoggedIn, looksBefore: number): void {
     const { sessions } = this.#context;
-    const { service } = this.#client;
-    const kind = loginKind(service, this.#client.remoteIp);
-    const byClearPassword = 'digest' in credentials;
+    const { service, origin } = this.#client;
+    const kind = loginKind(service, origin.remoteIp ?? '');
     const { name, domain, passwd, clearPasswd } = account;
     const session = { service, kind, account: { name, domain, passwd, clearPasswd }, byClearPassword };
     this.#leave = sessions.enter({ ...session, end: () => this.#revoke() }, looksBefore);
   }
 
-  async #enter({ account, domain }: Extract<LoginResult, { ok: true }>): Promise<void> {
+  async #enter({ account, domain }: LoggedIn): Promise<void> {
     const { reading, uidl } = this.#context;
     const owner = { uid: domain.uid, gid: domain.gid };
     this.#mailbox = await Mailbox.open(account.directory, owner, uidl, reading);
@@ -239,11 +243,12 @@ export class Pop3Session {
     this.#answer('+OK ');
   }
 
-  /** Lets a session for another uid go on in a process of that uid. Resolves when it is over there. */
-  async #goElsewhere(domain: Domain, credentials: Credentials): Promise<boolean> {
-    const session: ElsewhereSession = { ...this.#client, credentials };
-    const other = await this.#context.elsewhere?.({ uid: domain.uid, gid: domain.gid }, session);
-    if (other === undefined) return false;
+  /** Lets a session for another uid, which has checked the login, go on in a process of that uid. Resolves when it is over there. */
+  async #goElsewhere({ domain, ticket }: Extract<LoginOutcome, { ok: true }>): Promise<boolean> {
+    if (ticket === undefined) return false;
+    const { uid, gid } = domain;
+    const other = await this.#context.elsewhere?.({ uid, gid }, { ...this.#client, ticket });
+    if (other === undefined) throw new TemporaryError('4.3.0', 'temporary trouble with this mailbox');
     await this.#output.flush();
     const sentAhead = this.#lines.detach();
     this.#output.detach();
@@ -262,10 +267,17 @@ export class Pop3Session {
   }
 
   async #capabilities(): Promise<void> {
-    const offersTls = !this.#isSecure && this.#mailbox === undefined && (await this.#context.tls?.isAvailable());
+    const lines = ['TOP', 'UIDL', ...(await this.#loginCapabilities()), ...capabilities];
     this.#answer('+OK ');
-    for (const capability of offersTls ? ['STLS', ...capabilities] : capabilities) this.#output.line(capability);
+    for (const line of lines) this.#output.line(line);
     this.#output.line('.');
+  }
+
+  async #loginCapabilities(): Promise<string[]> {
+    if (this.#mailbox !== undefined) return ['USER'];
+    const offersTls = !(this.#socket instanceof TLSSocket) && (await this.#context.tls?.isAvailable());
+    const lines = await this.#authorization.capabilities();
+    return offersTls ? ['STLS', ...lines] : lines;
   }
 
   #answer(text: string): void {
@@ -294,7 +306,7 @@ export class Pop3Session {
       error instanceof CorruptFileError ||
       error instanceof PermanentError ||
       errnoOf(error) !== undefined;
-    const text = `pop3: ${this.#client.remoteIp}: `;
+    const text = `pop3: ${this.#client.origin.remoteIp ?? 'unix'}: `;
     if (isKnown) this.#context.log.warning(text + describe(error));
     else this.#context.log.alert(text + (error instanceof Error ? error.stack : String(error)));
   }

@@ -63,7 +63,7 @@ const onPurpose: readonly (Difference & { readonly why: string })[] = [
     recording: 'errors-before-login',
     command: 'CAPA\r\n',
     recorded: '-ERR authorization first\r\n',
-    ours: '+OK \r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nRESP-CODES\r\nEXPIRE NEVER\r\nIMPLEMENTATION vqmail\r\n.\r\n',
+    ours: '+OK \r\nTOP\r\nUIDL\r\nUSER\r\nSASL PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256\r\nPIPELINING\r\nRESP-CODES\r\nEXPIRE NEVER\r\nIMPLEMENTATION vqmail\r\n.\r\n',
     why: 'CAPA is ours',
   },
   {

@@ -6,9 +6,13 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { apop } from '../../../src/auth/secret.js';
+import { LoginTickets } from '../../../src/auth/tickets.js';
+import type { ElsewhereSession } from '../../../src/servers/pop3/server.js';
 import { Pop3Client } from '../../support/pop3-client.js';
-import { messageOf, pop3Host, testPassword, testUser } from '../../support/pop3-host.js';
+import { messageOf, type Pop3Host, pop3Host, testPassword, testUser } from '../../support/pop3-host.js';
+import { applyWrite } from '../../support/recording.js';
 
+const domainDirectory = '/home/vpopmail/domains/mailtest.example.jp';
 const login = `USER ${testUser}\r\nPASS ${testPassword}\r\n`;
 
 /** The numbers of a listing by message. */
@@ -98,7 +102,7 @@ test('one attempt: after a wrong password the connection is closed, and what cam
 });
 
 test('good logins are logged by option', async (t) => {
-  const host = await pop3Host(t, { logSuccess: true });
+  const host = await pop3Host(t, { login: { logSuccess: true } });
   const client = await host.connect('127.0.0.9');
   await client.logIn(testUser, testPassword);
   assert.deepEqual(host.log, [`vchkpw-pop3: (PLAIN) login success ${testUser}:127.0.0.9`]);
@@ -321,47 +325,71 @@ test('a large message is sent in pieces, as fast as the client reads, and never 
   assert.ok(peak < (mebibytes / 2) * 1024 * 1024, `${peak} bytes at most`);
 });
 
-test('a session that began in another process is taken up with its login', async (t) => {
-  const host = await pop3Host(t);
+/** What the process of the owner does with a login: it is that of a test's own host. */
+async function ticketFor(host: Pop3Host, tickets: LoginTickets): Promise<string> {
+  const order = { service: 'pop3', login: testUser, remoteIp: '192.0.2.7', localIp: undefined } as const;
+  const result = await host.logins.decideHere({ ...order, secret: { password: testPassword } });
+  assert.ok(result.ok);
+  return tickets.issue(result);
+}
+
+test('a session that began in another process is taken up with its ticket, once', async (t) => {
+  const tickets = new LoginTickets();
+  const host = await pop3Host(t, { redeem: (ticket) => tickets.redeem(ticket) });
+  const ticket = await ticketFor(host, tickets);
   const listener = net.createServer({ pauseOnConnect: true }, (socket) => {
-    const credentials = { login: testUser, password: testPassword };
-    const session = {
-      service: 'pop3',
-      remoteIp: '192.0.2.7',
-      localIp: undefined,
-      timestamp: '<1.2@x>',
-      credentials,
-    } as const;
-    host.server.resume(socket, session);
+    const origin = { remoteIp: '192.0.2.7', localIp: undefined };
+    host.server.resume(socket, { service: 'pop3', origin, timestamp: '<1.2@x>', ticket });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   t.after(() => listener.close());
-  const client = await Pop3Client.connect((listener.address() as net.AddressInfo).port);
-  t.after(() => client.destroy());
+  const connect = async (): Promise<Pop3Client> => {
+    const client = await Pop3Client.connect((listener.address() as net.AddressInfo).port);
+    t.after(() => client.destroy());
+    return client;
+  };
+  const client = await connect();
   assert.equal(await client.line(), '+OK \r\n');
   assert.match(await client.ask('STAT'), /^\+OK 5 /);
   const stamp = path.join(host.maildir(), '../lastauth');
   assert.equal(readFileSync(stamp, 'latin1'), '192.0.2.7');
+  assert.equal(await (await connect()).closed(), '-ERR authorization failed\r\n');
+});
+
+test('a ticket is void when the account has changed since', async (t) => {
+  const tickets = new LoginTickets();
+  const host = await pop3Host(t);
+  const ticket = await ticketFor(host, tickets);
+  applyWrite({ [`${domainDirectory}/vpasswd`]: '', [`${domainDirectory}/vpasswd.cdb`]: null }, host.root);
+  assert.equal(tickets.redeem(ticket), undefined);
 });
 
 test('a session for another owner is passed on, with what was sent ahead', async (t) => {
-  const other = await pop3Host(t);
+  const tickets = new LoginTickets();
+  const other = await pop3Host(t, { redeem: (ticket) => tickets.redeem(ticket) });
   const asked: unknown[] = [];
+  const listener = net.createServer({ pauseOnConnect: true }, (socket) => {
+    const session = asked.at(-1) as ElsewhereSession;
+    other.server.resume(socket, session);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  t.after(() => listener.close());
   const host = await pop3Host(t, {
+    login: {
+      elsewhere: async (_domain, order) => {
+        const result = await other.logins.decideHere(order);
+        return result.ok ? { ...result, ticket: tickets.issue(result) } : result;
+      },
+    },
     elsewhere: async (owner, session) => {
-      asked.push(owner, session.credentials);
-      const socket = net.connect({ port: other.port, host: '127.0.0.1' });
-      socket.write(login);
-      return socket;
+      asked.push(owner, session);
+      return net.connect({ port: (listener.address() as net.AddressInfo).port, host: '127.0.0.1' });
     },
   });
   const client = await host.connect();
   client.send(`${login}STAT\r\nQUIT\r\n`);
   assert.match(await client.closed(), /\+OK 5 \d+\r\n\+OK \r\n$/);
-  assert.deepEqual(asked, [
-    { uid: 6020, gid: 6020 },
-    { login: testUser, password: testPassword },
-  ]);
+  assert.deepEqual(asked[0], { uid: 6020, gid: 6020 });
   await host.server.drain();
 });
 

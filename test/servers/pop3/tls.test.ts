@@ -113,7 +113,7 @@ async function servePop3s(t: TestContext, host: Pop3Host): Promise<number> {
 }
 
 test('pop3s: the handshake comes first, and logins are logged under that name', async (t) => {
-  const host = await pop3Host(t, { tls: await oneCertificate(), logSuccess: true });
+  const host = await pop3Host(t, { tls: await oneCertificate(), login: { logSuccess: true } });
   const port = await servePop3s(t, host);
   const socket = net.connect({ port, host: '127.0.0.1', localAddress: '127.0.0.9' });
   const secured = tls.connect({ socket, rejectUnauthorized: false });
