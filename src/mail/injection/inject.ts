@@ -11,6 +11,7 @@
 
 import { quoteAddress } from '../address.js';
 import { qmailDate } from '../dates.js';
+import { qmailMessageId } from '../message-id.js';
 import { type Rewrite, rewriteAddressList } from './address-list.js';
 import { completeAddress, type HostNames } from './address-rules.js';
 import { nameOf, splitHeader } from './header-fields.js';
@@ -132,7 +133,7 @@ class Injection {
     const { unixSeconds, pid, names } = this.#options;
     const added: string[] = [];
     if (lacks('Date')) added.push(`${prefix}Date: ${qmailDate(unixSeconds)}\n`);
-    if (lacks('Message-ID')) added.push(`${prefix}Message-ID: <${stamp(unixSeconds)}.${pid}.qmail@${names.idHost}>\n`);
+    if (lacks('Message-ID')) added.push(`${prefix}Message-ID: ${qmailMessageId(unixSeconds, pid, names.idHost)}\n`);
     if (lacks('From')) added.push(`${prefix}${this.#from()}`);
     if (lacks('To') && lacks('Cc')) added.push(`${prefix}Cc: recipient list not shown: ;\n`);
     if (!this.#isResent && this.#isToList && lacks('Mail-Followup-To'))
@@ -200,9 +201,4 @@ class Injection {
   #complete(address: readonly Token[]): readonly Token[] {
     return completeAddress(address, this.#options.names);
   }
-}
-
-/** `20261124023455` */
-function stamp(unixSeconds: number): string {
-  return new Date(unixSeconds * 1000).toISOString().replace(/[-:T]|\..*$/g, '');
 }
