@@ -2,7 +2,7 @@
 
 import type { Resolution } from './resolution.js';
 
-export type { Outcome, Owner, Refusal, Resolution } from './resolution.js';
+export type { Leads, Outcome, Owner, Refusal, Resolution } from './resolution.js';
 
 /** What is known about the message when its recipients are asked for. */
 export interface ResolveOptions {
@@ -10,6 +10,8 @@ export interface ResolveOptions {
   readonly declaredSizeBytes?: number;
   /** The recipient is an address of the local channel: one that has been rewritten already. */
   readonly isRewritten?: boolean;
+  /** Whom the way passes is wanted too; quotas are not looked at then. */
+  readonly withLeads?: boolean;
 }
 
 export interface Envelope {

@@ -65,6 +65,7 @@ export function doAccountLine(
   switch (line.kind) {
     case 'maildir': {
       const maildir = maildirPath(way, hostDirectory, line.path);
+      way.met?.({ maildir });
       const deliveredTo = addressOfMaildir(way.host.layout.host(maildir)) ?? recipient.shown;
       return intoMaildir(way, recipient, maildir, { deliveredTo, quota: { from: 'maildirsize' } });
     }

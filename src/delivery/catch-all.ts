@@ -40,6 +40,7 @@ export function unknownUser(way: Way, recipient: VpopmailRecipient, argument: st
 function intoDirectory(way: Way, recipient: VpopmailRecipient, argument: string): Outcome {
   const hostDirectory = withoutFinalSlash(argument);
   const directory = way.host.layout.disk(hostDirectory);
+  way.met?.({ maildir: accountFiles.maildir(directory) });
   const instructed = followAccountFile(way, recipient, { directory, hostDirectory });
   if (instructed !== undefined) return instructed;
   return intoMaildir(way, recipient, accountFiles.maildir(directory), {
@@ -56,6 +57,7 @@ function forward(way: Way, recipient: VpopmailRecipient, address: string): Outco
     way.onward?.({ kind: 'forward', address });
     return needsQueue('forward', 'a forward');
   }
+  way.met?.({ address });
   const there = way.follow(address, recipient.shown).outcome;
   if (there.kind !== 'deliver' && there.kind !== 'discard') return there;
   const loopLines = {

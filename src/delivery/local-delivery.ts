@@ -25,6 +25,7 @@ export function createDelivery(host: Host, settings: DeliverySettings = {}): Del
   const tools = { log: host.log, quotas, workload: new Workload() };
   return {
     resolve(recipient: string, options: ResolveOptions = {}) {
+      if (options.withLeads) return resolver.resolveWithLeads(recipient);
       const resolution = options.isRewritten
         ? resolver.resolveAssigned(recipient).resolution
         : resolver.resolve(recipient);

@@ -120,6 +120,7 @@ function doProgram(way: Way, recipient: LocalRecipient, command: string): Outcom
 function intoMaildir(way: Way, recipient: LocalRecipient, written: string): Outcome {
   const { layout } = way.host;
   const maildir = maildirPath(way, recipient.hostDirectory, written);
+  way.met?.({ maildir });
   const problem = maildirProblem(maildir);
   if (problem === 'missing')
     return defer('4.2.1', 'Unable to chdir to maildir. (#4.2.1)', `${layout.host(maildir)} is no directory`);

@@ -66,6 +66,16 @@ export type Outcome =
   /** Goes through the queue: by a program, a forward, to another host. The refusal is for a host that has no queue. */
   | ({ readonly kind: 'queue'; readonly reason: QueueReason } & Refusal);
 
+/** Whom the way of a recipient's mail passes and names: told only to who asks (`ResolveOptions.withLeads`), whatever the outcome is. */
+export interface Leads {
+  /** vpopmail accounts that have been come to, as `user@domain` with the real domain. */
+  readonly accounts: string[];
+  /** Maildirs (disk paths) that lines name. */
+  readonly maildirs: string[];
+  /** Addresses that lines and catch-alls forward to, as they are written. */
+  readonly addresses: string[];
+}
+
 export interface Resolution {
   /** The recipient as it was asked for. */
   readonly recipient: string;
@@ -76,4 +86,5 @@ export interface Resolution {
   /** That owner is one of the system's own users, not one that users/cdb names, nor alias. */
   readonly isSystemUser?: boolean;
   readonly outcome: Outcome;
+  readonly leads?: Leads;
 }

@@ -17,7 +17,7 @@ import { AccountFiles } from './account-files.js';
 import { assign, type LocalRecipient } from './assignment.js';
 import { needsQueue, refuse, trouble } from './outcomes.js';
 import { followInstructions } from './qmail-local.js';
-import type { Outcome, Resolution } from './resolution.js';
+import type { Leads, Outcome, Resolution } from './resolution.js';
 import type { Explain, Listeners, Onward, ResolverSettings, Way } from './way.js';
 
 /** How often a catch-all address may lead to another. */
@@ -46,7 +46,24 @@ export class Resolver {
    * @param onward is told where the queue would send the message on to
    */
   resolve(recipient: string, explain?: Explain, onward?: (onward: Onward) => void): Resolution {
-    return this.#follow(recipient, { explain, onward }, []);
+    return this.#follow(recipient, { explain, onward, met: undefined }, []);
+  }
+
+  /** As `resolve`, with whom the way passes. */
+  resolveWithLeads(recipient: string): Resolution {
+    const leads: Leads = { accounts: [], maildirs: [], addresses: [] };
+    const listeners: Listeners = {
+      explain: undefined,
+      onward(onward) {
+        if (onward.kind === 'forward') leads.addresses.push(onward.address);
+      },
+      met(met) {
+        if ('account' in met) leads.accounts.push(met.account);
+        else if ('maildir' in met) leads.maildirs.push(met.maildir);
+        else leads.addresses.push(met.address);
+      },
+    };
+    return { ...this.#follow(recipient, listeners, []), leads };
   }
 
   /**
@@ -54,7 +71,7 @@ export class Resolver {
    * @param address with a local part and a domain
    */
   resolveAssigned(address: string): AssignedRecipient {
-    const way = this.#way({ explain: undefined, onward: undefined }, []);
+    const way = this.#way({ explain: undefined, onward: undefined, met: undefined }, []);
     const { local, domain = '' } = splitAddress(address);
     const asked = { recipient: address, isRewritten: true };
     try {

@@ -60,6 +60,7 @@ export function findVpopmailAccount(domain: Domain | undefined, ext: string): Ac
 
 function toAccount(way: Way, recipient: VpopmailRecipient, account: Account): Outcome {
   const { explain } = way;
+  way.met?.({ account: `${account.name}@${account.domain}` });
   const hostDomain = recipient.vpopmailDomain?.hostDirectory ?? recipient.hostDirectory;
   explain?.(`${hostDomain}/vpasswd.cdb: the account ${account.name}, directory ${account.hostDirectory}`);
   if (hasFlag(account.gid, 'BOUNCE_MAIL')) {

@@ -28,7 +28,11 @@ export interface Listeners {
   readonly explain: Explain | undefined;
   /** Is told each place that the queue would send the message on to; for `vqmail route`. */
   readonly onward: ((onward: Onward) => void) | undefined;
+  /** Is told whom the way passes: accounts (`user@domain`), Maildirs (disk paths), addresses of catch-alls that are followed; for leads-to.ts. */
+  readonly met: ((met: Met) => void) | undefined;
 }
+
+export type Met = { readonly account: string } | { readonly maildir: string } | { readonly address: string };
 
 /** What is known on the way to a recipient's mailbox. */
 export interface Way extends Listeners {
