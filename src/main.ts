@@ -9,7 +9,6 @@
 
 import { ConfigurationError, describe } from './errors.js';
 import { SystemAccounts } from './files/accounts.js';
-import { readIfPresent } from './files/read.js';
 import { ucspiAddress } from './formats/ucspi-address.js';
 import { Layout } from './layout.js';
 import type { Log } from './log.js';
@@ -17,6 +16,7 @@ import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificate-care.js';
 import { LoginKeeper } from './processes/login/keeper.js';
+import { checkOpenFiles } from './processes/open-files.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
@@ -191,20 +191,6 @@ function tryControls(host: Host, log: Log, why: string): boolean {
     log.alert(`${why}: unable to reread controls: ${describe(error)}`);
     return false;
   }
-}
-
-/** Descriptors that a process needs beside those of its sessions: two for each, and some of its own. */
-const ownDescriptors = 100;
-
-function checkOpenFiles({ limits, workers }: Settings, log: Log): void {
-  // node has raised the soft limit to the hard one.
-  const text = readIfPresent('/proc/self/limits')?.toString('latin1') ?? '';
-  const mayOpen = Number(/^Max open files\s+(\d+)/m.exec(text)?.[1] ?? Number.POSITIVE_INFINITY);
-  const sessions = Math.ceil(limits.maxConnections / Math.max(1, workers));
-  if (2 * sessions + ownDescriptors <= mayOpen) return;
-  log.warning(
-    `a process may open ${mayOpen} files, and ${sessions} sessions may need ${2 * sessions + ownDescriptors}; raise the limit (ulimit -n) or lower --max-connections`,
-  );
 }
 
 /** Runs until a signal ends the daemon. @returns the exit status */

@@ -22,9 +22,17 @@ export interface StartedServer {
   stop(signal?: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Starts `vqmail serve ...args` and waits until every listener accepts. Throws with the log when it ends before. */
-export async function startServer(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<StartedServer> {
-  const child = spawn(process.execPath, [vqmailProgram, 'serve', ...args], {
+/**
+ * Starts `vqmail serve ...args` and waits until every listener accepts. Throws with the log when it ends before.
+ * @param through a command that becomes the one behind it, such as `prlimit`
+ */
+export async function startServer(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  through: readonly string[] = [],
+): Promise<StartedServer> {
+  const [program = '', ...rest] = [...through, process.execPath, vqmailProgram, 'serve', ...args];
+  const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
