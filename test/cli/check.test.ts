@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { check } from '../../src/cli/check.js';
 import { PermanentError } from '../../src/errors.js';
+import { takeLock } from '../../src/files/lock.js';
 import { Layout } from '../../src/layout.js';
 import { type BrokenHost, control, domain, soundHost } from '../stores/broken-hosts.js';
 import * as rows from '../stores/broken-hosts-rows.js';
@@ -47,6 +48,16 @@ for (const [group, table] of Object.entries(rows)) {
     }
   });
 }
+
+it('check lets a change alone that a tool is at work on', () =>
+  withHost(async (host) => {
+    const record = '/home/vpopmail/etc/.domain_change.a.jp';
+    host.write(record, 'add 1\ndomain a.jp:6020:6020:/home/vpopmail/domains/a.jp\n', 0o600);
+    const lock = await takeLock(host.disk(record), { kind: 'fcntl' });
+    assert.deepEqual((await checked(host)).lines, []);
+    lock.release();
+    assert.equal((await checked(host)).lines.length, 1);
+  }));
 
 it('check does not read what it is not for: it changes nothing', () =>
   withHost(async (host) => {

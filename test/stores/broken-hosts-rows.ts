@@ -578,6 +578,23 @@ export const directoryRows: readonly Row[] = [
     ],
   },
   {
+    name: 'changes of domains that tools did not end',
+    damage: (host) => {
+      const record = '/home/vpopmail/etc/.domain_change.';
+      const place = ':6020:6020:/home/vpopmail/domains/';
+      host.write(`${record}a.jp`, `add 30976\ndomain a.jp${place}a.jp\nmade\n`, 0o600);
+      host.write(`${record}b.jp`, `alias 30977\ndomain a.jp${place}a.jp\npublish\ncut o`, 0o600);
+      host.write(`${record}c.jp`, `delete 30978\ndomain c.jp${place}c.jp\n`, 0o600);
+      host.write(`${record}d.jp`, 'add 309', 0o600);
+    },
+    lines: [
+      '/home/vpopmail/etc/.domain_change.a.jp: warning: vadddomain of a.jp (process 30976) died after the step "made", so the domain may be there in part; run vadddomain a.jp again, which first finishes or undoes it',
+      '/home/vpopmail/etc/.domain_change.b.jp: warning: vaddaliasdomain of b.jp (process 30977) died after the step "publish", so the domain may be there in part; run vaddaliasdomain b.jp a.jp again, which first finishes or undoes it',
+      '/home/vpopmail/etc/.domain_change.c.jp: warning: vdeldomain of c.jp (process 30978) died at its beginning, so the domain may be there in part; run vdeldomain c.jp again, which first finishes or undoes it',
+      '/home/vpopmail/etc/.domain_change.d.jp: warning: was left by a tool that died before it had begun; remove it, or the next vadddomain or vdeldomain does',
+    ],
+  },
+  {
     name: 'limits that mean something else, or nothing',
     damage: (host) => host.write(inDomain('.qmailadmin-limits'), 'disable_pop 0\n disable_imap\nmaxusers 5\n'),
     lines: [

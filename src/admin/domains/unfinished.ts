@@ -16,17 +16,17 @@ import path from 'node:path';
 import { describe, TemporaryError } from '../../errors.js';
 import { bytesPath } from '../../files/read.js';
 import { removeTree } from '../../files/tree.js';
+import { type ChangeRecord, toolOfChange } from '../../formats/domain-change.js';
 import type { Layout } from '../../layout.js';
 import type { AssignedDomain } from '../../stores/control-lines/assign-file.js';
+import { domainsInChange } from '../../stores/domain-changes.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';
-import { type ChangeRecord, DomainChange, domainsInChange } from './domain-change.js';
+import { DomainChange } from './domain-change.js';
 import { DomainCount, isDirectory } from './domain-place.js';
 import { isKnown } from './known-domain.js';
 import { HalfDone, publishDomain, type Report, repairRecipientHosts, unpublishDomains } from './publication.js';
 import { removeDirectory } from './remove-directory.js';
-
-const tools = { add: 'vadddomain', alias: 'vaddaliasdomain', delete: 'vdeldomain' } as const;
 
 /** Settles every change that a dead process left. What cannot be settled is told and left to the next tool. Does not throw. */
 export async function settleAll(host: Host, report: Report): Promise<void> {
@@ -89,7 +89,7 @@ async function settleChange(host: Host, change: DomainChange, report: Report): P
   const outcome = await (record.kind === 'delete'
     ? goOnDeleting(host, record, report)
     : goOnAdding(host, record, report));
-  report(`${tools[record.kind]} of ${record.domain} was interrupted: ${outcome}`);
+  report(`${toolOfChange[record.kind]} of ${record.domain} was interrupted: ${outcome}`);
 }
 
 async function goOnAdding(host: Host, record: ChangeRecord, report: Report): Promise<string> {
