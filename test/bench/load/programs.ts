@@ -2,10 +2,19 @@
 
 import { diskFiles } from './disk-files.js';
 import { pop3Logins, pop3Retrieve } from './pop3-sessions.js';
+import { qmqpMessages } from './qmqp-messages.js';
 import { smtpCrowd } from './smtp-crowd.js';
 import { smtpMessages } from './smtp-messages.js';
 import { smtpRecipients } from './smtp-recipients.js';
 
-export const loadPrograms = { smtpMessages, smtpRecipients, smtpCrowd, pop3Logins, pop3Retrieve, diskFiles };
+export const loadPrograms = {
+  smtpMessages,
+  smtpRecipients,
+  smtpCrowd,
+  qmqpMessages,
+  pop3Logins,
+  pop3Retrieve,
+  diskFiles,
+};
 
 export type LoadPrograms = typeof loadPrograms;

@@ -18,6 +18,9 @@ export interface PostfixOptions {
   /** The domains to serve, `d0` to `dN`, each with `accountsPerDomain` accounts. */
   readonly domains: number;
   readonly accountsPerDomain: number;
+  /** Lines of main.cf and master.cf besides those that every benchmark has. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly services?: readonly string[];
 }
 
 const services = [
@@ -57,7 +60,7 @@ export async function startPostfix(
   writeConfiguration(workplace, name, options);
   workplace.write(
     path.join(configuration, 'master.cf'),
-    [`127.0.0.1:${port} inet n - n - - smtpd`, ...services, ''].join('\n'),
+    [`127.0.0.1:${port} inet n - n - - smtpd`, ...services, ...(options.services ?? []), ''].join('\n'),
   );
   for (const file of ['mailboxes', 'domains'])
     execFileSync(programPath('postmap') ?? '', [`hash:${configuration}/${file}`]);
@@ -76,7 +79,8 @@ export async function startPostfix(
   };
 }
 
-function writeConfiguration(workplace: Workplace, name: string, { domains, accountsPerDomain }: PostfixOptions): void {
+function writeConfiguration(workplace: Workplace, name: string, options: PostfixOptions): void {
+  const { domains, accountsPerDomain } = options;
   const configuration = workplace.path(name, 'etc');
   const data = workplace.path(name, 'data');
   const settings = {
@@ -101,6 +105,7 @@ function writeConfiguration(workplace: Workplace, name: string, { domains, accou
     smtpd_peername_lookup: 'no',
     disable_dns_lookups: 'yes',
     smtpd_relay_restrictions: 'permit_mynetworks defer_unauth_destination',
+    ...options.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   workplace.write(path.join(configuration, 'main.cf'), lines.join(''));

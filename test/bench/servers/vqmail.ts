@@ -12,12 +12,18 @@ export interface VqmailOptions extends HostTreeOptions {
   readonly profile?: string | undefined;
   /** Left to the program when undefined. */
   readonly workers?: number | undefined;
+  /** Further options of `serve`. */
+  readonly options?: readonly string[];
+  /** Changes the tree before it is served. */
+  readonly prepare?: (layout: Layout) => void;
 }
 
 export interface StartedVqmail extends Started {
   readonly layout: Layout;
   readonly smtpPort: number;
   readonly pop3Port: number;
+  /** NaN unless it was asked for. */
+  readonly qmqpPort: number;
   /** From its start until it was ready. */
   readonly startSeconds: number;
 }
@@ -25,17 +31,27 @@ export interface StartedVqmail extends Started {
 /** Makes the tree below `name` in the work place and serves it on free ports. @throws Error with the log when it ends before it is ready */
 export async function startVqmail(workplace: Workplace, name: string, options: VqmailOptions): Promise<StartedVqmail> {
   const layout = makeHostTree(workplace, workplace.path(name), options);
+  options.prepare?.(layout);
   const profile = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
   const workers = options.workers === undefined ? [] : ['--workers', String(options.workers)];
   const listen = ['--listen', 'smtp=127.0.0.1:0', '--listen', 'pop3=127.0.0.1:0'];
-  const args = [...profile, vqmailProgram, 'serve', '--root', layout.root, ...listen, ...workers];
+  const args = [
+    ...profile,
+    vqmailProgram,
+    'serve',
+    '--root',
+    layout.root,
+    ...listen,
+    ...workers,
+    ...(options.options ?? []),
+  ];
   const start = performance.now();
   const { child, started } = workplace.start(name, process.execPath, args, { pipeOutput: true });
   const output = await readyLine(child, () => workplace.log(name));
   const startSeconds = (performance.now() - start) / 1000;
   const port = (protocol: string): number =>
     Number(new RegExp(`${protocol}=\\S*?:(\\d+)(?=\\s|$)`, 'm').exec(output)?.[1]);
-  return { ...started, layout, smtpPort: port('smtp'), pop3Port: port('pop3'), startSeconds };
+  return { ...started, layout, smtpPort: port('smtp'), pop3Port: port('pop3'), qmqpPort: port('qmqp'), startSeconds };
 }
 
 function readyLine(child: ChildProcess, log: () => string): Promise<string> {
