@@ -38,11 +38,15 @@ interface Measurement extends Case {
   readonly cpuMsPerMessage: number;
 }
 
-const cases: readonly Case[] = [
+const allCases: readonly Case[] = [
   { channel: 'local', concurrency: 20, destinations: 1, messages: 2000 },
   { channel: 'remote', concurrency: 1, destinations: 1, messages: 500 },
   { channel: 'remote', concurrency: 20, destinations: 1, messages: 2000 },
   { channel: 'remote', concurrency: 120, destinations: 12, messages: 2000 },
+];
+const quickCases: readonly Case[] = [
+  { channel: 'local', concurrency: 20, destinations: 1, messages: 500 },
+  { channel: 'remote', concurrency: 20, destinations: 1, messages: 500 },
 ];
 const messageBytes = 2048;
 /** Connections that hand messages over. */
@@ -63,6 +67,7 @@ interface QueueUnderTest {
 export async function queue(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const sink = programPath('smtp-sink');
   const measurements: Measurement[] = [];
+  const cases = options.quick ? quickCases : allCases;
   for (const one of cases) {
     if (one.channel === 'remote' && sink === undefined) continue;
     const sinks = one.channel === 'remote' ? await startSinks(workplace, one) : undefined;
@@ -78,7 +83,7 @@ export async function queue(workplace: Workplace, options: BenchmarkOptions): Pr
     for (const program of programs) await program.stop();
     await sinks?.stop();
   }
-  return { text: report(measurements), measurements };
+  return { text: report(cases, measurements), measurements };
 }
 
 async function measure(program: QueueUnderTest, one: Case, round: number): Promise<Measurement> {
@@ -218,7 +223,7 @@ function describe({ channel, concurrency }: Case): string {
   return `${channel}, ${concurrency} at once`;
 }
 
-function report(measurements: readonly Measurement[]): string {
+function report(cases: readonly Case[], measurements: readonly Measurement[]): string {
   const rows = cases.map((one) => {
     const values = (program: string, field: 'messagesPerSecond' | 'cpuMsPerMessage'): number[] =>
       measurements
