@@ -10,8 +10,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FromChild, Role, ToChild } from './messages.js';
 
-/** Pool threads of a child: so many synced writes and password hashes may be in flight at once. */
-const threadPoolSize = 16;
+/** Pool threads of a child: so many synced writes and password hashes may be in flight at once. A queue does little but wait for the disk. */
+const threadPoolSizes: Readonly<Partial<Record<Role, number>>> & { readonly others: number } = {
+  queue: 48,
+  others: 16,
+};
 
 /** The program of children, compiled as from the sources. */
 function childProgram(): string {
@@ -31,7 +34,7 @@ export class Child {
 
   constructor(role: Role, begin: ToChild, events: ChildEvents) {
     const { UV_USE_IO_URING: _, ...env } = process.env;
-    env.UV_THREADPOOL_SIZE ??= String(threadPoolSize);
+    env.UV_THREADPOOL_SIZE ??= String(threadPoolSizes[role] ?? threadPoolSizes.others);
     this.#process = fork(childProgram(), [role], { env, stdio: ['ignore', 2, 2, 'ipc'] });
     this.#process.on('message', (message) => events.hear(message as FromChild));
     this.#end = new Promise((resolve) => {

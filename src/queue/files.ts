@@ -1,10 +1,10 @@
 // Every act of the queue on the disk, one method each, so that a test can stop the process before any of them, or have one fail.
 //
-// Files of the queue are small and in the cache, so they are read and written at once; only what waits for the disk (fsync) is waited for. Errors are the system's own: who
-// calls knows what its failure means.
+// Files of the queue are small and in the cache, so they are read and written at once. What waits for the disk is waited for: fsync, and where many messages go through also the making and
+// removing of names, which wait for the file system's journal. Errors are the system's own: who calls knows what its failure means.
 
 import fs from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
 import { syncDirectory } from '../files/sync.js';
@@ -53,6 +53,13 @@ export class QueueFiles {
     return new NewFile(this.#open(file, O_WRONLY | O_CREAT | O_EXCL, mode, owner), file, this.#before);
   }
 
+  /** The same, without holding up what else this process does. @throws the system error */
+  async make(file: string, mode: number, owner?: Ids): Promise<NewFile> {
+    this.#before('create', file);
+    const fd = await openDescriptor(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    return new NewFile(settled(fd, mode, owner), file, this.#before);
+  }
+
   /** A file that is there, to be added to; undefined when it is absent. @throws the system error */
   append(file: string): NewFile | undefined {
     this.#before('append', file);
@@ -93,6 +100,16 @@ export class QueueFiles {
     this.#before('unlink', file);
     try {
       fs.unlinkSync(bytesPath(file));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** The same, without holding up what else this process does. @throws the system error */
+  async remove(file: string): Promise<void> {
+    this.#before('unlink', file);
+    try {
+      await unlink(bytesPath(file));
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -173,16 +190,27 @@ export class QueueFiles {
   }
 
   #open(file: string, flags: number, mode: number, owner: Ids | undefined): number {
-    const fd = fs.openSync(bytesPath(file), flags | O_NOFOLLOW, mode);
-    try {
-      fs.fchmodSync(fd, mode);
-      if (owner !== undefined) fs.fchownSync(fd, owner.uid, owner.gid);
-      return fd;
-    } catch (error) {
-      fs.closeSync(fd);
-      throw error;
-    }
+    return settled(fs.openSync(bytesPath(file), flags | O_NOFOLLOW, mode), mode, owner);
   }
+}
+
+/** A descriptor of a new file, with its mode and owner, or closed. @throws the system error */
+function settled(fd: number, mode: number, owner: Ids | undefined): number {
+  try {
+    fs.fchmodSync(fd, mode);
+    if (owner !== undefined) fs.fchownSync(fd, owner.uid, owner.gid);
+    return fd;
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+}
+
+/** A plain descriptor: unlike a FileHandle it may be closed at any moment. */
+function openDescriptor(file: string, flags: number, mode: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(bytesPath(file), flags, mode, (error, fd) => (error === null ? resolve(fd) : reject(error)));
+  });
 }
 
 /** Whether this process may make files in all of these directories, by the uid that it works with: access(2) would ask for another one. */

@@ -29,19 +29,22 @@ export async function finishMessage(options: BounceOptions, id: string): Promise
   if (!(await bounceMessage(options, id))) return false;
   log({ event: 'end', msg: id });
   try {
-    files.unlink(tree.info(id));
+    await files.remove(tree.info(id));
   } catch {
     return warn(`unable to unlink ${tree.shown(tree.info(id))}; will try again later`);
   }
-  if (!removeMessage(options, id)) warn(`qmail-clean unable to clean up foop/${id}`);
+  if (!(await removeMessage(options, id))) warn(`qmail-clean unable to clean up foop/${id}`);
   return true;
 }
 
 /** Removes what is left of a number: its half envelope and its message. @returns whether that was possible */
-export function removeMessage({ tree, files }: Pick<BounceOptions, 'tree' | 'files'>, id: string): boolean {
+export async function removeMessage(
+  { tree, files }: Pick<BounceOptions, 'tree' | 'files'>,
+  id: string,
+): Promise<boolean> {
   try {
-    files.unlink(tree.intd(id));
-    files.unlink(tree.mess(id));
+    await files.remove(tree.intd(id));
+    await files.remove(tree.mess(id));
     return true;
   } catch {
     return false;

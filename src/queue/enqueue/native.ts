@@ -81,9 +81,13 @@ export class NativeMessage {
   readonly #invoker: QueueInvoker;
   readonly #file: NewFile;
   #envelope: NewFile | undefined;
+  /** The file's first name, and its removal. */
+  readonly #name: string;
+  #removal: Promise<void> = Promise.resolve();
   #isQueued = false;
 
-  private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile) {
+  private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile, name: string) {
+    this.#name = name;
     this.#place = place;
     this.#invoker = invoker;
     this.#file = file;
@@ -98,7 +102,7 @@ export class NativeMessage {
     const file = attempt(63, () => files.create(name, 0o644, owner));
     let message: NativeMessage;
     try {
-      message = new NativeMessage(place, invoker, file);
+      message = new NativeMessage(place, invoker, file, name);
       attempt(64, () => files.link(name, tree.mess(message.id)));
     } catch (error) {
       file.close();
@@ -106,11 +110,12 @@ export class NativeMessage {
       throw error;
     }
     try {
-      attempt(63, () => files.unlink(name));
+      message.#removal = files.remove(name);
+      // Whoever finishes the message hears of it.
+      message.#removal.catch(() => {});
       message.write(Buffer.from(queueReceivedLine({ ...invoker, unixSeconds: invoker.nowSeconds }), 'latin1'));
       return message;
     } catch (error) {
-      quietly(() => files.unlink(name));
       message.discard();
       throw error;
     }
@@ -124,8 +129,11 @@ export class NativeMessage {
   /** The message is complete: makes it durable and begins the envelope. */
   async finish(): Promise<void> {
     const { tree, files, owner } = this.#place;
+    await attemptAsync(63, () => this.#removal);
     await attemptAsync(53, () => this.#file.sync());
-    this.#envelope = attempt(65, () => files.create(tree.intd(this.id), 0o644, owner));
+    await attemptAsync(65, async () => {
+      this.#envelope = await files.make(tree.intd(this.id), 0o644, owner);
+    });
   }
 
   /** Writes the envelope and queues the message. When it resolves the message is the queue's. */
@@ -163,6 +171,7 @@ export class NativeMessage {
     this.#close();
     if (this.#isQueued) files.pullTrigger(tree.trigger);
     else {
+      quietly(() => files.unlink(this.#name));
       if (wasBegun) quietly(() => files.unlink(tree.intd(this.id)));
       quietly(() => files.unlink(tree.mess(this.id)));
     }

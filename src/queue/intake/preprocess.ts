@@ -64,24 +64,31 @@ async function attempt(options: PreprocessOptions, id: string): Promise<readonly
     throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
   }
   await write(options, id, contents);
-  // Together with what follows, so that the lines of one message stand together.
-  for (const line of contents.lines) log(line);
-  const removal = `qmail-clean unable to clean up`;
-  trying(removal, `todo/${id}`, () => files.unlink(tree.intd(id)));
-  trying(removal, `todo/${id}`, () => files.unlink(tree.todo(id)));
+  try {
+    await files.remove(tree.intd(id));
+    await files.remove(tree.todo(id));
+  } catch {
+    throw new PreprocessTrouble('qmail-clean unable to clean up', `todo/${id}`);
+  } finally {
+    // Together with what follows, so that the lines of one message stand together.
+    for (const line of contents.lines) log(line);
+  }
   return channelNames.filter((channel) => contents.recipients.has(channel));
 }
 
 async function write({ tree, files, owner }: PreprocessOptions, id: string, contents: Contents): Promise<void> {
   const made: NewFile[] = [];
-  const make = (file: string, bytes: Buffer): void => {
-    const open = trying('unable to create', tree.shown(file), () => files.create(file, 0o600, owner));
-    made.push(open);
-    trying('trouble writing to', tree.shown(file), () => open.write(bytes));
+  const make = async (file: string, bytes: Buffer): Promise<void> => {
+    try {
+      made.push(await files.make(file, 0o600, owner));
+    } catch {
+      throw new PreprocessTrouble('unable to create', tree.shown(file));
+    }
+    trying('trouble writing to', tree.shown(file), () => made.at(-1)?.write(bytes));
   };
   try {
-    make(tree.info(id), contents.info);
-    for (const [channel, bytes] of contents.recipients) make(tree.channel(channel, id), bytes);
+    await make(tree.info(id), contents.info);
+    for (const [channel, bytes] of contents.recipients) await make(tree.channel(channel, id), bytes);
     const sync = async (open: NewFile): Promise<void> => {
       try {
         await Promise.all([open.sync(), files.syncEntry(open.path)]);

@@ -97,11 +97,11 @@ async function giveBack(place: OrderPlace, id: string, times: ReadonlyMap<Channe
   return 'ended';
 }
 
-function drop({ tree, files, log }: OrderPlace, id: string): Afterwards {
+async function drop({ tree, files, log }: OrderPlace, id: string): Promise<Afterwards> {
   files.unlink(tree.bounce(id));
   for (const channel of channelNames) files.unlink(tree.channel(channel, id));
   log({ event: 'end', msg: id });
   files.unlink(tree.info(id));
-  removeMessage({ tree, files }, id);
+  await removeMessage({ tree, files }, id);
   return 'gone';
 }

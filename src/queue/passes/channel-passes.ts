@@ -275,23 +275,25 @@ export class ChannelPasses {
   /** Something of the try is over; with the last of it the try is. */
   #release(pass: Pass): void {
     if (--pass.holds > 0) return;
-    const { tree, files, channel, finished, clock } = this.#options;
+    if (!pass.hasEnded || pass.undone > 0) this.schedule.insert(pass.message.id, pass.retrySeconds);
+    else void this.#finish(pass);
+  }
+
+  /** Every recipient on this channel is done. */
+  async #finish(pass: Pass): Promise<void> {
+    const { tree, files, channel, finished, clock, changed } = this.#options;
     const { id } = pass.message;
-    if (!pass.hasEnded || pass.undone > 0) {
-      this.schedule.insert(id, pass.retrySeconds);
-      return;
-    }
+    this.#settling++;
     try {
-      files.unlink(tree.channel(channel, id));
+      await files.remove(tree.channel(channel, id));
+      const isOver = channelNames.every((other) => other === channel || !this.#isThere(tree.channel(other, id)));
+      if (isOver) finished(id);
     } catch {
       this.#warn(`unable to unlink ${this.#shown(pass)}; will try again later`);
       this.schedule.insert(id, clock.now() + troubleSeconds);
-      return;
     }
-    for (const other of channelNames) {
-      if (other !== channel && this.#isThere(tree.channel(other, id))) return;
-    }
-    finished(id);
+    this.#settling--;
+    changed();
   }
 
   #isThere(file: string): boolean {

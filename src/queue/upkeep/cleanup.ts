@@ -29,7 +29,7 @@ export async function cleanUp(options: CleanupOptions): Promise<void> {
     const names = (await files.list(directory).catch(() => undefined)) ?? [];
     for (const [at, id] of names.entries()) {
       if (isStopping()) return;
-      if (messageNumber(id) !== undefined) cleanUpMessage(options, id);
+      if (messageNumber(id) !== undefined) await cleanUpMessage(options, id);
       if (at % sliceMessages === 0) await setImmediate();
     }
   }
@@ -39,13 +39,15 @@ export async function cleanUp(options: CleanupOptions): Promise<void> {
     });
 }
 
-function cleanUpMessage(options: CleanupOptions, id: string): void {
+async function cleanUpMessage(options: CleanupOptions, id: string): Promise<void> {
   const { tree, files, log } = options;
+  let isLeftover = false;
   attempt(() => {
     if (!isOld(options, tree.mess(id), 0)) return;
-    if (files.status(tree.info(id)) !== undefined || files.status(tree.todo(id)) !== undefined) return;
-    if (!removeMessage(options, id)) log({ event: 'warning', text: `qmail-clean unable to clean up foop/${id}` });
+    isLeftover = files.status(tree.info(id)) === undefined && files.status(tree.todo(id)) === undefined;
   });
+  if (isLeftover && !(await removeMessage(options, id)))
+    log({ event: 'warning', text: `qmail-clean unable to clean up foop/${id}` });
 }
 
 /** @param more seconds beyond which it must be older than the limit: for messages the limit itself is not enough */
