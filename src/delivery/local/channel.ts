@@ -97,8 +97,7 @@ async function intoMaildirs(
 ): Promise<DeliveryReport | undefined> {
   const incoming = delivery.accept({ sender, recipients: [resolution], receivedLines: '' });
   try {
-    for await (const chunk of fs.createReadStream(bytesPath(message.path), { highWaterMark: 64 * 1024 }))
-      await incoming.write(chunk as Buffer);
+    for await (const piece of piecesOf(message.path)) await incoming.write(piece);
     await incoming.commit();
   } catch {
     await incoming.abort();
@@ -108,6 +107,15 @@ async function intoMaildirs(
   const targets = outcome.kind === 'deliver' ? outcome.maildirs : [];
   const files = targets.filter(({ style }) => style === 'qmail-local').length;
   return { outcome: 'success', text: `did ${files}+0+${targets.length > files ? 1 : 0}\n` };
+}
+
+const pieceBytes = 64 * 1024;
+
+/** The bytes of a message's file. Most are one small piece, and in the cache: for those a stream would cost more than the reading. @throws the system error */
+async function* piecesOf(path: string): AsyncGenerator<Buffer> {
+  const file = bytesPath(path);
+  if (fs.statSync(file).size <= pieceBytes) yield fs.readFileSync(file);
+  else yield* fs.createReadStream(file, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>;
 }
 
 async function inProcess(
