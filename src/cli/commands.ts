@@ -218,6 +218,10 @@ export const commands: Readonly<Record<string, Command>> = {
     about: `checkpassword interface, ${asOriginal}`,
     load: async () => (await import('./login/vchkpw.js')).vchkpw,
   },
+  checkpassword: {
+    about: 'SOCKET PROGRAM: checkpassword interface that asks a running vqmail, for Dovecot',
+    load: async () => (await import('./login/checkpassword.js')).checkpassword,
+  },
   clearopensmtp: {
     about: `ends relaying of those who logged in long ago, ${asOriginal}`,
     load: async () => (await import('./login/clearopensmtp.js')).clearopensmtp,

@@ -12,7 +12,7 @@
 // --remove takes the links away again and puts back each NAME.orig. Every step is one rename, so at no moment is a name missing. What was done is told, a line each.
 // Exit 0; 100 when something was left alone, or for wrong usage; 111 when DIR cannot be written to.
 //
-// Without names it is all of the tools but qmail-queue, which has to be set-user-id: a link to a script cannot be, so it is made only by name.
+// Without names it is all of the tools but qmail-queue, which has to be set-user-id: a link to a script cannot be, so it is made only by name. So is checkpassword, which is no original's.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ import { parseCommandLine } from './command-line.js';
 import { commands, isAsOriginal } from './commands.js';
 import { argumentPath, orFail, ToolFailure, type ToolIo } from './tool-io.js';
 
-const onlyByName: ReadonlySet<string> = new Set(['qmail-queue']);
+const onlyByName: ReadonlySet<string> = new Set(['qmail-queue', 'checkpassword']);
 
 interface Options {
   readonly into?: string;
@@ -67,7 +67,8 @@ export async function installTools(args: string[], io: ToolIo): Promise<number> 
 function chosen(given: readonly string[]): string[] {
   const all = Object.entries(commands).flatMap(([name, command]) => (isAsOriginal(command) ? [name] : []));
   for (const name of given)
-    if (!all.includes(name)) throw new PermanentError('5.5.4', `install-tools: there is no original tool ${name}`);
+    if (!all.includes(name) && !onlyByName.has(name))
+      throw new PermanentError('5.5.4', `install-tools: there is no original tool ${name}`);
   return given.length > 0 ? [...given] : all.filter((name) => !onlyByName.has(name));
 }
 

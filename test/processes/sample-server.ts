@@ -79,6 +79,10 @@ export class TextClient {
     }
   }
 
+  send(text: string): void {
+    this.#socket.write(text, 'latin1');
+  }
+
   async line(): Promise<string> {
     await until(() => this.#text.includes('\r\n') || this.#socket.destroyed);
     const end = this.#text.indexOf('\r\n');
