@@ -14,6 +14,7 @@ export interface Records {
   readonly A?: readonly string[];
   readonly AAAA?: readonly string[];
   readonly CNAME?: string;
+  readonly TXT?: readonly string[];
 }
 /** `SILENT` never answers. */
 export type ZoneEntry = Records | 'SERVFAIL' | 'REFUSED' | 'SILENT';
@@ -27,8 +28,9 @@ export interface NameServer {
   stop(): Promise<void>;
 }
 
-const types: Readonly<Record<number, 'MX' | 'A' | 'AAAA' | 'CNAME'>> = { 1: 'A', 5: 'CNAME', 15: 'MX', 28: 'AAAA' };
-const numbers = { A: 1, CNAME: 5, MX: 15, AAAA: 28 } as const;
+type Type = 'MX' | 'A' | 'AAAA' | 'CNAME' | 'TXT';
+const types: Readonly<Record<number, Type>> = { 1: 'A', 5: 'CNAME', 15: 'MX', 16: 'TXT', 28: 'AAAA' };
+const numbers = { A: 1, CNAME: 5, MX: 15, TXT: 16, AAAA: 28 } as const;
 const codes = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
 
 export async function startNameServer(zone: Zone): Promise<NameServer> {
@@ -90,10 +92,11 @@ function answer(zone: Zone, query: Buffer, asked: string[]): Buffer | undefined 
   return reply(query, found === undefined ? codes.NXDOMAIN : codes.NOERROR, question, records);
 }
 
-function recordsOf(owner: string, records: Records, type: 'MX' | 'A' | 'AAAA' | 'CNAME'): Buffer[] {
+function recordsOf(owner: string, records: Records, type: Type): Buffer[] {
   if (type === 'A')
     return (records.A ?? []).map((ip) => record(owner, numbers.A, Buffer.from(ip.split('.').map(Number))));
   if (type === 'AAAA') return (records.AAAA ?? []).map((ip) => record(owner, numbers.AAAA, ipv6Bytes(ip)));
+  if (type === 'TXT') return (records.TXT ?? []).map((text) => record(owner, numbers.TXT, writeTexts(text)));
   if (type !== 'MX') return [];
   return (records.MX ?? []).map(([preference, host]) => {
     const head = Buffer.alloc(2);
@@ -134,6 +137,12 @@ function writeName(name: string): Buffer {
     ...labels.flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]),
     Buffer.from([0]),
   ]);
+}
+
+/** Strings of 255 bytes at most. */
+function writeTexts(text: string): Buffer {
+  const pieces = text.match(/.{1,255}/gs) ?? [''];
+  return Buffer.concat(pieces.flatMap((piece) => [Buffer.of(piece.length), Buffer.from(piece, 'latin1')]));
 }
 
 function readName(message: Buffer, start: number): { name: string; end: number } {

@@ -5,6 +5,10 @@
 //
 // TLS replaces the connection below a conversation. A reply that came along with the answer to STARTTLS would be taken for one that was encrypted (the
 // injection of RFC 3207's errata), so anything that waits there ends the conversation.
+//
+// This is written here and not left to a library's SMTP client (nodemailer's smtp-connection): that one decodes replies as UTF-8, trims their lines and puts its own words around them, where
+// qmail-remote reports a reply byte by byte, and so do bounces and log lines; it sends addresses and messages that it has changed (a folded, re-encoded or re-dotted
+// line is another message), and sends no recipients together with MAIL. What has to be known between two replies, whether a message may have been taken, it does not tell.
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';

@@ -72,7 +72,7 @@ function answerOf(code: string | undefined): 'none' | 'missing' | 'later' {
 }
 
 /** A name that DNS may be asked for; undefined: there cannot be such a host. */
-function asciiName(name: string): string | undefined {
+export function asciiName(name: string): string | undefined {
   const bare = name.replace(/\.$/, '');
   if (bare === '' || bare.length > 253 || /[\x00-\x20\x7f]/.test(bare)) return undefined;
   if (/^[\x21-\x7e]*$/.test(bare))

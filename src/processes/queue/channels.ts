@@ -15,6 +15,8 @@ import { createLocalChannel, type LocalChannelContext } from '../../delivery/loc
 import { type ForwardRequest, type LocalChildren, runLocalChild } from '../../delivery/local/child.js';
 import { createDelivery } from '../../delivery/local-delivery.js';
 import { createRemoteChannel } from '../../delivery/remote/channel.js';
+import { StsPolicies } from '../../delivery/remote/tls/mta-sts.js';
+import { mailauthPolicies } from '../../delivery/remote/tls/mta-sts-source.js';
 import type { DeliveryChannel } from '../../delivery/report.js';
 import { Resolver } from '../../delivery/resolve.js';
 import { PermanentError, TemporaryError } from '../../errors.js';
@@ -44,7 +46,8 @@ export interface ChannelContext {
 /** Both channels of a host. */
 export function openChannels(context: ChannelContext): Readonly<Record<ChannelName, DeliveryChannel>> {
   const { host, log } = context;
-  return { local: localChannel(context), remote: createRemoteChannel({ layout: host.layout, log }) };
+  const stsPolicies = new StsPolicies(mailauthPolicies(log));
+  return { local: localChannel(context), remote: createRemoteChannel({ layout: host.layout, log, stsPolicies }) };
 }
 
 function localChannel(context: ChannelContext): DeliveryChannel {

@@ -81,6 +81,21 @@ test('a policy counts until its age is over, whatever happens meanwhile', async 
   assert.equal(await policies.enforced('example.jp'), undefined, 'only a test');
 });
 
+test('a policy that stays is fetched again before it runs out, and none without pause', async () => {
+  let now = 0;
+  const state = turning();
+  state.id = 'one';
+  state.policy = enforce;
+  const policies = new StsPolicies(state.source, () => now);
+  for (let minute = 0; minute < 120; minute++, now += minutes)
+    assert.equal(await policies.enforced('example.jp'), enforce, `minute ${minute}`);
+  assert.equal(state.fetched, 4);
+  state.policy = { ...enforce, maxAgeSeconds: 1 };
+  state.id = 'two';
+  for (let second = 0; second < 1800; second++, now += 1000) await policies.enforced('example.jp');
+  assert.ok(state.fetched <= 4 + 30, `${state.fetched} times`);
+});
+
 test('messages at the same time ask once', async () => {
   const state = turning();
   state.id = 'one';
@@ -135,6 +150,6 @@ test('deliveries under a policy', async () => {
 });
 
 test('without a name server there is no policy', async () => {
-  const policies = new StsPolicies(mailauthPolicies(silentLog, ['127.0.0.1:1']));
+  const policies = new StsPolicies(mailauthPolicies(silentLog, { servers: ['127.0.0.1:1'] }));
   assert.equal(await policies.enforced('example.jp'), undefined);
 });

@@ -4,8 +4,8 @@
 //   https://mta-sts.example.jp/.well-known/mta-sts.txt      mode: enforce, mx: *.example.jp, max_age: 604800
 //
 // Only `enforce` changes where mail goes. The record is looked at again after `recheckMs`; a policy that is kept counts until its max_age is over, whatever happens to the record or
-// to the server meanwhile. One that cannot be fetched is not asked for again for `recheckMs`, and mail goes as if there were none. Policies are in memory: a process that
-// starts anew fetches them again.
+// to the server meanwhile, and is fetched again when half of that is over, or a day, so that it does not run out while it is in force (RFC 8461 3.3). One that cannot be fetched
+// is not asked for again for `recheckMs`, and mail goes as if there were none. Policies are in memory: a process that starts anew fetches them again.
 //
 // Mail that goes to a relay of smtproutes has no business with the policy of the recipient's domain.
 
@@ -30,10 +30,14 @@ interface Kept {
   readonly id: string | undefined;
   readonly policy: StsPolicy | undefined;
   readonly expiresMs: number;
+  readonly refreshAtMs: number;
   readonly recheckAtMs: number;
 }
 
 const recheckMs = 10 * 60 * 1000;
+/** However short the age of a policy is, it is not fetched more often. */
+const leastMs = 60 * 1000;
+const dayMs = 24 * 60 * 60 * 1000;
 const mostDomains = 5000;
 
 export class StsPolicies {
@@ -74,19 +78,17 @@ export class StsPolicies {
 
   async #next(name: string, kept: Kept | undefined): Promise<Kept> {
     const id = await this.#source.policyId(name);
-    const isSame = id === kept?.id && kept !== undefined && this.#valid(kept) !== undefined;
+    const isSame = kept !== undefined && id === kept.id && this.#nowMs() < kept.refreshAtMs;
     if (id === undefined || isSame) return this.#asBefore(kept);
     const policy = await this.#source.fetch(name);
-    return {
-      id,
-      policy,
-      expiresMs: this.#nowMs() + 1000 * policy.maxAgeSeconds,
-      recheckAtMs: this.#nowMs() + recheckMs,
-    };
+    const [now, ageMs] = [this.#nowMs(), 1000 * policy.maxAgeSeconds];
+    const refreshAtMs = now + Math.min(ageMs / 2, dayMs);
+    const recheckAtMs = Math.min(now + recheckMs, Math.max(refreshAtMs, now + leastMs));
+    return { id, policy, expiresMs: now + ageMs, refreshAtMs, recheckAtMs };
   }
 
   #asBefore(kept: Kept | undefined): Kept {
-    const nothing = { id: undefined, policy: undefined, expiresMs: 0 };
+    const nothing = { id: undefined, policy: undefined, expiresMs: 0, refreshAtMs: 0 };
     return { ...nothing, ...kept, recheckAtMs: this.#nowMs() + recheckMs };
   }
 
