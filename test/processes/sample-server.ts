@@ -51,7 +51,8 @@ export class TextClient {
   greeting = '';
   #text = '';
 
-  private constructor(socket: net.Socket) {
+  /** Of a connection that is there; nothing of it has been read. */
+  constructor(socket: net.Socket) {
     this.#socket = socket;
     this.ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket
