@@ -63,6 +63,8 @@ export interface Settings {
   readonly xclientFrom: readonly string[];
   /** Clients that may send a password without TLS besides those of the host itself: addresses, networks, `unix`. */
   readonly loginTrusted: readonly string[];
+  /** How long a password that was right is not computed again; 0: every time. */
+  readonly loginCacheMs: number;
   /** Whether good logins are logged too, as a vpopmail built with --enable-logging=y does. */
   readonly logLogins: boolean;
   /** Whether mechanisms are offered that need a clear password; auto: while accounts have any. */
@@ -103,6 +105,7 @@ export interface ServeOptions {
   readonly xclientFrom?: readonly string[];
   readonly loginTrusted?: readonly string[];
   readonly logLogins?: boolean;
+  readonly loginCache?: string;
   readonly challengeMechanisms?: string;
   readonly wrongLogins?: string;
   readonly drainSeconds?: string;
@@ -138,6 +141,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
+    loginCacheMs: 1000 * parseNumber('--login-cache', options.loginCache, 300, 0, 86_400),
     logLogins: options.logLogins ?? false,
     challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
     guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),

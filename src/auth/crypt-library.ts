@@ -86,8 +86,8 @@ function isLibxcrypt(library: ReturnType<typeof import('koffi').load>): boolean 
   }
 }
 
-/** As many as there are cores, and one less than the pool has threads. */
-function concurrentCalls(): number {
+/** How many calls run at once: as many as there are cores, and one less than the pool has threads. */
+export function concurrentCalls(): number {
   const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
   return Math.max(1, Math.min(availableParallelism(), threads - 1));
 }

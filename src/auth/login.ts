@@ -25,6 +25,7 @@ import type { Account, Domain } from '../stores/domain.js';
 import type { Host } from '../stores/host.js';
 import { stampLogin } from '../stores/lastauth.js';
 import { makeAccountDirectory } from '../stores/maildir.js';
+import type { Standing } from './guessing/gate.js';
 import { isClosedTo, type LoginService, loginKind, loginLogName } from './login-service.js';
 import type { PasswordChecker } from './password.js';
 import { checkSecret, mayBePassword, methodName, pretendToCheck, type Secret, secretText } from './secret.js';
@@ -39,6 +40,8 @@ export interface LoginRequest {
   /** The client's address in ucspi-tcp's form, and the server's own, which may decide the domain. */
   readonly remoteIp: string;
   readonly localIp?: string | undefined;
+  /** What is known of who attempts it: who waits for whom is decided by that. */
+  readonly standing?: Standing | undefined;
   /** Whether a good login is logged. */
   readonly logSuccess?: boolean;
   /** The word before the colon of log lines, where it is not the service's (a port without a name). */
@@ -120,7 +123,7 @@ export function nameLogin(
  * @throws TemporaryError or CorruptFileError when the host's files cannot answer, Error when the kind of hash cannot be computed here
  */
 export async function login(host: Host, passwords: PasswordChecker, request: LoginRequest): Promise<LoginResult> {
-  const { remoteIp, secret } = request;
+  const { remoteIp, secret, standing } = request;
   const log = (text: string): void => {
     const name = request.logName ?? loginLogName(request.service, remoteIp);
     host.log.info(`${name}: ${text}:${remoteIp}`.replaceAll('%', '#'));
@@ -139,13 +142,16 @@ export async function login(host: Host, passwords: PasswordChecker, request: Log
   const found = domain?.account(user);
   const isUsable = domain !== undefined && found !== undefined && found.passwd !== '';
   if (!isUsable && mayBePassword(secret))
-    await passwords.pretend(secretText(secret), named.domainName, () => domain?.account('postmaster')?.passwd);
+    await passwords.pretend(secretText(secret), named.domainName, {
+      standing,
+      neighbour: () => domain?.account('postmaster')?.passwd,
+    });
   else if (!isUsable) await pretendToCheck(secret);
   if (domain === undefined || found === undefined) return refuse('unknown user', `vpopmail user not found ${shown}`);
   if (found.passwd === '') return refuse('no password', `user has no password ${shown}`);
 
   const kind = loginKind(request.service, remoteIp);
-  const decision = await checkSecret(secret, found, kind, passwords);
+  const decision = await checkSecret(secret, found, kind, passwords, standing);
   if (!decision.isRight) return refuse('wrong password', `password fail ${shown}`);
   const flags = domain.flagsOf(found);
   if (isClosedTo(kind, flags)) return refuse('access denied', `${kind} access denied ${shown}`);

@@ -10,7 +10,7 @@ import { createHmac } from 'node:crypto';
 import { lower } from '../mail/address.js';
 import type { Account, Domain } from '../stores/domain.js';
 import type { Host } from '../stores/host.js';
-import type { AttemptOutcome, LoginGate } from './guessing/gate.js';
+import type { AttemptOutcome, LoginGate, Standing } from './guessing/gate.js';
 import { type LoggedIn, type LoginRefusal, type LoginResult, login, nameLogin } from './login.js';
 import type { LoginService } from './login-service.js';
 import type { PasswordChecker } from './password.js';
@@ -32,6 +32,8 @@ export interface LoginOrder {
   readonly secret: Secret;
   readonly remoteIp: string | undefined;
   readonly localIp: string | undefined;
+  /** What the gate says of who attempts it. */
+  readonly standing?: Standing;
 }
 
 /** How the process of another uid decides. The account comes without its secrets. */
@@ -83,7 +85,7 @@ export class Logins {
     if (!admission.isAdmitted) return { ok: false, why: 'put off', retrySeconds: admission.retrySeconds };
     let outcome: AttemptOutcome = 'undecided';
     try {
-      const result = await this.#decide(named?.domain, order);
+      const result = await this.#decide(named?.domain, { ...order, standing: admission.standing });
       outcome = result.ok || result.why === 'access denied' ? 'right' : 'wrong';
       return result;
     } finally {
@@ -99,7 +101,7 @@ export class Logins {
   }
 
   /** Decides an attempt that has passed the gate, in another process perhaps. @throws as `login` */
-  decideHere({ service, login: text, secret, remoteIp, localIp }: LoginOrder): Promise<LoginResult> {
+  decideHere({ service, login: text, secret, remoteIp, localIp, standing }: LoginOrder): Promise<LoginResult> {
     const { host, passwords, logSuccess, openRelay } = this.#options;
     return login(host, passwords, {
       service,
@@ -107,6 +109,7 @@ export class Logins {
       secret,
       remoteIp: remoteIp ?? '',
       localIp,
+      standing,
       logSuccess: logSuccess ?? false,
       ...(openRelay !== undefined && { openRelay }),
     });

@@ -13,22 +13,38 @@
 // somebody else, of the same domain if one is known (its accounts mostly share a scheme), else of the host, else of vpopmail's own default.
 
 import { timingSafeEqual } from 'node:crypto';
-import { type Crypt, loadHostCrypt } from './crypt-library.js';
+import { type Crypt, concurrentCalls, loadHostCrypt } from './crypt-library.js';
+import { CryptQueue } from './crypt-queue.js';
 import { scriptCryptInThread } from './crypt-worker.js';
+import type { Standing } from './guessing/gate.js';
+import { PasswordCache, type PasswordCacheLimits } from './password-cache.js';
 
 /** vpopmail 5.4's kind of hash. */
 const usualHash = '$1$abcdefgh$dJ8c39.UhXMhoPAflV/Py0';
 const rememberedDomains = 1000;
 
+/** Whose password it is, and of whom it comes. */
+export interface VerifyOptions {
+  /** The account's name, without its domain: only with it is the answer kept for a while. */
+  readonly account?: string | undefined;
+  /** Decides who waits for whom; clean unless given. */
+  readonly standing?: Standing | undefined;
+}
+
 /** Verifies passwords, and remembers for each domain one of its hashes for the names that do not exist. */
 export class PasswordChecker {
-  readonly #crypt: Crypt;
+  readonly #queue: CryptQueue;
+  readonly #cache: PasswordCache;
   readonly #hashOfDomain = new Map<string, string>();
   #lastHash = usualHash;
 
-  /** @param crypt the host's crypt(3) unless given, else the one in JavaScript */
-  constructor(crypt: Crypt = loadHostCrypt() ?? scriptCryptInThread()) {
-    this.#crypt = crypt;
+  /**
+   * @param crypt the host's crypt(3) unless given, else the one in JavaScript
+   * @param cache what is kept of right passwords; nothing unless given
+   */
+  constructor(crypt: Crypt = loadHostCrypt() ?? scriptCryptInThread(), cache: PasswordCacheLimits = { keepMs: 0 }) {
+    this.#queue = new CryptQueue(crypt, concurrentCalls());
+    this.#cache = new PasswordCache(cache);
   }
 
   /**
@@ -36,21 +52,29 @@ export class PasswordChecker {
    * @param stored the hash as vpasswd has it
    * @throws Error when this kind of hash cannot be computed here
    */
-  async verify(password: string, stored: string, domain: string): Promise<boolean> {
+  async verify(password: string, stored: string, domain: string, options: VerifyOptions = {}): Promise<boolean> {
     const hash = withoutScheme(stored);
-    if (hash === '') return this.pretend(password, domain);
+    if (hash === '') return this.pretend(password, domain, options);
     this.#remember(domain, hash);
-    const computed = await this.#crypt(bytesOf(password), hash);
-    return computed !== undefined && equal(computed, hash) && !password.includes('\0');
+    const { account, standing = 'clean' } = options;
+    const compute = async (): Promise<boolean> => {
+      const computed = await this.#queue.run(bytesOf(password), hash, standing);
+      return computed !== undefined && equal(computed, hash) && !password.includes('\0');
+    };
+    return account === undefined ? compute() : this.#cache.check(`${account}@${domain}`, stored, password, compute);
   }
 
   /**
    * Takes the time of a wrong password and answers false.
    * @param neighbour gives the hash of any account of the domain, asked only when none is known yet
    */
-  async pretend(password: string, domain: string, neighbour?: () => string | undefined): Promise<false> {
+  async pretend(
+    password: string,
+    domain: string,
+    { standing = 'clean', neighbour }: VerifyOptions & { readonly neighbour?: () => string | undefined } = {},
+  ): Promise<false> {
     const hash = this.#hashOfDomain.get(domain) ?? (withoutScheme(neighbour?.() ?? '') || this.#lastHash);
-    await this.#crypt(bytesOf(password), hash).catch(() => undefined);
+    await this.#queue.run(bytesOf(password), hash, standing).catch(() => undefined);
     return false;
   }
 

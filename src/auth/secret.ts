@@ -17,6 +17,7 @@ import { cramMd5Digest } from '../protocols/sasl/cram-md5.js';
 import { digestMd5Answers } from '../protocols/sasl/digest-md5-response.js';
 import type { SaslProof } from '../protocols/sasl/exchange.js';
 import { preparedPassword, type ScramProof, scramHashBytes, serverSignature } from '../protocols/sasl/scram-proof.js';
+import type { Standing } from './guessing/gate.js';
 import type { LoginKind } from './login-service.js';
 import type { PasswordChecker } from './password.js';
 
@@ -28,6 +29,7 @@ export type Secret =
 
 /** What is stored of an account. */
 export interface StoredSecret {
+  readonly name: string;
   readonly passwd: string;
   readonly clearPasswd: string | undefined;
   readonly domain: string;
@@ -72,11 +74,13 @@ export async function checkSecret(
   stored: StoredSecret,
   kind: LoginKind,
   passwords: PasswordChecker,
+  standing?: Standing,
 ): Promise<SecretDecision> {
   if (!mayBePassword(secret)) return checkProof(secret, stored.clearPasswd);
   if ('response' in secret && (await isRightResponse(secret.response, secret.timestamp, stored, kind)))
     return { isRight: true, byClearPassword: true };
-  const isRight = await passwords.verify(secretText(secret), stored.passwd, stored.domain);
+  const { name: account, passwd, domain } = stored;
+  const isRight = await passwords.verify(secretText(secret), passwd, domain, { account, standing });
   return isRight ? { isRight, byClearPassword: false } : wrong;
 }
 

@@ -95,6 +95,7 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'whose clients may send a password without TLS (as login_trusted_networks): address, network, or unix; once for each',
       collect,
     )
+    .option('--login-cache <seconds>', 'how long a password that was right is not computed again; 300; 0: never')
     .option('--log-logins', "good logins are logged too (vpopmail's --enable-logging=y), and not wrong ones alone")
     .option(
       '--challenge-mechanisms <auto|on|off>',

@@ -140,9 +140,9 @@ test('a name that does not exist costs one call with the kind of hash of its nei
   const { calls, crypt } = noting();
   const passwords = new PasswordChecker(crypt);
   await passwords.pretend('x', 'unknown.example');
-  await passwords.pretend('x', domain, () => '$6$aa$bb');
+  await passwords.pretend('x', domain, { neighbour: () => '$6$aa$bb' });
   await passwords.verify('x', '$5$cc$dd', domain);
-  await passwords.pretend('x', domain, () => '$6$aa$bb');
+  await passwords.pretend('x', domain, { neighbour: () => '$6$aa$bb' });
   await passwords.pretend('x', 'unknown.example');
   assert.deepEqual(
     calls.map((setting) => setting.slice(0, 3)),

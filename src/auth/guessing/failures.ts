@@ -9,6 +9,8 @@
 export interface FailureLimits {
   /** Failures without a consequence. */
   readonly free: number;
+  /** From so many failures on, or more attempts at once, it waits behind those of whom nothing is known. */
+  readonly crowd: number;
   readonly forgetMs: number;
   readonly longestPauseMs: number;
 }
@@ -95,6 +97,12 @@ export function waitOf(record: FailureRecord, nowMs: number): number | 'busy' {
   if (record.pausedUntilMs > nowMs) return record.pausedUntilMs - nowMs;
   const mayBeUnderWay = Math.max(1, record.limits.free - failuresOf(record, nowMs));
   return record.underWay >= mayBeUnderWay ? 'busy' : 0;
+}
+
+/** Whether others are served before. */
+export function isSuspicious(record: FailureRecord, nowMs: number): boolean {
+  const { crowd } = record.limits;
+  return record.underWay > crowd || failuresOf(record, nowMs) >= crowd;
 }
 
 /** Counts a failure. */

@@ -11,7 +11,14 @@
 // Everything ends by itself, and every table is bounded (auth/guessing/failures.ts).
 
 import { countedAddress } from '../../net/connection-limits.js';
-import { countFailure, type FailureLimits, type FailureRecord, FailureTable, failuresOf, waitOf } from './failures.js';
+import {
+  countFailure,
+  type FailureLimits,
+  type FailureRecord,
+  FailureTable,
+  isSuspicious,
+  waitOf,
+} from './failures.js';
 import type { AttemptOutcome, LoginAttempt, Standing } from './gate.js';
 
 export interface GuessLimitSettings {
@@ -70,9 +77,9 @@ export class GuessLimits {
 
   constructor(settings: GuessLimitSettings) {
     this.#settings = settings;
-    this.#ofAddress = { free: settings.freeOfAddress, forgetMs: 3 * minuteMs, longestPauseMs: 15 * minuteMs };
+    this.#ofAddress = { free: settings.freeOfAddress, crowd: 1, forgetMs: 3 * minuteMs, longestPauseMs: 15 * minuteMs };
     // Who guesses at an account from many addresses holds up its owner at a new one: not longer than that.
-    this.#ofAccount = { free: settings.freeOfAccount, forgetMs: minuteMs, longestPauseMs: minuteMs };
+    this.#ofAccount = { free: settings.freeOfAccount, crowd: 1, forgetMs: minuteMs, longestPauseMs: minuteMs };
   }
 
   /** Known pairs at this moment. */
@@ -93,7 +100,7 @@ export class GuessLimits {
     const busyKey = records[waits.indexOf('busy')]?.key;
     if (busyKey !== undefined) return { kind: 'wait', ms: 0, busyKey };
     for (const record of records) record.underWay++;
-    const isSuspect = counted.ofAddress.some((record) => failuresOf(record, nowMs) > 0);
+    const isSuspect = counted.ofAddress.some((record) => isSuspicious(record, nowMs));
     return { kind: 'go', underWay: { standing: isSuspect ? 'suspect' : 'clean', attempt, counted } };
   }
 
@@ -152,7 +159,7 @@ export class GuessLimits {
 
 function times(factor: number, limits: FailureLimits): FailureLimits {
   if (factor === 1) return limits;
-  return { ...limits, free: factor * limits.free, forgetMs: limits.forgetMs / factor };
+  return { ...limits, free: factor * limits.free, crowd: factor * limits.crowd, forgetMs: limits.forgetMs / factor };
 }
 
 /** The /48 of a /64. */

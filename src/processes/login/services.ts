@@ -38,7 +38,7 @@ export function openLogins(
 ): LoginServices {
   const logins = new Logins({
     host,
-    passwords: new PasswordChecker(),
+    passwords: new PasswordChecker(undefined, { keepMs: settings.loginCacheMs }),
     gate: shared?.gate ?? openGate,
     key: shared?.key ?? Buffer.alloc(32),
     logSuccess: settings.logLogins,

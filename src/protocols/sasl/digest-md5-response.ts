@@ -62,8 +62,10 @@ function bytes(text: string): Buffer {
 /** Directives, `name=value,name="quoted \" value"`, by lower-case name. undefined for a broken text or a name that stands twice. */
 export function parseDirectives(text: string): ReadonlyMap<string, string> | undefined {
   const directives = new Map<string, string>();
+  let end = text.length;
+  while (end > 0 && /[\s,]/.test(text.charAt(end - 1))) end--;
   const one = /[\s,]*([A-Za-z0-9_-]+)[ \t]*=[ \t]*(?:"((?:[^"\\\0]|\\[^\0])*)"|([^\s,"\0]*))[ \t]*(?:,|$)/y;
-  while (one.lastIndex < text.length) {
+  while (one.lastIndex < end) {
     const match = one.exec(text);
     if (match === null) return undefined;
     const [, name = '', quoted, token = ''] = match;

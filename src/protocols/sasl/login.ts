@@ -20,14 +20,18 @@ export function login(): SaslMechanism {
   return {
     name: 'LOGIN',
     begin(initial) {
-      if (state !== 'begin') return malformed;
+      const isFirst = state === 'begin';
+      state = 'over';
+      if (!isFirst) return malformed;
       if (initial !== undefined && initial.length > 0) return takeName(initial);
       state = 'name';
       return say('Username:');
     },
     answer(bytes) {
-      if (state === 'name') return takeName(bytes);
-      if (state !== 'password') return malformed;
+      const before = state;
+      state = 'over';
+      if (before === 'name') return takeName(bytes);
+      if (before !== 'password') return malformed;
       state = 'check';
       return { kind: 'check', attempt: { login: name, proof: { password: bytes.toString('latin1') } } };
     },

@@ -19,12 +19,18 @@ export function plain(): SaslMechanism {
   return {
     name: 'PLAIN',
     begin(initial) {
-      if (state !== 'begin') return malformed;
+      const isFirst = state === 'begin';
+      state = 'over';
+      if (!isFirst) return malformed;
       if (initial !== undefined) return message(initial);
       state = 'message';
       return say('');
     },
-    answer: (bytes) => (state === 'message' ? message(bytes) : malformed),
+    answer(bytes) {
+      const isExpected = state === 'message';
+      state = 'over';
+      return isExpected ? message(bytes) : malformed;
+    },
     decided(decision) {
       const isAsked = state === 'check';
       state = 'over';

@@ -73,7 +73,9 @@ export function scram(hash: ScramHash, isPlus: boolean, context: SaslContext): S
   return {
     name: nameOf(hash, isPlus),
     begin(initial) {
-      if (state !== 'begin') return malformed;
+      const isFirst = state === 'begin';
+      state = 'over';
+      if (!isFirst) return malformed;
       if (initial !== undefined) return takeFirst(initial);
       state = 'first';
       return say('');
