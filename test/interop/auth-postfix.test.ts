@@ -6,21 +6,13 @@ import test, { type TestContext } from 'node:test';
 import { tool, until } from '../support/front-end.js';
 import { needs, needsRoot } from '../support/needs.js';
 import { type RunningPostfix, startPostfix } from '../support/postfix.js';
+import { readmeBlock } from '../support/readme.js';
 import { saslMechanisms, saslTalk } from '../support/sasl-client.js';
 import { SmtpClient } from '../support/smtp-client.js';
 import { type StartedServer, startServer } from '../support/started-server.js';
 import { VpopmailHost } from '../support/vpopmail-host.js';
 
-const guide = [
-  'smtpd_sasl_auth_enable = yes',
-  'smtpd_sasl_type = dovecot',
-  'smtpd_sasl_path = private/auth',
-  'smtpd_sasl_security_options = noanonymous',
-  'broken_sasl_auth_clients = yes',
-  'mynetworks = 192.0.2.1/32',
-  'smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination',
-  'smtpd_error_sleep_time = 0',
-];
+const guide = [...readmeBlock('smtpd_sasl_type = dovecot'), 'mynetworks = 192.0.2.1/32', 'smtpd_error_sleep_time = 0'];
 
 interface Place {
   readonly files: VpopmailHost;

@@ -10,6 +10,7 @@ import { tool } from '../support/front-end.js';
 import { needs, needsRoot, programPath } from '../support/needs.js';
 import { freePort, waitForPort } from '../support/ports.js';
 import { run } from '../support/program.js';
+import { readmeBlock } from '../support/readme.js';
 import { newRoot, removeRoot } from '../support/recording.js';
 import { type StartedServer, startServer, vqmailProgram } from '../support/started-server.js';
 import { VpopmailHost } from '../support/vpopmail-host.js';
@@ -41,19 +42,10 @@ service imap-login {
     port = 0
   }
 }
-first_valid_uid = 1
-mail_location = maildir:~/Maildir
-passdb {
-  driver = checkpassword
-  args = ${folder}/checkpassword ${folder}/vqmail/auth
-}
-userdb {
-  driver = prefetch
-}
-userdb {
-  driver = checkpassword
-  args = ${folder}/checkpassword ${folder}/vqmail/auth
-}
+${readmeBlock('  driver = checkpassword')
+  .join('\n')
+  .replaceAll('/usr/local/lib/vqmail/', `${folder}/`)
+  .replaceAll('/run/vqmail/', `${folder}/vqmail/`)}
 `;
 }
 

@@ -5,12 +5,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fate, frontEnd, messages, replyToRecipients, send, tool, until } from '../support/front-end.js';
 import { needs, needsRoot } from '../support/needs.js';
+import { readmeBlock } from '../support/readme.js';
 
 const behindLmtp = [
-  'virtual_mailbox_domains = socketmap:unix:vqmail/postmap:mydestination',
+  ...readmeBlock('virtual_transport = lmtp:unix:vqmail/lmtp'),
+  // Unknown users get as far as us.
   'virtual_mailbox_maps =',
-  'virtual_transport = lmtp:unix:vqmail/lmtp',
-  'lmtp_send_xforward_command = yes',
   'smtpd_error_sleep_time = 0',
 ];
 
