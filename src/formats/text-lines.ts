@@ -18,6 +18,11 @@ export function splitLines(bytes: Buffer): TextLine[] {
   return lines;
 }
 
+/** The texts of the lines alone, where it does not matter how the last one ends. */
+export function lineTexts(bytes: Buffer): string[] {
+  return splitLines(bytes).map(({ text }) => text);
+}
+
 /** The bytes of lines; the mirror of `splitLines`. */
 export function joinLines(lines: Iterable<TextLine>): Buffer {
   let text = '';

@@ -93,6 +93,8 @@ export interface Recording {
   /** The directories that were looked at, and regular expressions of paths that were left out. */
   readonly watch?: readonly string[];
   readonly skip?: readonly string[];
+  /** Of `maildir/` only: what lay there in the end. */
+  readonly tree?: Readonly<Record<string, Entry>>;
   /** Of `tcprules/` only. */
   readonly rules?: RecordedBytes;
 }

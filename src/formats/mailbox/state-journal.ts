@@ -1,0 +1,163 @@
+// vq-state: what a mailbox has beside its Maildir, whose names have no place for it: mod-sequences (RFC 7162), which UIDs were expunged when, and keywords beyond the 26 that have a letter.
+// Our own file in the folder's directory; Dovecot and Courier leave unknown files there alone, and rename and remove them with the folder. Without it mod-sequences begin anew, above
+// all that were ever told.
+//
+// A header of 32 bytes, then records of 24 bytes, little-endian:
+//
+//   header    "vqstate1"  u32 UIDVALIDITY  u32 0  f64 floor  f64 0       of what happened up to mod-sequence `floor` nothing is known
+//
+//   byte 0      4        8               12         16
+//   1           uid      i32 bits        0          f64 modSeq     the message has these flags (message-flags.ts) since this mod-sequence
+//   2           first    u32 last        0          f64 modSeq     these UIDs were expunged
+//   3           number   u32 length      0          0              name of keyword `number` (26 and up); behind it its bytes, padded to whole records
+//   4           uid      u32 number      0 or 1     f64 modSeq     the message has that keyword, or has it no more
+//
+// Written under dovecot-uidlist.lock: records are appended in one write, after what they tell of was done; a later record of a message stands above an earlier one. Replaced by rename
+// (vq-state.tmp) when most of it is out of date. A crash leaves a part of a record at the end, or (with the machine) zeros: what stands before is good, and the next writer replaces
+// the file.
+
+/** What a journal tells, in its order. */
+export interface JournalReader {
+  message(uid: number, bits: number, modSeq: number): void;
+  expunged(first: number, last: number, modSeq: number): void;
+  keywordName(number: number, name: string): void;
+  keyword(uid: number, number: number, isSet: boolean, modSeq: number): void;
+}
+
+export interface JournalHeader {
+  readonly uidValidity: number;
+  /** Nothing is known of what happened up to this mod-sequence. */
+  readonly floor: number;
+}
+
+export const journalHeaderBytes = 32;
+export const journalRecordBytes = 24;
+
+const magic = 'vqstate1';
+const kinds = { message: 1, expunged: 2, keywordName: 3, keyword: 4 } as const;
+
+/** Reads the header; undefined when it is none. */
+export function parseJournalHeader(bytes: Buffer): JournalHeader | undefined {
+  if (bytes.length < journalHeaderBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
+  const floor = bytes.readDoubleLE(16);
+  return isModSeq(floor) ? { uidValidity: bytes.readUInt32LE(8), floor } : undefined;
+}
+
+export function serializeJournalHeader({ uidValidity, floor }: JournalHeader): Buffer {
+  const bytes = Buffer.alloc(journalHeaderBytes);
+  bytes.write(magic, 'latin1');
+  bytes.writeUInt32LE(uidValidity, 8);
+  bytes.writeDoubleLE(floor, 16);
+  return bytes;
+}
+
+/**
+ * Reads records.
+ * @param bytes from a record's beginning on
+ * @returns how many bytes are good records; less than all when the file is damaged from there on
+ */
+export function parseJournal(bytes: Buffer, reader: JournalReader): number {
+  let at = 0;
+  while (at + journalRecordBytes <= bytes.length) {
+    const size = readRecord(bytes, at, reader);
+    if (size === 0) break;
+    at += size;
+  }
+  return at;
+}
+
+function readRecord(bytes: Buffer, at: number, reader: JournalReader): number {
+  const id = bytes.readUInt32LE(at + 4);
+  const modSeq = bytes.readDoubleLE(at + 16);
+  if (!isModSeq(modSeq)) return 0;
+  switch (bytes.readUInt32LE(at)) {
+    case kinds.message:
+      reader.message(id, bytes.readInt32LE(at + 8), modSeq);
+      return journalRecordBytes;
+    case kinds.expunged:
+      reader.expunged(id, bytes.readUInt32LE(at + 8), modSeq);
+      return journalRecordBytes;
+    case kinds.keyword:
+      reader.keyword(id, bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12) === 1, modSeq);
+      return journalRecordBytes;
+    case kinds.keywordName:
+      return readName(bytes, at, id, reader);
+    default:
+      return 0;
+  }
+}
+
+function readName(bytes: Buffer, at: number, number: number, reader: JournalReader): number {
+  const length = bytes.readUInt32LE(at + 8);
+  const size = journalRecordBytes + paddedLength(length);
+  if (length > 1024 || at + size > bytes.length) return 0;
+  reader.keywordName(number, bytes.toString('latin1', at + journalRecordBytes, at + journalRecordBytes + length));
+  return size;
+}
+
+function paddedLength(length: number): number {
+  return Math.ceil(length / journalRecordBytes) * journalRecordBytes;
+}
+
+function isModSeq(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER && Number.isInteger(value);
+}
+
+/** Puts records together; the mirror of `parseJournal`. */
+export class JournalWriter implements JournalReader {
+  #bytes: Buffer;
+  #length = 0;
+
+  /** @param expected how many records there will be, as far as is known */
+  constructor(expected = 4) {
+    this.#bytes = Buffer.alloc(expected * journalRecordBytes);
+  }
+
+  /** The records so far. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  message(uid: number, bits: number, modSeq: number): void {
+    const at = this.#record(kinds.message, uid, modSeq);
+    this.#bytes.writeInt32LE(bits, at + 8);
+  }
+
+  expunged(first: number, last: number, modSeq: number): void {
+    const at = this.#record(kinds.expunged, first, modSeq);
+    this.#bytes.writeUInt32LE(last, at + 8);
+  }
+
+  keywordName(number: number, name: string): void {
+    const at = this.#record(kinds.keywordName, number, 0);
+    this.#bytes.writeUInt32LE(name.length, at + 8);
+    const text = this.#room(paddedLength(name.length));
+    this.#bytes.write(name, text, 'latin1');
+  }
+
+  keyword(uid: number, number: number, isSet: boolean, modSeq: number): void {
+    const at = this.#record(kinds.keyword, uid, modSeq);
+    this.#bytes.writeUInt32LE(number, at + 8);
+    this.#bytes.writeUInt32LE(isSet ? 1 : 0, at + 12);
+  }
+
+  #record(kind: number, id: number, modSeq: number): number {
+    const at = this.#room(journalRecordBytes);
+    this.#bytes.writeUInt32LE(kind, at);
+    this.#bytes.writeUInt32LE(id, at + 4);
+    this.#bytes.writeDoubleLE(modSeq, at + 16);
+    return at;
+  }
+
+  /** Where so many zero bytes begin that may be filled. */
+  #room(size: number): number {
+    const at = this.#length;
+    this.#length += size;
+    if (this.#length > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.max(this.#length, 2 * this.#bytes.length));
+      this.#bytes.copy(larger, 0, 0, at);
+      this.#bytes = larger;
+    }
+    return at;
+  }
+}
