@@ -2,10 +2,14 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { makeSelfSigned } from '../../src/stores/certificates/self-signed.js';
 import { tool, until } from '../support/front-end.js';
 import { needs, needsRoot } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
 import { type RunningPostfix, startPostfix } from '../support/postfix.js';
+import { run } from '../support/program.js';
 import { readmeBlock } from '../support/readme.js';
 import { saslMechanisms, saslTalk } from '../support/sasl-client.js';
 import { SmtpClient } from '../support/smtp-client.js';
@@ -15,6 +19,8 @@ import { VpopmailHost } from '../support/vpopmail-host.js';
 const guide = [...readmeBlock('smtpd_sasl_type = dovecot'), 'mynetworks = 192.0.2.1/32', 'smtpd_error_sleep_time = 0'];
 
 interface Place {
+  /** The port of the `submission` service. */
+  readonly submission: number;
   readonly files: VpopmailHost;
   readonly postfix: RunningPostfix;
   readonly server: StartedServer;
@@ -31,7 +37,14 @@ async function place(t: TestContext, settings: readonly string[], chroot: boolea
     hashed: { password: 'secret', isClear: false },
     closed: { password: 'secret', flags: 0x800 },
   });
-  const postfix = await startPostfix(settings, [], { chroot });
+  const submission = await freePort();
+  const services = readmeBlock('submission inet n - y - - smtpd').map((line) =>
+    line.replace(/^submission/, `127.0.0.1:${submission}`),
+  );
+  const pem = path.join(files.root, 'front.pem');
+  files.write(pem, await makeSelfSigned(['front.example'], 30, Date.now()));
+  const tls = [`smtpd_tls_cert_file = ${pem}`, 'smtpd_tls_security_level = may'];
+  const postfix = await startPostfix([...tls, ...settings], [], { chroot, services });
   t.after(() => postfix.stop());
   const listen = ['--listen', `auth=unix:${postfix.queueDirectory}/private/auth,mode=0660,user=postfix,group=postfix`];
   const restart = async (): Promise<StartedServer> => {
@@ -40,7 +53,7 @@ async function place(t: TestContext, settings: readonly string[], chroot: boolea
     return server;
   };
   const server = await restart();
-  return { files, postfix, server, restart, why: () => `${postfix.log()}${server.log()}` };
+  return { files, postfix, submission, server, restart, why: () => `${postfix.log()}${server.log()}` };
 }
 
 type Mechanism = (typeof saslMechanisms)[number];
@@ -72,7 +85,7 @@ async function logIn(postfix: RunningPostfix, mechanism: Mechanism, user: string
 
 test('chrooted, with the lines of old: each mechanism, failures, changes of this moment, trouble, a restart', async (t) => {
   if (!needs(t, 'postfix') || !needsRoot(t)) return;
-  const { files, postfix, server, restart, why } = await place(t, guide, true);
+  const { files, postfix, submission, server, restart, why } = await place(t, guide, true);
 
   await t.test('each mechanism, good and bad; who has logged in may relay', async () => {
     const { client, offers } = await hello(postfix);
@@ -97,6 +110,27 @@ test('chrooted, with the lines of old: each mechanism, failures, changes of this
       assert.match(await logIn(postfix, mechanism, 'hashed@example.jp', 'secret'), /^235 /, 'without a clear password');
     assert.match(postfix.log(), /sasl_method=DIGEST-MD5, sasl_username=joe@example\.jp/);
     assert.match(server.log(), /vchkpw-smtp: password fail joe@example\.jp:127\.0\.0\.1\n/);
+  });
+
+  await t.test('submission as master.cf has it: TLS, a login, then mail to the world; smtplib', async (t) => {
+    if (!needs(t, 'python3')) return;
+    const { status, stdout, stderr } = await run(['python3', '-c', submit, `${submission}`]);
+    assert.deepEqual(
+      [status, stdout.trim().split('\n')],
+      [
+        0,
+        [
+          "PLAIN b'2.7.0 Authentication successful'",
+          "LOGIN b'2.7.0 Authentication successful'",
+          "CRAM-MD5 b'2.7.0 Authentication successful'",
+          'without TLS 530',
+          'without a login 554',
+          'wrong password 535',
+        ],
+      ],
+      `${stderr}${why()}`,
+    );
+    await until(() => /to=<somebody@elsewhere\.example>/.test(postfix.log()), why);
   });
 
   await t.test('one session: cancelled, malformed, empty, then right', async () => {
@@ -155,6 +189,28 @@ test('chrooted, with the lines of old: each mechanism, failures, changes of this
     again.client.destroy();
   });
 });
+
+/** What a mail program does on submission, by Python's smtplib. */
+const submit = `
+import smtplib, ssl, sys
+def begin(tls=True):
+    smtp = smtplib.SMTP('127.0.0.1', int(sys.argv[1]))
+    if tls: smtp.starttls(context=ssl._create_unverified_context())
+    smtp.ehlo()
+    return smtp
+for name in ('PLAIN', 'LOGIN', 'CRAM-MD5'):
+    smtp = begin()
+    smtp.user, smtp.password = 'joe@example.jp', 'joe pw'
+    print(name, smtp.auth(name, getattr(smtp, 'auth_' + name.lower().replace('-', '_')))[1])
+    smtp.sendmail('joe@example.jp', ['somebody@elsewhere.example'], 'Subject: x\\r\\n\\r\\nhello\\r\\n')
+    smtp.quit()
+print('without TLS', begin(False).mail('joe@example.jp')[0])
+smtp = begin()
+smtp.mail('joe@example.jp')
+print('without a login', smtp.rcpt('somebody@elsewhere.example')[0])
+try: begin().login('joe@example.jp', 'wrong')
+except smtplib.SMTPAuthenticationError as error: print('wrong password', error.smtp_code)
+`;
 
 /** The session workers of a server. */
 function workersOf(server: StartedServer): number[] {

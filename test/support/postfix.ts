@@ -28,6 +28,8 @@ export interface RunningPostfix {
 export interface PostfixOptions {
   /** Whether smtpd, trivial-rewrite, smtp and lmtp are chrooted, as Debian has them. */
   readonly chroot?: boolean;
+  /** Further lines of master.cf. */
+  readonly services?: readonly string[];
 }
 
 /**
@@ -38,7 +40,7 @@ export interface PostfixOptions {
 export async function startPostfix(
   settings: readonly string[],
   transport: readonly string[],
-  { chroot = false }: PostfixOptions = {},
+  { chroot = false, services = [] }: PostfixOptions = {},
 ): Promise<RunningPostfix> {
   const folder = newRoot('vqmail-postfix');
   const port = await freePort();
@@ -51,7 +53,10 @@ export async function startPostfix(
   if (owner !== undefined) chownSync(data, owner.uid, owner.gid);
   writeFileSync(path.join(config, 'main.cf'), `${[...mainSettings(folder), ...settings].join('\n')}\n`);
   writeFileSync(path.join(config, 'transport'), `${transport.join('\n')}\n`);
-  writeFileSync(path.join(config, 'master.cf'), masterServices(port, chroot ? 'y' : 'n'));
+  writeFileSync(
+    path.join(config, 'master.cf'),
+    `${masterServices(port, chroot ? 'y' : 'n')}${services.map((line) => `${line}\n`).join('')}`,
+  );
   const started = await run(['postfix', '-c', config, 'start']);
   const log = (): string =>
     existsSync(path.join(folder, 'log')) ? readFileSync(path.join(folder, 'log'), 'utf8') : '';
