@@ -16,6 +16,7 @@ import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificate-care.js';
 import { LoginKeeper } from './processes/login/keeper.js';
+import { checkRehash } from './processes/login/rehash.js';
 import { checkOpenFiles } from './processes/open-files.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
 import { type BeginSession, Reception } from './processes/reception.js';
@@ -57,6 +58,7 @@ interface Sessions {
 export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
+  await checkRehash(settings);
   const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, host, log);
   const reception = new Reception({
     limits: settings.limits,

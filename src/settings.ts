@@ -4,6 +4,7 @@
 
 import fs from 'node:fs';
 import os from 'node:os';
+import { type PasswordScheme, passwordScheme, passwordSchemes } from './auth/new-password.js';
 import { PermanentError } from './errors.js';
 import { statusOf } from './files/identity.js';
 import { bytesPath } from './files/read.js';
@@ -65,6 +66,8 @@ export interface Settings {
   readonly loginTrusted: readonly string[];
   /** How long a password that was right is not computed again; 0: every time. */
   readonly loginCacheMs: number;
+  /** The scheme by which right passwords are hashed anew; undefined: hashes stay. */
+  readonly rehash: PasswordScheme | undefined;
   /** Whether good logins are logged too, as a vpopmail built with --enable-logging=y does. */
   readonly logLogins: boolean;
   /** Whether mechanisms are offered that need a clear password; auto: while accounts have any. */
@@ -106,6 +109,7 @@ export interface ServeOptions {
   readonly loginTrusted?: readonly string[];
   readonly logLogins?: boolean;
   readonly loginCache?: string;
+  readonly rehash?: string;
   readonly challengeMechanisms?: string;
   readonly wrongLogins?: string;
   readonly drainSeconds?: string;
@@ -142,6 +146,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
     loginCacheMs: 1000 * parseNumber('--login-cache', options.loginCache, 300, 0, 86_400),
+    rehash: parseRehash(options.rehash),
     logLogins: options.logLogins ?? false,
     challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
     guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),
@@ -268,6 +273,13 @@ function parseLimits(options: ServeOptions): ConnectionLimitSettings {
     throw refuse('--unlimited', error instanceof Error ? error.message : String(error));
   }
   return limits;
+}
+
+function parseRehash(text: string | undefined): PasswordScheme | undefined {
+  const scheme = text === undefined ? undefined : passwordScheme(text);
+  if (text === undefined || (scheme !== undefined && scheme !== 'des')) return scheme;
+  const known = passwordSchemes.filter((name) => name !== 'des').join(', ');
+  throw refuse(`--rehash ${text}`, `choose one of ${known}`);
 }
 
 /** No address and no account comes to so many. */

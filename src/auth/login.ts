@@ -48,6 +48,8 @@ export interface LoginRequest {
   readonly logName?: string;
   /** The domain of logins that name none, from the session's environment; that of the process unless given. */
   readonly environmentDomain?: string | undefined;
+  /** Is told of a password whose hash was right. */
+  readonly onRightHash?: ((domain: Domain, account: Account, password: string) => void) | undefined;
   /** Lets the client relay for a while. Must not reject: trouble with it stops no login. Without it nothing is opened. */
   readonly openRelay?: (clientIp: string) => Promise<unknown>;
   /** Gives an account without a directory one; undefined when that cannot be. */
@@ -164,6 +166,7 @@ export async function login(host: Host, passwords: PasswordChecker, request: Log
   }
   if (request.logSuccess) log(`(${methodName(secret)}) login success ${shown}`);
   const { byClearPassword, serverProof } = decision;
+  if (!byClearPassword && 'password' in secret) request.onRightHash?.(domain, account, secret.password);
   return { ok: true, account, domain, flags, byClearPassword, serverProof };
 }
 

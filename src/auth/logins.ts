@@ -62,6 +62,8 @@ export interface LoginsOptions {
   readonly logSuccess?: boolean | undefined;
   /** Lets a client relay for a while. Never rejects; without it nobody is let. */
   readonly openRelay?: ((clientIp: string) => Promise<unknown>) | undefined;
+  /** Is told of a password whose hash was right. */
+  readonly onRightHash?: ((domain: Domain, account: Account, password: string) => void) | undefined;
   /** Gives undefined where this process is the one to decide. @throws TemporaryError */
   readonly elsewhere?: LoginElsewhere | undefined;
 }
@@ -102,7 +104,7 @@ export class Logins {
 
   /** Decides an attempt that has passed the gate, in another process perhaps. @throws as `login` */
   decideHere({ service, login: text, secret, remoteIp, localIp, standing }: LoginOrder): Promise<LoginResult> {
-    const { host, passwords, logSuccess, openRelay } = this.#options;
+    const { host, passwords, logSuccess, openRelay, onRightHash } = this.#options;
     return login(host, passwords, {
       service,
       login: text,
@@ -110,6 +112,7 @@ export class Logins {
       remoteIp: remoteIp ?? '',
       localIp,
       standing,
+      onRightHash,
       logSuccess: logSuccess ?? false,
       ...(openRelay !== undefined && { openRelay }),
     });

@@ -63,6 +63,13 @@ export function passwordScheme(name: string): PasswordScheme | undefined {
 /** All schemes by name. */
 export const passwordSchemes: readonly PasswordScheme[] = Object.keys(kinds) as PasswordScheme[];
 
+/** The scheme of a stored hash, with or without vpopmail 5.6's word in braces; undefined for what is none that is known here. */
+export function schemeOfHash(stored: string): PasswordScheme | undefined {
+  const hash = stored.replace(/^\{[A-Za-z0-9._-]+\}/, '');
+  const known = Object.entries(kinds) as [PasswordScheme, Kind][];
+  return known.find(([, kind]) => kind.stored.test(hash))?.[0];
+}
+
 /** What stands before the salt in a hash of this scheme, cost included: `$6$`, `$2y$10$`. */
 export function schemePrefix(scheme: PasswordScheme): string {
   return kinds[scheme].prefix;

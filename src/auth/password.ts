@@ -17,6 +17,7 @@ import { type Crypt, concurrentCalls, loadHostCrypt } from './crypt-library.js';
 import { CryptQueue } from './crypt-queue.js';
 import { scriptCryptInThread } from './crypt-worker.js';
 import type { Standing } from './guessing/gate.js';
+import { hashPassword } from './new-password.js';
 import { PasswordCache, type PasswordCacheLimits } from './password-cache.js';
 
 /** vpopmail 5.4's kind of hash. */
@@ -76,6 +77,15 @@ export class PasswordChecker {
     const hash = this.#hashOfDomain.get(domain) ?? (withoutScheme(neighbour?.() ?? '') || this.#lastHash);
     await this.#queue.run(bytesOf(password), hash, standing).catch(() => undefined);
     return false;
+  }
+
+  /**
+   * A hash of a password with a new salt; those who log in come first.
+   * @param prefix what stands before the salt (auth/new-password.ts)
+   * @returns undefined when crypt(3) here does not know it
+   */
+  hash(password: string, prefix: string): Promise<string | undefined> {
+    return hashPassword((bytes, setting) => this.#queue.run(bytes, setting, 'suspect'), password, prefix);
   }
 
   #remember(domain: string, hash: string): void {

@@ -3,12 +3,19 @@
 
 import { randomBytes } from 'node:crypto';
 import type { LoggedIn } from './login.js';
+import type { HashSuccessors } from './rehash/successors.js';
 
 const goodForMs = 60_000;
 const most = 10_000;
 
 export class LoginTickets {
+  readonly #successors: HashSuccessors | undefined;
   readonly #byTicket = new Map<string, { readonly login: LoggedIn; readonly untilMs: number }>();
+
+  /** @param successors hashes that took the place of others with the same password */
+  constructor(successors?: HashSuccessors) {
+    this.#successors = successors;
+  }
 
   issue(login: LoggedIn): string {
     const nowMs = performance.now();
@@ -30,6 +37,9 @@ export class LoginTickets {
     this.#byTicket.delete(ticket);
     if (issued === undefined || issued.untilMs < performance.now()) return undefined;
     const { account, domain } = issued.login;
-    return domain.account(account.name)?.passwd === account.passwd ? issued.login : undefined;
+    const now = domain.account(account.name)?.passwd;
+    if (now === undefined) return undefined;
+    const isSame = this.#successors?.isSame(account.passwd, now) ?? now === account.passwd;
+    return isSame ? issued.login : undefined;
   }
 }

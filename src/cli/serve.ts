@@ -96,6 +96,10 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       collect,
     )
     .option('--login-cache <seconds>', 'how long a password that was right is not computed again; 300; 0: never')
+    .option(
+      '--rehash <scheme>',
+      'right passwords are hashed anew by this scheme (sha512, bcrypt, ...), which every other program that serves the accounts must know; hashes stay unless given',
+    )
     .option('--log-logins', "good logins are logged too (vpopmail's --enable-logging=y), and not wrong ones alone")
     .option(
       '--challenge-mechanisms <auto|on|off>',

@@ -8,6 +8,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Succession } from '../auth/rehash/successors.js';
 import { withCdb } from '../files/cdb-file.js';
 import { cdbRecords } from '../formats/cdb.js';
 import { parseAssignmentValue } from '../formats/users-assign.js';
@@ -27,6 +28,8 @@ export interface AgentPoolOptions {
   readonly log: Log;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay: (clientIp: string) => Promise<void>;
+  /** Tells all processes that hashes get others with the same passwords. */
+  readonly announce: (successions: readonly Succession[]) => void;
   readonly idleMs?: number;
 }
 
@@ -103,6 +106,10 @@ export class AgentPool {
         hear: (message) => {
           if (message.type === 'ready') settle.resolve(socket.path);
           if (message.type === 'busy') this.#isBusy(agent, message.connections);
+          if (message.type === 'rehash') {
+            this.#options.announce(message.successions);
+            child.send({ type: 'rehash-told', request: message.request });
+          }
           if (message.type === 'open-relay')
             answerRelayRequest(message, this.#options.openRelay, (answer) => child.send(answer));
         },

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { standardErrorLog as log } from '../log.js';
 import { serveWorker } from './agent.js';
+import { RehashAnnouncements } from './login/rehash.js';
 import type { AgentSocket } from './messages.js';
 import { become } from './ownership.js';
 import { RelayRequests } from './relay-requests.js';
@@ -14,7 +15,7 @@ import { runSupervised, tellSupervisor } from './supervised.js';
 
 export function runAgent(): void {
   const connections = new Set<net.Socket>();
-  const relay = new RelayRequests();
+  const [relay, rehash] = [new RelayRequests(), new RehashAnnouncements()];
   let service: Service | undefined;
   let server: net.Server | undefined;
   let ownUid = -1;
@@ -36,7 +37,10 @@ export function runAgent(): void {
     begin({ settings, owner, socket }) {
       if (socket === undefined) throw new Error('an agent needs a socket');
       process.title = `vqmail: agent of uid ${owner.uid}`;
-      service = startService(settings, log, { openRelay: (clientIp) => relay.open(clientIp) });
+      service = startService(settings, log, {
+        openRelay: (clientIp) => relay.open(clientIp),
+        announce: rehash.announce,
+      });
       ownUid = owner.uid;
       server = listenFor(socket, serve);
       process.chdir('/');
@@ -44,6 +48,8 @@ export function runAgent(): void {
     },
     hear(message) {
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
+      if (message.type === 'rehashed') service?.rehashed(message.successions);
+      if (message.type === 'rehash-told') rehash.told(message.request);
       if (message.type === 'relay-open') relay.answered(message.request);
     },
     async drain(ms) {

@@ -14,6 +14,9 @@
 //   relay-open {request}                   ->   that client may relay now, or cannot be let
 //                                          <-   login-enter {request, attempt}  may somebody try to log in? (processes/login/requests.ts has the others of its kind)
 //   login-entered {request, admission}     ->   it may, or is put off
+//                                          <-   rehash {request, successions}   other hashes of the same passwords are about to be written (auth/rehash)
+//   rehashed {successions}                 ->   sessions that the old ones let in go on; to all session workers and agents
+//   rehash-told {request}                  ->   all have been told
 //   challenges {areOffered}                ->   whether mechanisms are offered that need a clear password
 //                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificate-requests.ts)
 //   certificate-answer {request, ...}      ->   what they are
@@ -31,6 +34,7 @@
 //
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
+import type { Succession } from '../auth/rehash/successors.js';
 import type { NoPlace } from '../net/connection-limits.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
@@ -87,6 +91,8 @@ export type ToChild =
   | { readonly type: 'relay-open'; readonly request: number }
   | { readonly type: 'login-entered'; readonly request: number; readonly admission: AdmissionNotice }
   | { readonly type: 'challenges'; readonly areOffered: boolean }
+  | { readonly type: 'rehashed'; readonly successions: readonly Succession[] }
+  | { readonly type: 'rehash-told'; readonly request: number }
   | CertificateAnswer
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
@@ -100,6 +106,7 @@ export type FromChild =
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
   | LoginMessage
+  | { readonly type: 'rehash'; readonly request: number; readonly successions: readonly Succession[] }
   | CertificateRequest
   | { readonly type: 'busy'; readonly connections: number }
   | Changed

@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { RelayOpener } from '../admin/relay.js';
+import { HashSuccessors, type Succession } from '../auth/rehash/successors.js';
 import { LoginTickets } from '../auth/tickets.js';
 import type { Delivery } from '../delivery/accept.js';
 import { createDelivery } from '../delivery/local-delivery.js';
@@ -31,6 +32,7 @@ import { type CertificateSource, ownSource } from '../stores/certificates/source
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
 import { deliveryByOwner, loginByOwner, pop3ByOwner } from './by-owner.js';
+import type { Announce } from './login/rehash.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
 
@@ -63,6 +65,8 @@ export interface Service {
   readonly logins: LoginServices;
   /** For sessions that another process passes on to this one. */
   readonly tickets: LoginTickets;
+  /** Is told that hashes get others with the same passwords. */
+  rehashed(successions: readonly Succession[]): void;
   /** Those that have logged in. */
   readonly sessions: OpenSessions;
   /** Is told where the daemon listens, with the ports that were picked. */
@@ -81,6 +85,8 @@ export interface Helpers {
   readonly openRelay?: (clientIp: string) => Promise<void>;
   /** What processes have in common about logins; without it this one checks what another has let pass. */
   readonly logins?: SharedLogins;
+  /** Tells all processes that hashes get others with the same passwords. */
+  readonly announce?: Announce;
   /** The files of certificates; this process's own view of them unless given. */
   readonly certificates?: CertificateSource;
   /** The queue, where it is in this process; without this, the one that is reached at its socket. */
@@ -130,11 +136,13 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const submission = createSmtpServer({ ...smtpContext, flavour: 'submission' });
   const smtps = createSmtpServer({ ...smtpContext, flavour: 'smtps' });
   const lmtp = createLmtpServer(smtpContext);
-  const sessions = new OpenSessions(host);
+  const successors = new HashSuccessors();
+  const sessions = new OpenSessions(host, successors);
   const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
   const elsewhere = agents === undefined ? undefined : loginByOwner(agents);
-  const logins = openLogins(settings, host, { shared: helpers.logins, openRelay: relay, elsewhere });
-  const tickets = new LoginTickets();
+  const { logins: shared, announce } = helpers;
+  const logins = openLogins(settings, host, successors, { shared, openRelay: relay, elsewhere, announce });
+  const tickets = new LoginTickets(successors);
   const pop3 = createPop3Server({
     host,
     log,
@@ -172,6 +180,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     pop3,
     logins,
     tickets,
+    rehashed: (successions) => successors.note(successions),
     sessions,
     listening(addresses) {
       listeners = addresses;

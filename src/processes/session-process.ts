@@ -5,6 +5,7 @@ import type { NoPlace } from '../net/connection-limits.js';
 import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
 import { CertificateRequests } from './certificate-requests.js';
+import { RehashAnnouncements } from './login/rehash.js';
 import { LoginRequests } from './login/requests.js';
 import { LoginTerms } from './login/services.js';
 import type { ToChild } from './messages.js';
@@ -19,7 +20,7 @@ export function runSessionWorker(): void {
   const moves = new MoveRequests();
   const relay = new RelayRequests();
   const certificates = new CertificateRequests();
-  const [gate, terms] = [new LoginRequests(), new LoginTerms()];
+  const [gate, terms, rehash] = [new LoginRequests(), new LoginTerms(), new RehashAnnouncements()];
   let service: Service | undefined;
 
   runSupervised({
@@ -29,6 +30,7 @@ export function runSessionWorker(): void {
         agents: new Agents(owner.uid, (other) => agents.ask(other)),
         openRelay,
         logins: terms.begin(logins, gate),
+        announce: rehash.announce,
         certificates: certificates.source,
       });
       process.chdir('/');
@@ -38,6 +40,8 @@ export function runSessionWorker(): void {
       if (message.type === 'agent') agents.answer(message);
       if (message.type === 'relay-open') relay.answered(message.request);
       if (message.type === 'login-entered') gate.answered(message);
+      if (message.type === 'rehashed') service?.rehashed(message.successions);
+      if (message.type === 'rehash-told') rehash.told(message.request);
       if (message.type === 'challenges') terms.challenges(message.areOffered);
       if (message.type === 'certificate-answer') certificates.answered(message);
       if (message.type === 'moved') moves.answer(message);

@@ -7,13 +7,14 @@
 //   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
 
 import { RelayOpener } from '../admin/relay.js';
+import type { Succession } from '../auth/rehash/successors.js';
 import type { Log } from '../log.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
 import { LoginKeeper } from './login/keeper.js';
-import type { SharedLoginTerms } from './messages.js';
+import type { SharedLoginTerms, ToChild } from './messages.js';
 import { type Ids, sessionOwner } from './ownership.js';
 import { QueueChild } from './queue/child.js';
 import type { Accepted } from './reception.js';
@@ -35,14 +36,16 @@ export class Supervisor {
     const relay = new RelayOpener(host, { makesTable: settings.popBeforeSmtp === 'on' });
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
     const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
-    this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
+    const announce = (successions: readonly Succession[]): void =>
+      this.#tellSessions({ type: 'rehashed', successions });
+    this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay, announce });
     this.#logins = new LoginKeeper(settings, host, log, (areOffered) =>
       this.#workers.broadcast({ type: 'challenges', areOffered }),
     );
     const gate = this.#logins.gate;
     const loginTerms = (): SharedLoginTerms => this.#logins.terms;
     const common = { settings, layout: host.layout, owner, log };
-    this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms });
+    this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms, announce });
     this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
   }
@@ -68,13 +71,18 @@ export class Supervisor {
     this.#workers.listening(addresses);
   }
 
+  /** Tells all processes that have sessions. */
+  #tellSessions(message: ToChild): void {
+    this.#workers.broadcast(message);
+    this.#agents.broadcast(message);
+  }
+
   /** Begins to watch the host. @param controlsChanged is called when a control file changed */
   watch(controlsChanged: () => void): void {
     const { log } = this.#shared;
     const recheck = (which: Recheck): void => {
       this.#logins.accountsChanged();
-      this.#workers.broadcast({ type: 'recheck', which });
-      this.#agents.broadcast({ type: 'recheck', which });
+      this.#tellSessions({ type: 'recheck', which });
     };
     this.#watchers = new WatcherPool({ ...this.#shared, consequences: { log, recheck, controlsChanged } });
     this.#watchers.start();

@@ -3,7 +3,7 @@
 //
 //   at a look, on the disk                                          the session
 //   the domain or the account is not there                          ends
-//   the hash is another one than it was let in with                 ends
+//   the hash is another one than it was let in with                 ends, unless it was made of the same password (auth/rehash)
 //   the clear password is another one, and APOP or CRAM-MD5 let it in    ends
 //   the account's flags or the domain's limits close the service    ends
 //   that cannot be told (a file is missing or unreadable)           goes on: our trouble ends nobody's session
@@ -12,6 +12,7 @@
 // count of looks so far.
 
 import { isClosedTo, type LoginKind } from '../auth/login-service.js';
+import { HashSuccessors } from '../auth/rehash/successors.js';
 import { describe } from '../errors.js';
 import type { Account } from '../stores/domain.js';
 import type { Host } from '../stores/host.js';
@@ -35,11 +36,14 @@ export interface OpenSession {
 
 export class OpenSessions {
   readonly #host: Host;
+  readonly #successors: HashSuccessors;
   readonly #byDomain = new Map<string, Set<OpenSession>>();
   #looks = 0;
 
-  constructor(host: Host) {
+  /** @param successors hashes that took the place of others with the same password */
+  constructor(host: Host, successors: HashSuccessors = new HashSuccessors()) {
     this.#host = host;
+    this.#successors = successors;
   }
 
   /** How many looks there were; to be asked before a login is decided and given to `enter`. */
@@ -104,7 +108,8 @@ export class OpenSessions {
     const now = domain?.account(account.name);
     if (domain === undefined || now === undefined) return 'the account was removed';
     const hasOtherClear = (now.clearPasswd ?? '') !== (account.clearPasswd ?? '');
-    if (now.passwd !== account.passwd || (byClearPassword && hasOtherClear)) return 'its password was changed';
+    const hasOtherHash = !this.#successors.isSame(account.passwd, now.passwd);
+    if (hasOtherHash || (byClearPassword && hasOtherClear)) return 'its password was changed';
     return isClosedTo(kind, domain.flagsOf(now)) ? 'its access was closed' : undefined;
   }
 }

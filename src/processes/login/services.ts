@@ -3,11 +3,13 @@
 import { type LoginGate, openGate } from '../../auth/guessing/gate.js';
 import { type LoginElsewhere, Logins } from '../../auth/logins.js';
 import { PasswordChecker } from '../../auth/password.js';
+import type { HashSuccessors } from '../../auth/rehash/successors.js';
 import { SaslLogin } from '../../auth/sasl/sasl-login.js';
 import { TrustedPeers } from '../../net/trusted-peers.js';
 import type { Settings } from '../../settings.js';
 import type { Host } from '../../stores/host.js';
 import type { SharedLoginTerms } from '../messages.js';
+import { type Announce, openRehasher } from './rehash.js';
 
 /** What the processes of a daemon have in common about logins. */
 export interface SharedLogins {
@@ -24,6 +26,8 @@ export interface LoginHelpers {
   readonly openRelay?: ((clientIp: string) => Promise<void>) | undefined;
   /** How the processes of other uids decide. */
   readonly elsewhere?: LoginElsewhere | undefined;
+  /** Tells all processes that hashes get others with the same passwords; only this one hears of it unless given. */
+  readonly announce?: Announce | undefined;
 }
 
 export interface LoginServices {
@@ -31,14 +35,20 @@ export interface LoginServices {
   readonly sasl: SaslLogin;
 }
 
+/** @param successors are noted by this process itself where nobody else announces them */
 export function openLogins(
   settings: Settings,
   host: Host,
-  { shared, openRelay, elsewhere }: LoginHelpers,
+  successors: HashSuccessors,
+  { shared, openRelay, elsewhere, announce }: LoginHelpers,
 ): LoginServices {
+  const passwords = new PasswordChecker(undefined, { keepMs: settings.loginCacheMs });
+  const here: Announce = async (successions) => successors.note(successions);
+  const rehasher = openRehasher(settings, passwords, announce ?? here, host.log);
   const logins = new Logins({
     host,
-    passwords: new PasswordChecker(undefined, { keepMs: settings.loginCacheMs }),
+    passwords,
+    onRightHash: rehasher && ((...right) => rehasher.offer(...right)),
     gate: shared?.gate ?? openGate,
     key: shared?.key ?? Buffer.alloc(32),
     logSuccess: settings.logLogins,
