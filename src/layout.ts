@@ -141,3 +141,26 @@ export const accountFiles = {
   lastauth: (directory: string): string => path.join(directory, 'lastauth'),
   dotQmail: (directory: string, suffix: string): string => path.join(directory, `.qmail${suffix}`),
 };
+
+/** Files of one mailbox's directory (a disk path): a Maildir, or a folder in it. */
+export const mailboxFiles = {
+  part: (directory: string, part: 'new' | 'cur' | 'tmp'): string => `${directory}/${part}`,
+  message: (directory: string, part: 'new' | 'cur' | 'tmp', name: string): string => `${directory}/${part}/${name}`,
+  uidList: (directory: string): string => `${directory}/dovecot-uidlist`,
+  keywords: (directory: string): string => `${directory}/dovecot-keywords`,
+  dovecotIndex: (directory: string): string => `${directory}/dovecot.index`,
+  /** What we keep of a mailbox beside what others know (formats/mailbox/state-journal.ts). */
+  state: (directory: string): string => `${directory}/vq-state`,
+  folderMark: (directory: string): string => `${directory}/maildirfolder`,
+  courierUidList: (directory: string): string => `${directory}/courierimapuiddb`,
+  courierKeywords: (directory: string): string => `${directory}/courierimapkeywords`,
+};
+
+/** Files of an account's Maildir that are about all its mailboxes. */
+export const accountMailboxFiles = {
+  folder: (maildir: string, directory: string): string => `${maildir}/${directory}`,
+  subscriptions: (maildir: string): string => `${maildir}/subscriptions`,
+  courierSubscriptions: (maildir: string): string => `${maildir}/courierimapsubscribed`,
+  /** What Dovecot locks while the list of folders changes. */
+  listLock: (maildir: string): string => `${maildir}/mailboxes.lock`,
+};

@@ -19,13 +19,16 @@ export interface UidRecord {
   readonly base: string;
 }
 
-export interface UidList {
+export interface UidListHeader {
   readonly version: 1 | 3;
   readonly uidValidity: number;
   /** As the header says; see `nextUid`. */
   readonly headerNextUid: number;
   /** Header fields other than V and N, as written. */
   readonly headerFields: readonly string[];
+}
+
+export interface UidList extends UidListHeader {
   readonly records: readonly UidRecord[];
   /** Whether every line is good, so that lines may be appended to the file. */
   readonly isSound: boolean;
@@ -35,22 +38,96 @@ const largestUid = 4294967294;
 
 /** Reads the file. @throws CorruptFileError when the header is none: nothing can be said about any message then */
 export function parseUidList(bytes: Buffer, path: string): UidList {
-  const lines = bytes.toString('latin1').split('\n');
-  const isEnded = lines.pop() === '';
-  const header = parseHeader(lines.shift() ?? '', path);
+  const text = bytes.toString('latin1');
+  const header = parseUidListHeader(text, path);
   const records: UidRecord[] = [];
-  for (const line of lines) {
-    const record = header.version === 1 ? parseOldRecord(line) : parseRecord(line);
-    if (record === undefined || record.uid <= (records.at(-1)?.uid ?? 0)) return { ...header, records, isSound: false };
-    records.push(record);
+  const sink = (uid: number, base: string, extensions: readonly string[]): void => {
+    records.push({ uid, extensions, base });
+  };
+  const start = { version: header.version, start: header.length, lastUid: 0 };
+  const { end, isClean } = parseUidRecords(text, start, sink);
+  const { length: _, ...fields } = header;
+  return { ...fields, records, isSound: isClean && end === text.length && text.endsWith('\n') };
+}
+
+/** The first line. @param text the file, Latin-1 @throws CorruptFileError */
+export function parseUidListHeader(text: string, path: string): UidListHeader & { readonly length: number } {
+  const end = text.indexOf('\n');
+  return { ...parseHeader(end < 0 ? text : text.slice(0, end), path), length: end < 0 ? text.length : end + 1 };
+}
+
+/** Where reading records begins, and the UID of the record before. */
+export interface UidRecordsStart {
+  readonly version: 1 | 3;
+  readonly start: number;
+  readonly lastUid: number;
+}
+
+/** No extensions; one object for all records that have none. */
+const noExtensions: readonly string[] = [];
+
+export interface ReadUidRecords {
+  /** Where it stopped: at the end of the text, at a bad line (or one without LF), or after as many lines as were wanted. */
+  readonly end: number;
+  /** The last good UID. */
+  readonly lastUid: number;
+  /** False when an extension that is none was left out. */
+  readonly isClean: boolean;
+}
+
+/**
+ * Reads record lines, for lists of any length a part at a time.
+ * @param most lines at most
+ */
+export function parseUidRecords(
+  text: string,
+  { version, start, lastUid }: UidRecordsStart,
+  sink: (uid: number, base: string, extensions: readonly string[]) => void,
+  most = Number.POSITIVE_INFINITY,
+): ReadUidRecords {
+  let [last, at, isClean] = [lastUid, start, true];
+  for (let lines = 0; lines < most && at < text.length; lines++) {
+    const end = text.indexOf('\n', at);
+    if (end < 0) break;
+    // The digits, without making a string of them: nearly all lines are `<uid> :<base>`.
+    let [uid, next] = [0, at];
+    for (let digit = text.charCodeAt(next) - 0x30; digit >= 0 && digit <= 9; digit = text.charCodeAt(++next) - 0x30)
+      uid = uid * 10 + digit;
+    if (uid <= last || uid > largestUid || next - at > 10 || text.charCodeAt(next) !== 0x20) break;
+    let extensions = noExtensions;
+    let base = next + 1;
+    if (version === 3) {
+      const colon = text.charCodeAt(base) === 0x3a ? base : colonBefore(text, base, end);
+      if (colon < 0) break;
+      if (colon > base) {
+        const found = text.slice(base, colon - 1).split(' ');
+        extensions = found.filter((extension) => /^[A-Z]/.test(extension));
+        isClean &&= extensions.length === found.length;
+      }
+      base = colon + 1;
+    }
+    if (base === end) break;
+    sink(uid, text.slice(base, end), extensions);
+    last = uid;
+    at = end + 1;
   }
-  return { ...header, records, isSound: isEnded };
+  return { end: at, lastUid: last, isClean };
+}
+
+/** The colon behind the extensions; -1 when there is none in this line. */
+function colonBefore(text: string, start: number, end: number): number {
+  const blank = text.indexOf(' :', start);
+  return blank < 0 || blank >= end ? -1 : blank + 1;
 }
 
 /** The bytes of the file in version 3; for a sound list of version 3, the mirror of `parseUidList`. */
 export function serializeUidList(list: UidList): Buffer {
-  const header = ['3', `V${list.uidValidity}`, `N${list.headerNextUid}`, ...list.headerFields].join(' ');
-  return Buffer.from(`${header}\n${list.records.map(uidRecordLine).join('')}`, 'latin1');
+  return Buffer.from(`${uidListHeaderLine(list)}${list.records.map(uidRecordLine).join('')}`, 'latin1');
+}
+
+/** The first line of version 3, with its LF. */
+export function uidListHeaderLine({ uidValidity, headerNextUid, headerFields }: UidListHeader): string {
+  return `${['3', `V${uidValidity}`, `N${headerNextUid}`, ...headerFields].join(' ')}\n`;
 }
 
 /** One line of version 3, with its LF. */
@@ -68,9 +145,7 @@ export function extensionOf(record: UidRecord, letter: string): string | undefin
   return record.extensions.find((extension) => extension.startsWith(letter))?.slice(1);
 }
 
-type Header = Omit<UidList, 'records' | 'isSound'>;
-
-function parseHeader(line: string, path: string): Header {
+function parseHeader(line: string, path: string): UidListHeader {
   const [version, ...fields] = line.split(' ');
   const old = version === '1' ? { V: fields[0], N: fields[1] } : undefined;
   const fieldOf = (key: 'V' | 'N'): number => {
@@ -83,22 +158,6 @@ function parseHeader(line: string, path: string): Header {
     throw new CorruptFileError(path, 0, 'the first line is not that of version 1 or 3');
   const headerFields = old === undefined ? fields.filter((field) => !/^[VN]/.test(field)) : [];
   return { version: old === undefined ? 3 : 1, uidValidity: fieldOf('V'), headerNextUid: fieldOf('N'), headerFields };
-}
-
-function parseRecord(line: string): UidRecord | undefined {
-  const end = line.indexOf(' :');
-  if (end < 0) return undefined;
-  const [digits, ...extensions] = line.slice(0, end).split(' ');
-  const uid = numberOf(digits);
-  const base = line.slice(end + 2);
-  if (uid === undefined || base === '' || !extensions.every((extension) => /^[A-Z]/.test(extension))) return undefined;
-  return { uid, extensions, base };
-}
-
-function parseOldRecord(line: string): UidRecord | undefined {
-  const found = /^([0-9]+) (.+)$/s.exec(line);
-  const uid = numberOf(found?.[1]);
-  return uid === undefined ? undefined : { uid, extensions: [], base: found?.[2] ?? '' };
 }
 
 function numberOf(digits: string | undefined): number | undefined {

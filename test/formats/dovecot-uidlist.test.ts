@@ -47,6 +47,7 @@ const sums: readonly [text: string, next: number, records: number, isSound: bool
   ['3 V1 N1\n2 :a\n1 :b\n3 :c\n', 3, 1, false, 'UIDs that do not rise end what is believed'],
   ['3 V1 N1\n1 :a\nrubbish\n', 2, 1, false, 'a line that is none'],
   ['3 V1 N1\n1 :a\n2 :b', 2, 1, false, 'a last line without LF is not read'],
+  ['3 V1 N1\n1 :a\n2 x9 W4 :b\n3 :c\n', 4, 3, false, 'an extension that is none is left out, the rest goes on'],
   ['3 V1 N1\n0 :a\n', 1, 0, false, 'UID 0'],
   ['3 V1 N1\n4294967296 :a\n', 1, 0, false, 'a UID beyond all'],
   ['1 795485978 5\n1 a.b,S=133\n3 c d\n', 5, 2, true, "version 1, Courier's courierimapuiddb"],

@@ -1,14 +1,19 @@
-// dovecot-uidvalidity: which UIDVALIDITY a new mailbox of an account gets (formats/dovecot.md 2.3). No two mailboxes of an account ever get the same.
+// Takes the next UIDVALIDITY of an account (form of the files: formats/mailbox/uid-validity.ts). No two mailboxes of an account ever get the same.
 //
-//   dovecot-uidvalidity             8 hexadecimal digits, no LF: the last one given out
-//   dovecot-uidvalidity.6b04ef63    empty, 0444; its rename to the next number is what counts up, so two programs cannot get the same
-//
-// Without these files the current time is the first.
+// The rename of dovecot-uidvalidity.<last> to the next number is what counts up, so two programs cannot get the same; dovecot-uidvalidity, which says what the last one was, may be behind
+// after a crash. Without these files the current time is the first.
 
 import fs from 'node:fs';
 import { errnoOf, TemporaryError } from '../../errors.js';
 import { giveTo } from '../../files/owner.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
+import {
+  counterValue,
+  nextUidValidity,
+  parseUidValidity,
+  serializeUidValidity,
+  uidValidityCounter,
+} from '../../formats/mailbox/uid-validity.js';
 
 interface Owner {
   readonly uid: number;
@@ -23,10 +28,10 @@ const attempts = 10;
  * @throws TemporaryError or the system error
  */
 export function takeUidValidity(root: string, owner: Owner): number {
-  const counter = (value: number): string | Buffer => bytesPath(`${root}/dovecot-uidvalidity.${hexadecimal(value)}`);
+  const counter = (value: number): string | Buffer => bytesPath(`${root}/${uidValidityCounter(value)}`);
   let current = lastGiven(root);
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const next = current === undefined ? Math.floor(Date.now() / 1000) + attempt : successor(current);
+    const next = current === undefined ? Math.floor(Date.now() / 1000) + attempt : nextUidValidity(current);
     try {
       if (current === undefined) create(counter(next), '', 0o444, owner);
       else fs.renameSync(counter(current), counter(next));
@@ -47,19 +52,13 @@ export function takeUidValidity(root: string, owner: Owner): number {
 
 function lastGiven(root: string): number | undefined {
   const text = readIfPresent(`${root}/dovecot-uidvalidity`)?.toString('latin1') ?? '';
-  return /^[0-9a-f]{8}$/.test(text) ? Number.parseInt(text, 16) : highestCounter(root);
+  return parseUidValidity(text) ?? highestCounter(root);
 }
 
 function highestCounter(root: string): number | undefined {
-  const values = fs.readdirSync(bytesPath(root), { encoding: 'latin1' }).flatMap((name) => {
-    const digits = /^dovecot-uidvalidity\.([0-9a-f]{8})$/.exec(name)?.[1];
-    return digits === undefined ? [] : [Number.parseInt(digits, 16)];
-  });
+  const names = fs.readdirSync(bytesPath(root), { encoding: 'latin1' });
+  const values = names.map(counterValue).filter((value) => value !== undefined);
   return values.length === 0 ? undefined : Math.max(...values);
-}
-
-function successor(value: number): number {
-  return value >= 0xffff_ffff ? 1 : value + 1;
 }
 
 function note(root: string, value: number, owner: Owner): void {
@@ -68,7 +67,7 @@ function note(root: string, value: number, owner: Owner): void {
   const fd = fs.openSync(file, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
   try {
     giveTo(fd, owner.uid, owner.gid);
-    fs.writeSync(fd, hexadecimal(value), 0, 'latin1');
+    fs.writeSync(fd, serializeUidValidity(value), 0, 'latin1');
   } finally {
     fs.closeSync(fd);
   }
@@ -82,8 +81,4 @@ function create(file: string | Buffer, text: string, mode: number, owner: Owner)
   } finally {
     fs.closeSync(fd);
   }
-}
-
-function hexadecimal(value: number): string {
-  return value.toString(16).padStart(8, '0');
 }
