@@ -1,11 +1,16 @@
 // Real proxies in front of us: HAProxy with both versions of its header, and swaks with the header and with XCLIENT. Access rules, logins, the relay after POP, limits and log lines see the client.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import test from 'node:test';
+import tls from 'node:tls';
+import { makeSelfSigned } from '../../src/stores/certificates/self-signed.js';
 import { startSampleHost, TextClient, until } from '../processes/sample-server.js';
 import { startHaproxy } from '../support/haproxy.js';
 import { needs } from '../support/needs.js';
 import { run } from '../support/program.js';
+import { applyWrite } from '../support/recording.js';
 import { writeRules } from '../support/smtp-host.js';
 
 test('HAProxy, header of version 1 and 2, with its health checks', async (t) => {
@@ -136,4 +141,29 @@ test('swaks: the PROXY header of both versions, XCLIENT', async (t) => {
       /Host did not advertise XCLIENT|XCLIENT.*not.*advertis/i,
     );
   });
+});
+
+test('TLS at once behind a PROXY header, in one packet with it', async (t) => {
+  const { server, root } = await startSampleHost(t, [
+    ...['--workers', '1', '--proxy-from', '127.0.0.11', '--drain-seconds', '1'],
+    ...['--listen', 'pop3s=127.0.0.1:0', '--listen', 'smtps=127.0.0.1:0'],
+  ]);
+  applyWrite({ '/var/qmail/control/servercert.pem': await makeSelfSigned(['mail.example.jp'], 30, Date.now()) }, root);
+  writeRules(root, '192.0.2.66:deny\n:allow\n');
+  for (const [protocol, greeting, word] of [
+    ['pop3s', /^\+OK/, 'QUIT'],
+    ['smtps', /^220 /, 'QUIT'],
+  ] as const) {
+    const socket = net.connect({ host: '127.0.0.1', port: server.ports[protocol] ?? 0, localAddress: '127.0.0.11' });
+    await once(socket, 'connect');
+    socket.cork();
+    socket.write('PROXY TCP4 192.0.2.9 192.0.2.1 4711 995\r\n');
+    const secure = tls.connect({ socket, rejectUnauthorized: false });
+    socket.uncork();
+    const [first] = (await once(secure, 'data')) as [Buffer];
+    assert.match(first.toString('latin1'), greeting);
+    secure.end(`${word}\r\n`);
+    await once(secure, 'close');
+  }
+  assert.match(server.log(), /^smtps: connection from 192\.0\.2\.9 via 127\.0\.0\.11$/m);
 });
