@@ -150,6 +150,12 @@ test('TLS at once behind a PROXY header, in one packet with it', async (t) => {
   ]);
   applyWrite({ '/var/qmail/control/servercert.pem': await makeSelfSigned(['mail.example.jp'], 30, Date.now()) }, root);
   writeRules(root, '192.0.2.66:deny\n:allow\n');
+  // HAProxy looks whether we are alive.
+  for (const protocol of ['pop3s', 'smtps']) {
+    const check = net.connect({ host: '127.0.0.1', port: server.ports[protocol] ?? 0, localAddress: '127.0.0.11' });
+    check.end('PROXY UNKNOWN\r\n');
+    await once(check.resume(), 'close');
+  }
   for (const [protocol, greeting, word] of [
     ['pop3s', /^\+OK/, 'QUIT'],
     ['smtps', /^220 /, 'QUIT'],
@@ -166,4 +172,5 @@ test('TLS at once behind a PROXY header, in one packet with it', async (t) => {
     await once(secure, 'close');
   }
   assert.match(server.log(), /^smtps: connection from 192\.0\.2\.9 via 127\.0\.0\.11$/m);
+  assert.doesNotMatch(server.log(), /^(?:smtps|pop3s): 127\.0\.0\.11/m);
 });

@@ -157,7 +157,7 @@ class MailServer extends SMTPServer implements SmtpServer {
     const name = isNameless ? undefined : await lookUpClientName(remoteIp, this.#resolver);
     const client = this.#admit(socket, origin, name);
     if (client === undefined || socket.destroyed) return;
-    const secured = this.#flavour === 'smtps' ? await this.#secure(socket, client) : undefined;
+    const secured = this.#flavour === 'smtps' ? await this.#secure(socket, client, origin) : undefined;
     const stream = secured ?? socket;
     if (stream.destroyed) return;
     if (this.#drained !== undefined) return turnAway(stream, newReplies.shuttingDown);
@@ -170,11 +170,11 @@ class MailServer extends SMTPServer implements SmtpServer {
   }
 
   /** The TLS handshake of smtps. Gives nothing when it failed, which has been logged. */
-  async #secure(socket: net.Socket, client: Client): Promise<TLSSocket | undefined> {
+  async #secure(socket: net.Socket, client: Client, origin: Origin): Promise<TLSSocket | undefined> {
     try {
       return await this.#dialogContext.tls?.secure(socket);
     } catch (error) {
-      this.#context.log.info(`${this.#flavour}: ${shownClient(client)}: ${describe(error)}`);
+      if (!origin.isHealthCheck) this.#context.log.info(`${this.#flavour}: ${shownClient(client)}: ${describe(error)}`);
       return undefined;
     }
   }
