@@ -7,7 +7,7 @@
 // Everything below the root is passable for all, since deliveries run with the uids of the host.
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeCdb } from '../../src/formats/cdb.js';
@@ -31,6 +31,8 @@ export interface ServedQueueOptions {
   readonly args?: readonly string[];
   /** Changes the sample host before it is made. */
   readonly change?: (tree: Tree) => void;
+  /** Where its directory is made. */
+  readonly parent?: string;
   /** false: a host that has no queue. */
   readonly hasQueue?: boolean;
   readonly env?: NodeJS.ProcessEnv;
@@ -50,7 +52,7 @@ export class ServedQueue {
   #server: StartedServer | undefined;
 
   constructor(t: TestContext, options: ServedQueueOptions = {}) {
-    this.root = newRoot('vqmail-served');
+    this.root = newRoot('vqmail-served', options.parent);
     this.layout = new Layout({ root: this.root });
     this.#options = options;
     t.after(async () => {
@@ -188,6 +190,10 @@ export class ServedQueue {
   /** The mailbox of an account of mailtest.example.jp. */
   accountMail(account: string): string[] {
     return this.mail(`/home/vpopmail/domains/mailtest.example.jp/${account}/Maildir`);
+  }
+
+  exists(hostPath: string): boolean {
+    return existsSync(path.join(this.root, hostPath));
   }
 
   read(hostPath: string): string {

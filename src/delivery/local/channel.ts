@@ -7,7 +7,8 @@
 //   qmail-local ends with       report
 //   0                           success and its output
 //   100                         failure and its output
-//   111, anything else          deferral and its output; a crash too
+//   111                         deferral and its output
+//   anything else, a crash      deferral, since these are trouble of ours
 //
 // Not copied: qmail-lspawn throws away mail for an empty local part, and takes exit codes it does not know for failures: here those could only be trouble of ours.
 
@@ -130,7 +131,8 @@ async function inProcess(
   if ('signal' in end) return deferral('qmail-local crashed.');
   const text = reportText(end.output);
   if (end.status === 0) return { outcome: 'success', text };
-  return { outcome: end.status === 100 ? 'failure' : 'deferral', text };
+  if (end.status === 100) return { outcome: 'failure', text };
+  return end.status === 111 ? { outcome: 'deferral', text } : deferral(`${text}Unable to run qmail-local.`);
 }
 
 /** What is kept of a long output (formats/qmail.md 5.4). */

@@ -1,4 +1,4 @@
-// qmail-local in a process of its own: the message on descriptor 0, the report on descriptor 1, the uid and gid of the recipient and no other group, umask 077
+// qmail-local in a process of its own: the message on descriptor 0, the report on descriptors 1 and 2, the uid and gid of the recipient and no other group, umask 077
 // (formats/qmail.md 5.4). The process asks for forwards to be queued over node's channel, since it may not write to the queue itself:
 //
 //   child -> parent     { forward: { sender, recipients, head, from } }        head in base64; behind it the message that it was given, from this byte on
@@ -68,7 +68,7 @@ export async function runLocalChild(children: LocalChildren, task: LocalTask): P
     const child = spawn(program, [...before, ...args.map(passed)], {
       cwd: '/',
       env: { ...environment, ...(mayChangeUser && { [becomeVariable]: `${owner.uid}:${owner.gid}` }) },
-      stdio: [fd, report?.writeFd ?? 'pipe', 'ignore', 'ipc'],
+      stdio: [fd, report?.writeFd ?? 'pipe', report?.writeFd ?? 'inherit', 'ipc'],
       timeout: longestMs,
       killSignal: 'SIGKILL',
     });

@@ -77,7 +77,7 @@ function localChildren({ host, enqueuer }: ChannelContext): LocalChildren {
   const mayChangeUser = isRoot();
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   return {
-    command: [process.execPath, vqmailProgram(), ...placeOf(layout), 'qmail-local'],
+    command: [process.execPath, ...process.execArgv, vqmailProgram(), ...placeOf(layout), 'qmail-local'],
     environment: inherited(layout),
     mayChangeUser,
     async forward(request) {
