@@ -18,7 +18,7 @@ import { Supervisor } from '../../src/processes/supervisor.js';
 import { parseSettings } from '../../src/settings.js';
 import { openHost } from '../../src/stores/host.js';
 import { QueueLoad } from './queue-load.js';
-import { countQueue, readQueue } from './queue-reader.js';
+import { isQueueEmpty } from './queue-reader.js';
 import { startSink } from './smtp-sink.js';
 
 const [root = '', name = '', killsWanted = '0'] = process.argv.slice(2);
@@ -63,9 +63,9 @@ async function killOnce(): Promise<void> {
   const { child, ended } = startQueue(tellBegun);
   await begun;
   await pause(Math.random() * 250);
-  process.stderr.write(`killer: kill ${child.pid}\n`);
   child.kill();
   await ended;
+  process.stderr.write(`killer: killed ${child.pid}\n`);
 }
 
 /** Works on the queue until nothing is left that anybody was told is queued. */
@@ -73,16 +73,12 @@ async function finish(): Promise<void> {
   const { child, ended } = startQueue(() => {});
   // What was put off, and what has found no agent, would wait for minutes.
   const timer = setInterval(() => child.send({ type: 'run-queue' }), 500);
-  const isEmpty = (): boolean => countQueue(host.layout.queue).todo === 0 && isWithoutInfo();
+  const isEmpty = (): boolean => isQueueEmpty(host.layout.queue);
   for (let quiet = 0; quiet < 5; await pause(100)) quiet = isEmpty() ? quiet + 1 : 0;
   clearInterval(timer);
   child.send({ type: 'drain', ms: 5000 });
   child.send({ type: 'sessions-ended' });
   await ended;
-}
-
-function isWithoutInfo(): boolean {
-  return readQueue(host.layout.queue).length === 0;
 }
 
 const sink = await startSink();

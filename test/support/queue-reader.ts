@@ -38,6 +38,12 @@ export function countQueue(queue: string): { readonly all: number; readonly todo
   return { all: [...numbersIn(path.join(queue, 'mess'))].length, todo: todoIn(queue).length };
 }
 
+/** Whether nothing is left to be done. What was interrupted before it was queued may lie there: it is removed after 36 hours. */
+export function isQueueEmpty(queue: string): boolean {
+  const directories = ['info', 'local', 'remote'].map((name) => path.join(queue, name));
+  return todoIn(queue).length === 0 && directories.every((directory) => [...numbersIn(directory)].length === 0);
+}
+
 /** The numbers in todo/, with and without the big-todo patch. */
 export function todoIn(queue: string): string[] {
   return readdirSync(path.join(queue, 'todo'), { recursive: true, withFileTypes: true })
