@@ -35,7 +35,7 @@ export class Supervisor {
     const owner = sessionOwner(host.accounts, host.layout);
     const relay = new RelayOpener(host, { makesTable: settings.popBeforeSmtp === 'on' });
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
-    const findAgent = (other: Ids): Promise<string> => this.#agents.find(other);
+    const findAgent = (other: Ids): Promise<string> => this.findAgent(other);
     const announce = (successions: readonly Succession[]): void =>
       this.#tellSessions({ type: 'rehashed', successions });
     this.#agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay, announce });
@@ -54,6 +54,11 @@ export class Supervisor {
   start(): Promise<void> {
     this.#logins.start();
     return this.#workers.start();
+  }
+
+  /** The socket of the agent of an owner, which is started if need be. @throws Error when there is to be none */
+  findAgent(owner: Ids): Promise<string> {
+    return this.#agents.find(owner);
   }
 
   /** Starts the queue process; resolves when it has decided what it is. @throws TemporaryError when it cannot be what was asked for */

@@ -9,10 +9,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Layout } from '../../src/layout.js';
 import { standardErrorLog as log } from '../../src/log.js';
 import { openListeners } from '../../src/net/listener.js';
-import { AgentPool } from '../../src/processes/agent-pool.js';
 import { answerAgentRequest } from '../../src/processes/agent-requests.js';
 import { Child } from '../../src/processes/child.js';
-import { type Ids, sessionOwner } from '../../src/processes/ownership.js';
+import type { Ids } from '../../src/processes/ownership.js';
 import { Reception } from '../../src/processes/reception.js';
 import { Supervisor } from '../../src/processes/supervisor.js';
 import { parseSettings } from '../../src/settings.js';
@@ -28,10 +27,8 @@ const settings = parseSettings(
   { listen: ['smtp=127.0.0.1:0'], queue: 'instead', workers: '1', watch: 'off' },
   true,
 );
-const owner = sessionOwner(host.accounts, host.layout);
-const openRelay = async (): Promise<void> => {};
-const agents = new AgentPool({ settings, host, sessionOwner: owner, log, openRelay });
-const findAgent = (of: Ids): Promise<string> => agents.find(of);
+const supervisor = new Supervisor(settings, host, log);
+const findAgent = (owner: Ids): Promise<string> => supervisor.findAgent(owner);
 
 /** Starts a queue process. @param begun is called when it works */
 function startQueue(begun: () => void): { child: Child; ended: Promise<void> } {
@@ -83,7 +80,6 @@ async function finish(): Promise<void> {
 
 const sink = await startSink();
 writeFileSync(host.layout.control('smtproutes'), `:127.0.0.1:${sink.port}\n`);
-const supervisor = new Supervisor(settings, host, log);
 await supervisor.start();
 const reception = new Reception({
   limits: settings.limits,
@@ -100,7 +96,6 @@ await load.stop();
 await finish();
 listener?.close();
 await supervisor.drain(0);
-await agents.drain(0);
 process.stdout.write(`${JSON.stringify({ acknowledged: load.acknowledged, sent: sink.messages() })}\n`);
 await sink.stop();
 process.exit(0);
