@@ -14,7 +14,7 @@ import { Layout } from './layout.js';
 import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
-import { CertificateCare } from './processes/certificate-care.js';
+import { CertificateCare } from './processes/certificates/care.js';
 import { LoginKeeper } from './processes/login/keeper.js';
 import { checkRehash } from './processes/login/rehash.js';
 import { checkOpenFiles } from './processes/open-files.js';

@@ -18,7 +18,7 @@
 //   rehashed {successions}                 ->   sessions that the old ones let in go on; to all session workers and agents
 //   rehash-told {request}                  ->   all have been told
 //   challenges {areOffered}                ->   whether mechanisms are offered that need a clear password
-//                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificate-requests.ts)
+//                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificates/requests.ts)
 //   certificate-answer {request, ...}      ->   what they are
 //                                          <-   busy {connections}              an agent's connections, when their number changes
 //                                          <-   leaving                         takes no more sessions and will end
@@ -39,7 +39,7 @@ import type { NoPlace } from '../net/connection-limits.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
-import type { CertificateAnswer, CertificateRequest } from './certificate-requests.js';
+import type { CertificateAnswer, CertificateRequest } from './certificates/requests.js';
 import type { AdmissionNotice, LoginMessage } from './login/requests.js';
 import type { Ids } from './ownership.js';
 import type { QueueMode } from './queue/service.js';

@@ -104,7 +104,7 @@ function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) 
   return (clientIp) => opener.open(clientIp);
 }
 
-/** Certificates are told of by whoever watches them (processes/certificate-care.ts): once, and not by every process that meets them. */
+/** Certificates are told of by whoever watches them (processes/certificates/care.ts): once, and not by every process that meets them. */
 function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Host, source = ownSource): ServerTls {
   const options = secureContextOptions(tlsOldClients);
   return createServerTls(new Certificates({ layout, log: silentLog, files: tlsCertificates, options, source }));

@@ -4,7 +4,7 @@ import { standardErrorLog as log } from '../log.js';
 import type { NoPlace } from '../net/connection-limits.js';
 import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
-import { CertificateRequests } from './certificate-requests.js';
+import { CertificateRequests } from './certificates/requests.js';
 import { RehashAnnouncements } from './login/rehash.js';
 import { LoginRequests } from './login/requests.js';
 import { LoginTerms } from './login/services.js';

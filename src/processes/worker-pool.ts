@@ -8,7 +8,7 @@ import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import { answerAgentRequest } from './agent-requests.js';
-import { answerCertificateRequest } from './certificate-requests.js';
+import { answerCertificateRequest } from './certificates/requests.js';
 import { Child } from './child.js';
 import { LoginAnswers, type SharedGate } from './login/requests.js';
 import type { FromChild, SharedLoginTerms, ToChild } from './messages.js';

@@ -1,5 +1,5 @@
 // Where the files of certificates are looked at and read. A key may be readable for root alone, and certbot's directories can be entered by nobody else, so a process that is not root
-// asks one that is (processes/certificate-requests.ts).
+// asks one that is (processes/certificates/requests.ts).
 
 import { type Identity, identityOf } from '../../files/identity.js';
 import { listDirectory } from '../../files/list.js';

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { Layout } from '../../src/layout.js';
-import { lineLog } from '../../src/log.js';
-import { CertificateCare } from '../../src/processes/certificate-care.js';
-import { parseSettings, type ServeOptions } from '../../src/settings.js';
-import { makeSelfSigned } from '../../src/stores/certificates/self-signed.js';
-import { newRoot, removeRoot } from '../support/recording.js';
+import { Layout } from '../../../src/layout.js';
+import { lineLog } from '../../../src/log.js';
+import { CertificateCare } from '../../../src/processes/certificates/care.js';
+import { parseSettings, type ServeOptions } from '../../../src/settings.js';
+import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
+import { newRoot, removeRoot } from '../../support/recording.js';
 
 const dayMs = 86_400_000;
 const start = Date.UTC(2026, 10, 24);

@@ -6,14 +6,14 @@
 //
 // Those who serve with them (stores/certificates in each session worker) look for themselves at every handshake, and say nothing: what happens here is news, and changes nothing.
 
-import { describe } from '../errors.js';
-import type { Layout } from '../layout.js';
-import type { Log } from '../log.js';
-import { secureContextOptions } from '../servers/server-tls.js';
-import type { Settings } from '../settings.js';
-import type { Certificate } from '../stores/certificates/certificate.js';
-import { Certificates, type ConfiguredCertificate } from '../stores/certificates/certificates.js';
-import { certificateLine, dayMs, problemOf, warnBeforeMs } from '../stores/certificates/report.js';
+import { describe } from '../../errors.js';
+import type { Layout } from '../../layout.js';
+import type { Log } from '../../log.js';
+import { secureContextOptions } from '../../servers/server-tls.js';
+import type { Settings } from '../../settings.js';
+import type { Certificate } from '../../stores/certificates/certificate.js';
+import { Certificates, type ConfiguredCertificate } from '../../stores/certificates/certificates.js';
+import { certificateLine, dayMs, problemOf, warnBeforeMs } from '../../stores/certificates/report.js';
 
 /** How often files are looked at for news. */
 const lookMs = 30_000;

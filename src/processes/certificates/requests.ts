@@ -9,16 +9,16 @@
 // each what a certificate file has to say (PEM blocks, cipher names), whatever it may be a link to.
 
 import path from 'node:path';
-import { describe, errnoOf } from '../errors.js';
-import type { Identity } from '../files/identity.js';
-import { parseList } from '../formats/control-file.js';
-import { parsePem } from '../formats/pem.js';
-import type { Layout } from '../layout.js';
-import type { Settings } from '../settings.js';
-import { isHostName } from '../stores/certificates/certificates.js';
-import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
-import type { ToChild } from './messages.js';
-import { tellSupervisor } from './supervised.js';
+import { describe, errnoOf } from '../../errors.js';
+import type { Identity } from '../../files/identity.js';
+import { parseList } from '../../formats/control-file.js';
+import { parsePem } from '../../formats/pem.js';
+import type { Layout } from '../../layout.js';
+import type { Settings } from '../../settings.js';
+import { isHostName } from '../../stores/certificates/certificates.js';
+import { type CertificateSource, ownSource } from '../../stores/certificates/source.js';
+import type { ToChild } from '../messages.js';
+import { tellSupervisor } from '../supervised.js';
 
 /** Numbers of 64 bits cannot travel. */
 type SentIdentity = readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string];

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { Layout } from '../../src/layout.js';
-import { answerCertificateRequest, type CertificateAnswer } from '../../src/processes/certificate-requests.js';
-import type { ToChild } from '../../src/processes/messages.js';
-import { parseSettings } from '../../src/settings.js';
-import { newRoot, removeRoot } from '../support/recording.js';
+import { Layout } from '../../../src/layout.js';
+import { answerCertificateRequest, type CertificateAnswer } from '../../../src/processes/certificates/requests.js';
+import type { ToChild } from '../../../src/processes/messages.js';
+import { parseSettings } from '../../../src/settings.js';
+import { newRoot, removeRoot } from '../../support/recording.js';
 
 function host(t: TestContext) {
   const root = newRoot();
