@@ -6,7 +6,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { type PasswordScheme, passwordScheme, passwordSchemes } from './auth/new-password.js';
 import { PermanentError } from './errors.js';
-import { statusOf } from './files/identity.js';
 import { bytesPath } from './files/read.js';
 import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
@@ -98,8 +97,8 @@ export interface ServeOptions {
   readonly postmapTransport?: string;
   readonly watch?: string;
   readonly onChange?: string;
-  /** Disk paths, `CERT`, `CERT:KEY` or `CERT:KEY:CHAIN`. */
-  readonly tlsCertificate?: readonly string[];
+  /** Disk paths. */
+  readonly tlsCertificates?: readonly CertificateFiles[];
   readonly tlsOldClients?: boolean;
   readonly maxConnections?: string;
   readonly maxConnectionsPerAddress?: string;
@@ -139,7 +138,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     defaultDelivery: options.defaultDelivery,
     postmapTransport: parseTransport(options.postmapTransport),
     ...parseWatch(options),
-    tlsCertificates: (options.tlsCertificate ?? []).map(parseCertificate),
+    tlsCertificates: options.tlsCertificates ?? [],
     tlsOldClients: options.tlsOldClients ?? false,
     limits: parseLimits(options),
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
@@ -213,25 +212,6 @@ function nextHop({ protocol, at }: ServedAddress): string | undefined {
   if (at.port === 0) return undefined;
   const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
   return `${protocol}:${protocol === 'lmtp' ? 'inet:' : ''}[${host}]:${at.port}`;
-}
-
-function parseCertificate(text: string): CertificateFiles {
-  const [certificate = '', key, chain, more] = text.split(':');
-  const isWhole = [certificate, key, chain].every((file) => file !== '') && more === undefined;
-  if (!isWhole) throw refuse(`--tls-certificate ${text}`, 'write it as CERT, CERT:KEY or CERT:KEY:CHAIN');
-  for (const file of [certificate, key, chain]) {
-    if (file !== undefined && !isThere(file)) throw refuse(`--tls-certificate ${text}`, `there is no file ${file}`);
-  }
-  return { certificate, key, chain };
-}
-
-/** One that cannot be looked at may be there. */
-function isThere(file: string): boolean {
-  try {
-    return statusOf(bytesPath(file)) !== undefined;
-  } catch {
-    return true;
-  }
 }
 
 function parsePeers(option: string, texts: readonly string[] = []): readonly string[] {

@@ -3,18 +3,25 @@
 //   self-signed NAME... [--into FILE] [--days N]     makes a key and a certificate for these names; control/servercert.pem unless told otherwise
 //   show [--json]                                    every certificate that is configured: file, names, end
 //   check [--days N]                                 the same with what is wrong; exit 1 for one that cannot be used, is over, or ends within N days (14)
+//
+// show and check take --tls-certificate as `serve` does, for those that only its command line names.
+//
+// A new servercert.pem is qmaild's and of group qmail, mode 0640, as qmail's TLS patch wants it, where this is root and there are such; what is replaced keeps its owner and mode.
 
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { PermanentError } from '../errors.js';
+import { SystemAccounts } from '../files/accounts.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
 import { lineLog } from '../log.js';
+import { parseCertificateFiles } from '../stores/certificates/certificate.js';
 import { Certificates, type ConfiguredCertificate } from '../stores/certificates/certificates.js';
 import { certificateLine, dayMs, problemOf } from '../stores/certificates/report.js';
 import { parseCommandLine } from './command-line.js';
-import type { ToolIo } from './tool-io.js';
+import { argumentPath, type ToolIo } from './tool-io.js';
 
 const usage = 'usage: vqmail cert self-signed NAME... | show | check';
 
@@ -48,16 +55,32 @@ async function selfSigned(args: string[], io: ToolIo): Promise<number> {
   const { makeSelfSigned } = await import('../stores/certificates/self-signed.js');
   const names = command.args.map((name) => name.toLowerCase());
   const pem = await makeSelfSigned(names, daysOf(options.days), Date.now());
+  if (path.dirname(file) === io.layout.certificates) mkdirSync(io.layout.certificates, { recursive: true });
   const temporaryName = `${path.basename(file)}.${process.pid}`;
-  await replaceFile(file, Buffer.from(pem, 'latin1'), { mode: 0o640, temporaryName });
+  await replaceFile(file, Buffer.from(pem, 'latin1'), { ...manners(file, io), temporaryName });
   io.stdout(`${io.layout.host(file)}: a certificate and its key for ${names.join(' ')}\n`);
   return 0;
 }
 
+/** Mode and owner of a new file. */
+function manners(
+  file: string,
+  { layout }: ToolIo,
+): { mode: number; uid?: number | undefined; gid?: number | undefined } {
+  const status = statusOf(bytesPath(file));
+  if (status !== undefined)
+    return { mode: Number(status.mode & 0o777n), uid: Number(status.uid), gid: Number(status.gid) };
+  const accounts = new SystemAccounts(layout);
+  const uid = accounts.user('qmaild')?.uid;
+  const gid = accounts.group('qmail')?.gid;
+  return { mode: 0o640, uid, gid };
+}
+
 async function show(args: string[], io: ToolIo): Promise<number> {
-  const options = parseCommandLine<{ json?: boolean }>(new Command('vqmail cert show').option('--json'), args, io);
+  const command = new Command('vqmail cert show').option('--json');
+  const options = parseCommandLine<{ json?: boolean } & Named>(named(command), args, io);
   if (options === undefined) return 0;
-  const all = await configured(io);
+  const all = await configured(options, io);
   if (options.json)
     io.stdout(
       `${JSON.stringify(
@@ -73,11 +96,11 @@ async function show(args: string[], io: ToolIo): Promise<number> {
 
 async function check(args: string[], io: ToolIo): Promise<number> {
   const command = new Command('vqmail cert check').option('--days <n>', 'how long before the end it is told', '14');
-  const options = parseCommandLine<{ days: string }>(command, args, io);
+  const options = parseCommandLine<{ days: string } & Named>(named(command), args, io);
   if (options === undefined) return 0;
   const before = daysOf(options.days) * dayMs;
   let isFine = true;
-  for (const one of await configured(io)) {
+  for (const one of await configured(options, io)) {
     const wrong = 'trouble' in one ? one.trouble : problemOf(one, Date.now(), before);
     if (wrong !== undefined) isFine = false;
     io.stdout(`${line(one, io)}${wrong === undefined || 'trouble' in one ? '' : `: ${wrong}`}\n`);
@@ -85,9 +108,19 @@ async function check(args: string[], io: ToolIo): Promise<number> {
   return isFine ? 0 : 1;
 }
 
-async function configured(io: ToolIo): Promise<ConfiguredCertificate[]> {
+interface Named {
+  readonly tlsCertificate?: readonly string[];
+}
+
+function named(command: Command): Command {
+  const collect = (value: string, before: string[] = []): string[] => [...before, value];
+  return command.option('--tls-certificate <cert[:key[:chain]]>', 'one that serve is told of; once for each', collect);
+}
+
+async function configured({ tlsCertificate = [] }: Named, io: ToolIo): Promise<ConfiguredCertificate[]> {
   const log = lineLog(() => {});
-  return new Certificates({ layout: io.layout, log, files: [], options: {} }).all();
+  const files = tlsCertificate.map((text) => parseCertificateFiles(text, (file) => argumentPath(file, io)));
+  return new Certificates({ layout: io.layout, log, files, options: {} }).all();
 }
 
 function line(one: ConfiguredCertificate, io: ToolIo): string {

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { standardErrorLog } from '../log.js';
 import { startDaemon, untilSignal } from '../main.js';
 import { parseSettings, type ServeOptions } from '../settings.js';
+import { parseCertificateFiles } from '../stores/certificates/certificate.js';
 import { parseCommandLine } from './command-line.js';
 import { argumentPath, type ToolIo } from './tool-io.js';
 
@@ -15,14 +16,11 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   const { root, qmail: qmailDir, vpopmail: vpopmailDir, tcp: tcpDir } = io.layout;
   const isRoot = process.geteuid?.() === 0;
   const onChange = options.onChange === undefined ? {} : { onChange: argumentPath(options.onChange, io) };
-  const tlsCertificate = options.tlsCertificate?.map((files) =>
-    files
-      .split(':')
-      .map((file) => (file === '' ? '' : argumentPath(file, io)))
-      .join(':'),
+  const tlsCertificates = (options.tlsCertificate ?? []).map((text) =>
+    parseCertificateFiles(text, (file) => argumentPath(file, io)),
   );
-  const files = { ...onChange, ...(tlsCertificate !== undefined && { tlsCertificate }) };
-  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, { ...options, ...files }, isRoot);
+  const given = { ...options, ...onChange, tlsCertificates };
+  const settings = parseSettings({ root, qmailDir, vpopmailDir, tcpDir }, given, isRoot);
   process.env.VQMAIL_LOG_FORMAT = settings.logFormat;
   const daemon = await startDaemon(settings, standardErrorLog);
   // Whoever reads the ready line may send a signal at once.
@@ -32,7 +30,10 @@ export async function serve(args: string[], io: ToolIo): Promise<number> {
   process.exit(await ended);
 }
 
-function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
+/** Files are named as they lie for whoever started the command. */
+type CommandLine = ServeOptions & { readonly tlsCertificate?: readonly string[] };
+
+function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
   const collect = (value: string, before: string[] = []): string[] => [...before, value];
   const command = new Command('vqmail serve')
     .option(
@@ -110,5 +111,5 @@ function parseOptions(args: string[], io: ToolIo): ServeOptions | undefined {
       'how many wrong logins have no consequence yet; beyond, each has to wait longer; any: no limits; 10/10',
     )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
-  return parseCommandLine<ServeOptions>(command, args, io);
+  return parseCommandLine<CommandLine>(command, args, io);
 }

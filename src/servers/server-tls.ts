@@ -13,7 +13,7 @@ import { type SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Certificates } from '../stores/certificates/certificates.js';
 import { channelBindingsOf } from './channel-bindings.js';
 
-const handshakeMs = 30_000;
+const patienceMs = 30_000;
 
 /** The last ones are for clients of Windows 7's and Android 4's time. */
 const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL';
@@ -39,7 +39,8 @@ export interface ServerTls {
   secure(socket: Socket): Promise<TLSSocket>;
 }
 
-export function createServerTls(certificates: Certificates): ServerTls {
+/** @param handshakeMs how long a client may take */
+export function createServerTls(certificates: Certificates, handshakeMs = patienceMs): ServerTls {
   return {
     isAvailable: async () => (await certificates.forName(undefined)) !== undefined,
     async secure(socket) {
@@ -53,13 +54,13 @@ export function createServerTls(certificates: Certificates): ServerTls {
         secureContext: certificate.context,
         SNICallback: certificates.sniCallback,
       });
-      await handshake(secured);
+      await handshake(secured, handshakeMs);
       return secured;
     },
   };
 }
 
-function handshake(secured: TLSSocket): Promise<void> {
+function handshake(secured: TLSSocket, handshakeMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       clearTimeout(timer);

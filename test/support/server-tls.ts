@@ -11,12 +11,11 @@ import { ownSource } from '../../src/stores/certificates/source.js';
 let made: Promise<string> | undefined;
 
 /** TLS with one certificate, for mail.example.jp. */
-export async function oneCertificate(isForOldClients = false): Promise<ServerTls> {
+export async function oneCertificate(isForOldClients = false, handshakeMs?: number): Promise<ServerTls> {
   made ??= makeSelfSigned(['mail.example.jp'], 30, Date.now());
   const bytes = Buffer.from(await made);
-  return tlsWith([{ certificate: '/dev/null' }], isForOldClients, async (file) =>
-    file === '/dev/null' ? bytes : undefined,
-  );
+  const read = async (file: string): Promise<Buffer | undefined> => (file === '/dev/null' ? bytes : undefined);
+  return tlsWith([{ certificate: '/dev/null' }], isForOldClients, read, handshakeMs);
 }
 
 /** TLS that has no certificate. */
@@ -28,8 +27,10 @@ function tlsWith(
   files: readonly { certificate: string }[],
   isForOldClients: boolean,
   read: (file: string) => Promise<Buffer | undefined>,
+  handshakeMs?: number,
 ): ServerTls {
   const layout = new Layout({ root: '/nonexistent' });
   const options = secureContextOptions(isForOldClients);
-  return createServerTls(new Certificates({ layout, log: silentLog, files, options, source: { ...ownSource, read } }));
+  const certificates = new Certificates({ layout, log: silentLog, files, options, source: { ...ownSource, read } });
+  return createServerTls(certificates, handshakeMs);
 }

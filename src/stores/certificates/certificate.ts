@@ -6,7 +6,9 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { ConfigurationError } from '../../errors.js';
+import { ConfigurationError, PermanentError } from '../../errors.js';
+import { statusOf } from '../../files/identity.js';
+import { bytesPath } from '../../files/read.js';
 import { parsePem } from '../../formats/pem.js';
 
 /** Where a certificate and its key are. Disk paths. With neither `key` nor `keyBeside` both stand in one file. */
@@ -20,6 +22,31 @@ export interface CertificateFiles {
   readonly chain?: string | undefined;
   /** The same, if it is there. */
   readonly chainBeside?: string | undefined;
+}
+
+/**
+ * Reads `CERT`, `CERT:KEY` or `CERT:KEY:CHAIN`, as command lines have it.
+ * @param place makes a disk path of each
+ * @throws PermanentError for anything else, and for a file that is not there
+ */
+export function parseCertificateFiles(text: string, place: (file: string) => string): CertificateFiles {
+  const refuse = (why: string): PermanentError => new PermanentError('5.5.4', `--tls-certificate ${text}: ${why}`);
+  const written = text.split(':');
+  if (written.length > 3 || written.includes('')) throw refuse('write it as CERT, CERT:KEY or CERT:KEY:CHAIN');
+  const files = written.map(place);
+  const absent = files.find((file) => !isThere(file));
+  if (absent !== undefined) throw refuse(`there is no file ${absent}`);
+  const [certificate = '', key, chain] = files;
+  return { certificate, key, chain };
+}
+
+/** One that cannot be looked at may be there. */
+function isThere(file: string): boolean {
+  try {
+    return statusOf(bytesPath(file)) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 /** The bytes of the files of one certificate. */

@@ -100,7 +100,7 @@ export class Certificates {
   async #ofDirectory(name: string): Promise<Certificate | undefined> {
     const { layout } = this.#context;
     for (let rest = name; rest.includes('.'); rest = rest.slice(rest.indexOf('.') + 1)) {
-      const { certificate } = await this.#look(filesOf(layout.certificates, rest));
+      const { certificate } = await this.#look(filesOfName(layout.certificates, rest));
       if (certificate !== undefined && (rest === name || isFor(certificate, name))) return certificate;
     }
     return undefined;
@@ -131,7 +131,7 @@ export class Certificates {
     const directory = this.#context.layout.certificates;
     const names = (await this.#source.list(directory)) ?? [];
     const own = names.flatMap((name) => /^(.+)\.pem$/.exec(name)?.[1] ?? []).filter(isHostName);
-    return own.sort().map((name) => filesOf(directory, name));
+    return own.sort().map((name) => filesOfName(directory, name));
   }
 
   /** What is in force of one certificate's files now. Never rejects. */
@@ -246,7 +246,8 @@ export function isHostName(name: string): boolean {
   return hostName.test(name) && !name.includes('..');
 }
 
-function filesOf(directory: string, name: string): CertificateFiles {
+/** The files of a certificate in the directory of those by name. */
+export function filesOfName(directory: string, name: string): CertificateFiles {
   const beside = (suffix: string): string => path.join(directory, `${name}.${suffix}`);
   return { certificate: beside('pem'), keyBeside: beside('key'), chainBeside: beside('chain') };
 }

@@ -1,6 +1,7 @@
 // Every problem of an install that can be seen from its files, for `vqmail check`. Nothing is changed.
 
 import type { Host } from '../host.js';
+import { certificateFindings } from './certificate-findings.js';
 import { controlDirectoryFindings } from './control-findings.js';
 import { domainDirectoryFindings } from './domain-findings.js';
 import { domainListFindings } from './domain-list-findings.js';
@@ -11,11 +12,12 @@ import { readAssignments, usersFindings } from './users-findings.js';
 
 export type { Finding } from './finding.js';
 
-/** The problems of a host, as they are met: control files, assignments, access rules, unfinished changes, lists of domains, then domain by domain. */
+/** The problems of a host, as they are met: control files, certificates, assignments, access rules, unfinished changes, lists of domains, then domain by domain. */
 export function* findings(host: Host): Generator<Finding> {
   const search = beginSearch(host);
   const { layout } = host;
   yield* guarded(layout.controlDirectory, () => controlDirectoryFindings(search));
+  yield* guarded(layout.certificates, () => certificateFindings(search));
   yield* guarded(layout.assign, () => usersFindings(search));
   yield* guarded(layout.smtpRules, () => accessRulesFindings(search));
   yield* guarded(layout.etc(''), () => unfinishedFindings(search));

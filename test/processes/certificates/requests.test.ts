@@ -14,9 +14,9 @@ function host(t: TestContext) {
   t.after(() => removeRoot(root));
   const layout = new Layout({ root });
   mkdirSync(layout.certificates, { recursive: true });
-  const named = [`${root}/cert.pem`, `${root}/key.pem`];
-  for (const file of named) writeFileSync(file, 'x\n');
-  const settings = parseSettings({ root }, { listen: ['smtp=127.0.0.1:0'], tlsCertificate: [named.join(':')] }, false);
+  const named = { certificate: `${root}/cert.pem`, key: `${root}/key.pem` };
+  for (const file of Object.values(named)) writeFileSync(file, 'x\n');
+  const settings = parseSettings({ root }, { listen: ['smtp=127.0.0.1:0'], tlsCertificates: [named] }, false);
   const ask = async (type: 'certificate-identities' | 'certificate-read', file: string): Promise<CertificateAnswer> => {
     const answers: ToChild[] = [];
     await answerCertificateRequest({ type, request: 7, files: [file] }, { layout, settings }, (answer) =>

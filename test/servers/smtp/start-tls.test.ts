@@ -168,3 +168,18 @@ test('a server that drains lets a secured session end its message, and waits for
   await drained;
   assert.equal(delivery.messages.length, 1);
 });
+
+test('a client that begins a handshake and does not go on is cut off', async (t) => {
+  for (const flavour of ['smtp', 'smtps'] as const) {
+    const host = await testHost(t, collectingDelivery(), { tls: await oneCertificate(false, 100), flavour });
+    const client = await SmtpClient.connect(host.port);
+    if (flavour === 'smtp') {
+      await client.reply();
+      await client.command('STARTTLS');
+    }
+    client.send('\x16\x03\x01\x02\x00\x01');
+    await client.closed();
+    await logged(host, /TLS: the handshake took too long$/m);
+    await until(() => host.server.sessions === 0, host.log);
+  }
+});
