@@ -23,6 +23,7 @@ import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
 import type { Watching } from './processes/watching.js';
+import { RateKeeper } from './servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from './settings.js';
 import { type Host, openHost } from './stores/host.js';
 import type { Recheck } from './watch/recheck.js';
@@ -62,6 +63,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, host, log);
   const reception = new Reception({
     limits: settings.limits,
+    sessionsPerUser: settings.submission.sessionsPerUser,
     log,
     begin: sessions.begin,
     isExempt: (protocol, address) => !protocol.startsWith('pop3') && mayRelay(host, address),
@@ -105,7 +107,11 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
   let queue: QueueService | undefined;
   const logins = new LoginKeeper(settings, host, log);
   logins.start();
-  const service = startService(settings, log, { queue: () => queue?.enqueuer, logins });
+  const service = startService(settings, log, {
+    queue: () => queue?.enqueuer,
+    logins,
+    rates: new RateKeeper(settings.submission, log),
+  });
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
     log.alert(`a defect, please report it: ${error instanceof Error ? error.stack : String(error)}`);
@@ -113,9 +119,13 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
   // One broken session must not end the others, and there is no supervisor to start this process again.
   process.on('uncaughtException', defect).on('unhandledRejection', defect);
   return {
-    begin({ socket, protocol, isUnix, ended, moveTo }) {
+    begin({ socket, protocol, isUnix, ended, moveTo, belongTo }) {
       socket.once('close', ended);
-      service.handle(socket, protocol, { isUnix, moveTo: async (address) => moveTo(address) });
+      service.handle(socket, protocol, {
+        isUnix,
+        moveTo: async (address) => moveTo(address),
+        belongTo: async (user) => belongTo(user),
+      });
     },
     listening: (addresses) => service.listening(addresses),
     async startQueue() {

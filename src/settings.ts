@@ -11,6 +11,7 @@ import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { TrustedPeers } from './net/trusted-peers.js';
+import { defaultPolicy, type SubmissionPolicy } from './servers/smtp/submission/policy.js';
 import type { CertificateFiles } from './stores/certificates/certificate.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
 
@@ -73,6 +74,8 @@ export interface Settings {
   readonly challenges: ChallengeChoice;
   /** How many wrong logins of an address and of an account have no consequence (auth/guessing/limits.ts). */
   readonly guessLimits: { readonly freeOfAddress: number; readonly freeOfAccount: number };
+  /** What is asked of those who log in to send. */
+  readonly submission: SubmissionPolicy;
   /** How long running sessions may go on after SIGTERM. */
   readonly drainMs: number;
 }
@@ -111,6 +114,11 @@ export interface ServeOptions {
   readonly rehash?: string;
   readonly challengeMechanisms?: string;
   readonly wrongLogins?: string;
+  readonly senderCheck?: string;
+  readonly hideClient?: boolean;
+  readonly rateMessages?: string;
+  readonly rateRecipients?: string;
+  readonly maxSessionsPerUser?: string;
   readonly drainSeconds?: string;
 }
 
@@ -149,6 +157,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     logLogins: options.logLogins ?? false,
     challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
     guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),
+    submission: parseSubmission(options),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });
 }
@@ -260,6 +269,19 @@ function parseRehash(text: string | undefined): PasswordScheme | undefined {
   if (text === undefined || (scheme !== undefined && scheme !== 'des')) return scheme;
   const known = passwordSchemes.filter((name) => name !== 'des').join(', ');
   throw refuse(`--rehash ${text}`, `choose one of ${known}`);
+}
+
+function parseSubmission(options: ServeOptions): SubmissionPolicy {
+  const number = (option: string, text: string | undefined, otherwise: number, least: number): number =>
+    parseNumber(option, text, otherwise, least, 1_000_000);
+  const { senderCheck, messagesPerHour, recipientsPerHour, sessionsPerUser, hidesClient } = defaultPolicy;
+  return {
+    senderCheck: oneOf('--sender-check', options.senderCheck ?? senderCheck, ['own', 'domain', 'any']),
+    hidesClient: options.hideClient ?? hidesClient,
+    messagesPerHour: number('--rate-messages', options.rateMessages, messagesPerHour, 0),
+    recipientsPerHour: number('--rate-recipients', options.rateRecipients, recipientsPerHour, 0),
+    sessionsPerUser: number('--max-sessions-per-user', options.maxSessionsPerUser, sessionsPerUser, 1),
+  };
 }
 
 /** No address and no account comes to so many. */

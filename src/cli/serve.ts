@@ -110,6 +110,14 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
       '--wrong-logins <per address/per account>',
       'how many wrong logins have no consequence yet; beyond, each has to wait longer; any: no limits; 10/10',
     )
+    .option(
+      '--sender-check <own|domain|any>',
+      'whose address a user may send as: one whose mail leads to the account, any of its domain besides, or any; own',
+    )
+    .option('--hide-client', "users' Received lines say nothing of where they send from")
+    .option('--rate-messages <n>', 'messages that a user may send within an hour; no limit unless given')
+    .option('--rate-recipients <n>', 'recipients that a user may send to within an hour; no limit unless given')
+    .option('--max-sessions-per-user <n>', 'sessions of one user who has logged in to send; 50')
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<CommandLine>(command, args, io);
 }

@@ -27,8 +27,8 @@ export interface Place {
   readonly key: string;
 }
 
-/** Why there is no place: the whole server is full, or this address has its share. */
-export type NoPlace = 'full' | 'address-full';
+/** Why there is no place: the whole server is full, or this address or user has its share. */
+export type NoPlace = 'full' | 'address-full' | 'user-full';
 
 export class ConnectionLimits {
   readonly #settings: ConnectionLimitSettings;
@@ -74,6 +74,28 @@ export class ConnectionLimits {
   #isUnlimited(address: string): boolean {
     if (!net.isIP(address)) return true;
     return this.#unlimited.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+}
+
+/** Counts the sessions of each user who has logged in. */
+export class UserLimit {
+  readonly #most: number;
+  readonly #byUser = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns gives the place back, to be called once; undefined when there is none */
+  enter(user: string): (() => void) | undefined {
+    const count = this.#byUser.get(user) ?? 0;
+    if (count >= this.#most) return undefined;
+    this.#byUser.set(user, count + 1);
+    return () => {
+      const left = (this.#byUser.get(user) ?? 1) - 1;
+      if (left > 0) this.#byUser.set(user, left);
+      else this.#byUser.delete(user);
+    };
   }
 }
 

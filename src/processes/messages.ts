@@ -6,6 +6,7 @@
 //   listening {addresses}                  ->   where the daemon listens, with the ports that were picked
 //   session {id, protocol, isUnix} + socket ->  serves it
 //                                          <-   move {id, address}              it is for that client, whose sessions it counts among from here on
+//                                          <-   belong {id, user}               it is a user's besides, who has logged in
 //   moved {id, refused}                    ->   it may, or not
 //                                          <-   closed {ids}
 //                                          <-   need-agent {request, owner}     a domain of another uid
@@ -18,6 +19,8 @@
 //   rehashed {successions}                 ->   sessions that the old ones let in go on; to all session workers and agents
 //   rehash-told {request}                  ->   all have been told
 //   challenges {areOffered}                ->   whether mechanisms are offered that need a clear password
+//                                          <-   rate {request, user, ...}       may a user send a message? (processes/rate-requests.ts)
+//   rated {request, answer}                ->   so many recipients, or not now
 //                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificates/requests.ts)
 //   certificate-answer {request, ...}      ->   what they are
 //                                          <-   busy {connections}              an agent's connections, when their number changes
@@ -36,6 +39,7 @@
 
 import type { Succession } from '../auth/rehash/successors.js';
 import type { NoPlace } from '../net/connection-limits.js';
+import type { RateAnswer } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
@@ -94,6 +98,7 @@ export type ToChild =
   | { readonly type: 'rehashed'; readonly successions: readonly Succession[] }
   | { readonly type: 'rehash-told'; readonly request: number }
   | CertificateAnswer
+  | { readonly type: 'rated'; readonly request: number; readonly answer: RateAnswer }
   | { readonly type: 'recheck'; readonly which: Recheck }
   | Changed
   | { readonly type: 'reread' | 'run-queue' | 'sessions-ended' }
@@ -103,6 +108,14 @@ export type FromChild =
   | { readonly type: 'ready' }
   | { readonly type: 'closed'; readonly ids: readonly number[] }
   | { readonly type: 'move'; readonly id: number; readonly address: string }
+  | { readonly type: 'belong'; readonly id: number; readonly user: string }
+  | {
+      readonly type: 'rate';
+      readonly request: number;
+      readonly user: string;
+      readonly recipients: number;
+      readonly isSent: boolean;
+    }
   | { readonly type: 'need-agent'; readonly request: number; readonly owner: Ids }
   | { readonly type: 'open-relay'; readonly request: number; readonly clientIp: string }
   | LoginMessage

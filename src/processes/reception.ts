@@ -12,6 +12,7 @@ import {
   type NoPlace,
   type Place,
   plainAddress,
+  UserLimit,
 } from '../net/connection-limits.js';
 import type { ListenAddress, Receiver } from '../net/listener.js';
 import { encodeNetstring } from '../protocols/netstring.js';
@@ -26,12 +27,16 @@ export interface Accepted {
   readonly ended: () => void;
   /** Counts it for another address from here on. @returns why that cannot be; it is counted for none then, and is to end */
   readonly moveTo: (address: string) => NoPlace | undefined;
+  /** Makes it one of a user's besides, from here on. @returns why that cannot be; it is to end then */
+  readonly belongTo: (user: string) => NoPlace | undefined;
 }
 
 export type BeginSession = (connection: Accepted) => void;
 
 export interface ReceptionOptions {
   readonly limits: ConnectionLimitSettings;
+  /** Sessions of one user; no limit unless given. */
+  readonly sessionsPerUser?: number;
   readonly begin: BeginSession;
   readonly log: Log;
   /** Whether a client with its full share may have more: those that may relay. Asked only then. */
@@ -46,6 +51,13 @@ const reportEveryMs = 10_000;
 const words: Record<NoPlace, string> = {
   full: 'too many connections, try again later',
   'address-full': 'too many connections from your address, try again later',
+  'user-full': 'too many sessions of this user, try again later',
+};
+
+const reasons: Record<NoPlace, string> = {
+  full: 'too many connections',
+  'address-full': 'too many connections from this address',
+  'user-full': 'too many sessions of this user',
 };
 
 export class Reception implements Receiver {
@@ -53,6 +65,7 @@ export class Reception implements Receiver {
   /** Of front ends that ask: they get an answer however many clients there are, or a Postfix in front would take no mail. */
   readonly #frontEndLimits: ConnectionLimits;
   readonly #options: ReceptionOptions;
+  readonly #users: UserLimit;
   readonly #waiting = new Set<() => void>();
   #refusedUnreported = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
@@ -61,6 +74,7 @@ export class Reception implements Receiver {
     this.#options = options;
     this.#limits = new ConnectionLimits(options.limits);
     this.#frontEndLimits = new ConnectionLimits(options.limits);
+    this.#users = new UserLimit(options.sessionsPerUser ?? Number.POSITIVE_INFINITY);
   }
 
   /** Sessions at this moment. */
@@ -85,6 +99,7 @@ export class Reception implements Receiver {
     const entered = this.#enter(protocol, address);
     if (typeof entered === 'string') return false;
     let place: Place | undefined = entered;
+    let leaveUser: (() => void) | undefined;
     let isOver = false;
     const leave = (): void => {
       if (place !== undefined) this.#limitsOf(protocol).leave(place);
@@ -94,6 +109,7 @@ export class Reception implements Receiver {
       if (isOver) return;
       isOver = true;
       leave();
+      leaveUser?.();
       this.#tryWaiting();
     };
     const moveTo = (other: string): NoPlace | undefined => {
@@ -105,7 +121,14 @@ export class Reception implements Receiver {
       this.#tryWaiting();
       return typeof next === 'string' ? next : undefined;
     };
-    this.#options.begin({ socket, protocol, isUnix: address === 'unix', ended, moveTo });
+    const belongTo = (user: string): NoPlace | undefined => {
+      leaveUser?.();
+      leaveUser = isOver ? undefined : this.#users.enter(user);
+      if (isOver || leaveUser !== undefined) return undefined;
+      this.#report(protocol, user, 'user-full');
+      return 'user-full';
+    };
+    this.#options.begin({ socket, protocol, isUnix: address === 'unix', ended, moveTo, belongTo });
     return true;
   }
 
@@ -149,13 +172,13 @@ export class Reception implements Receiver {
     turnAway(socket, protocol, words[why]);
   }
 
-  #report(protocol: ServedProtocol, address: string, why: NoPlace): void {
+  /** @param who the address or user */
+  #report(protocol: ServedProtocol, who: string, why: NoPlace): void {
     this.#refusedUnreported++;
     const now = performance.now();
     if (now - this.#reportedAt < reportEveryMs) return;
     const many = this.#refusedUnreported > 1 ? ` (${this.#refusedUnreported} refused since the last such line)` : '';
-    const reason = why === 'full' ? 'too many connections' : 'too many connections from this address';
-    this.#options.log.warning(`${protocol}: refused ${plainAddress(address)}: ${reason}${many}`);
+    this.#options.log.warning(`${protocol}: refused ${plainAddress(who)}: ${reasons[why]}${many}`);
     this.#refusedUnreported = 0;
     this.#reportedAt = now;
   }

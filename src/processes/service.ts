@@ -19,13 +19,14 @@ import { queueWays } from '../queue/enqueue/ways.js';
 import { createAuthServer } from '../servers/auth-socket/server.js';
 import { createLmtpServer } from '../servers/lmtp/server.js';
 import { OpenSessions } from '../servers/open-sessions.js';
-import { type MoveTo, type Origin, originOf } from '../servers/origin.js';
+import { type BelongTo, type MoveTo, type Origin, originOf } from '../servers/origin.js';
 import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
 import { originBehindProxy } from '../servers/proxied.js';
 import { createQmqpServer } from '../servers/qmqp/server.js';
 import { createServerTls, type ServerTls, secureContextOptions } from '../servers/server-tls.js';
 import { createSmtpServer, messageNumbers } from '../servers/smtp/server.js';
+import { hasRateLimits, type UserRates } from '../servers/smtp/submission/user-rates.js';
 import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
 import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
@@ -55,6 +56,8 @@ export interface Arrival {
   readonly isUnix: boolean;
   /** Counts it among the sessions of another address. */
   readonly moveTo: MoveTo;
+  /** Counts it among the sessions of a user besides. */
+  readonly belongTo: BelongTo;
 }
 
 export interface Service {
@@ -89,6 +92,8 @@ export interface Helpers {
   readonly announce?: Announce;
   /** The files of certificates; this process's own view of them unless given. */
   readonly certificates?: CertificateSource;
+  /** What users have sent; not counted unless given. */
+  readonly rates?: UserRates;
   /** The queue, where it is in this process; without this, the one that is reached at its socket. */
   readonly queue?: () => Enqueuer | undefined;
 }
@@ -122,6 +127,12 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const frontEnds = new TrustedPeers(settings.xclientFrom);
   const proxies = new TrustedPeers(settings.proxyFrom);
   const tls = serverTls(settings, host, helpers.certificates);
+  const successors = new HashSuccessors();
+  const sessions = new OpenSessions(host, successors);
+  const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
+  const elsewhere = agents === undefined ? undefined : loginByOwner(agents);
+  const { logins: shared, announce } = helpers;
+  const logins = openLogins(settings, host, successors, { shared, openRelay: relay, elsewhere, announce });
   const smtpContext = {
     host,
     delivery,
@@ -131,17 +142,17 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     settings: { localName: settings.localName, resolveClientNames: settings.resolveClientNames },
     limits: { drainMs: settings.drainMs },
     frontEnds,
+    users: {
+      sasl: logins.sasl,
+      sessions,
+      policy: settings.submission,
+      rates: hasRateLimits(settings.submission) ? helpers.rates : undefined,
+    },
   };
   const smtp = createSmtpServer(smtpContext);
   const submission = createSmtpServer({ ...smtpContext, flavour: 'submission' });
   const smtps = createSmtpServer({ ...smtpContext, flavour: 'smtps' });
   const lmtp = createLmtpServer(smtpContext);
-  const successors = new HashSuccessors();
-  const sessions = new OpenSessions(host, successors);
-  const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
-  const elsewhere = agents === undefined ? undefined : loginByOwner(agents);
-  const { logins: shared, announce } = helpers;
-  const logins = openLogins(settings, host, successors, { shared, openRelay: relay, elsewhere, announce });
   const tickets = new LoginTickets(successors);
   const pop3 = createPop3Server({
     host,
@@ -185,8 +196,8 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     listening(addresses) {
       listeners = addresses;
     },
-    handle(socket, protocol, { isUnix, moveTo }) {
-      const origin = originOf(socket, isUnix, moveTo);
+    handle(socket, protocol, { isUnix, moveTo, belongTo }) {
+      const origin = originOf(socket, isUnix, { moveTo, belongTo });
       if (origin === undefined) socket.destroy();
       else if (!mayBeProxied.includes(protocol) || !proxies.includes(origin.remoteIp)) begin(socket, protocol, origin);
       else

@@ -8,8 +8,9 @@ import { CertificateRequests } from './certificates/requests.js';
 import { RehashAnnouncements } from './login/rehash.js';
 import { LoginRequests } from './login/requests.js';
 import { LoginTerms } from './login/services.js';
-import type { ToChild } from './messages.js';
+import type { FromChild, ToChild } from './messages.js';
 import { become } from './ownership.js';
+import { RateRequests } from './rate-requests.js';
 import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';
 import { runSupervised, tellSupervisor } from './supervised.js';
@@ -21,6 +22,7 @@ export function runSessionWorker(): void {
   const relay = new RelayRequests();
   const certificates = new CertificateRequests();
   const [gate, terms, rehash] = [new LoginRequests(), new LoginTerms(), new RehashAnnouncements()];
+  const rates = new RateRequests();
   let service: Service | undefined;
 
   runSupervised({
@@ -32,6 +34,7 @@ export function runSessionWorker(): void {
         logins: terms.begin(logins, gate),
         announce: rehash.announce,
         certificates: certificates.source,
+        rates,
       });
       process.chdir('/');
       become(owner);
@@ -45,6 +48,7 @@ export function runSessionWorker(): void {
       if (message.type === 'challenges') terms.challenges(message.areOffered);
       if (message.type === 'certificate-answer') certificates.answered(message);
       if (message.type === 'moved') moves.answer(message);
+      if (message.type === 'rated') rates.answered(message);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
       if (message.type === 'listening') service?.listening(message.addresses);
       if (message.type !== 'session') return;
@@ -52,7 +56,11 @@ export function runSessionWorker(): void {
       if (socket === undefined || service === undefined) return closed.add(message.id);
       const { id, protocol, isUnix } = message;
       socket.once('close', () => closed.add(id));
-      service.handle(socket, protocol, { isUnix, moveTo: (address) => moves.ask(id, address) });
+      service.handle(socket, protocol, {
+        isUnix,
+        moveTo: (address) => moves.ask({ type: 'move', id, address }),
+        belongTo: (user) => moves.ask({ type: 'belong', id, user }),
+      });
     },
     drain: (ms) => service?.drain(ms) ?? Promise.resolve(),
   });
@@ -76,14 +84,14 @@ class ClosedSessions {
   }
 }
 
-/** Questions to the supervisor: may this session count among those of another address? */
+/** Questions to the supervisor, one at a time for a session: may it count among those of another address, or of a user? */
 class MoveRequests {
   readonly #asked = new Map<number, (refused: NoPlace | undefined) => void>();
 
-  ask(id: number, address: string): Promise<NoPlace | undefined> {
+  ask(question: Extract<FromChild, { type: 'move' | 'belong' }>): Promise<NoPlace | undefined> {
     return new Promise((resolve) => {
-      this.#asked.set(id, resolve);
-      tellSupervisor({ type: 'move', id, address });
+      this.#asked.set(question.id, resolve);
+      tellSupervisor(question);
     });
   }
 

@@ -9,6 +9,7 @@
 import { RelayOpener } from '../admin/relay.js';
 import type { Succession } from '../auth/rehash/successors.js';
 import type { Log } from '../log.js';
+import { RateKeeper } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
@@ -44,8 +45,9 @@ export class Supervisor {
     );
     const gate = this.#logins.gate;
     const loginTerms = (): SharedLoginTerms => this.#logins.terms;
+    const rates = new RateKeeper(settings.submission, log);
     const common = { settings, layout: host.layout, owner, log };
-    this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms, announce });
+    this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms, announce, rates });
     this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
   }

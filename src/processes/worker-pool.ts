@@ -6,6 +6,7 @@
 import type { Succession } from '../auth/rehash/successors.js';
 import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
+import type { UserRates } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import { answerAgentRequest } from './agent-requests.js';
 import { answerCertificateRequest } from './certificates/requests.js';
@@ -13,6 +14,7 @@ import { Child } from './child.js';
 import { LoginAnswers, type SharedGate } from './login/requests.js';
 import type { FromChild, SharedLoginTerms, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
+import { answerRateRequest } from './rate-requests.js';
 import { type Accepted, turnAway } from './reception.js';
 import { answerRelayRequest } from './relay-requests.js';
 
@@ -44,6 +46,8 @@ export interface WorkerPoolOptions {
   readonly findAgent: (owner: Ids) => Promise<string>;
   /** Lets a client relay that has logged in. Never rejects. */
   readonly openRelay: (clientIp: string) => Promise<void>;
+  /** What users have sent. */
+  readonly rates: UserRates;
   readonly gate: SharedGate;
   readonly loginTerms: () => SharedLoginTerms;
   /** Tells all processes that hashes get others with the same passwords. */
@@ -154,6 +158,16 @@ export class WorkerPool {
         break;
       case 'move':
         this.#move(worker, message);
+        break;
+      case 'belong':
+        worker.child.send({
+          type: 'moved',
+          id: message.id,
+          refused: worker.sessions.get(message.id)?.belongTo(message.user),
+        });
+        break;
+      case 'rate':
+        void answerRateRequest(message, this.#options.rates, (answer) => worker.child.send(answer));
         break;
       case 'need-agent':
         void answerAgentRequest(message, this.#options, (answer) => worker.child.send(answer));

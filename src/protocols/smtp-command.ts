@@ -25,6 +25,11 @@ export function parseCommand(line: string): SmtpCommand {
   return { verb: text.slice(0, space).toUpperCase(), argument: text.slice(start) };
 }
 
+/** A line that is no command but an answer within an exchange (AUTH): without its CR, and without blanks at its end. */
+export function exchangeText(line: string): string {
+  return line.replace(/ *\r?$/, '');
+}
+
 /** Without the CR before the LF, and without what follows a NUL. */
 function commandText(line: string): string {
   const end = line.charCodeAt(line.length - 1) === 0x0d ? line.length - 1 : line.length;

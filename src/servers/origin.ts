@@ -23,20 +23,29 @@ export interface Origin {
   readonly isTlsAtProxy?: boolean;
   /** Counts the session for another address. @returns why it may not be: it is to end then */
   readonly moveTo?: MoveTo | undefined;
+  /** Counts the session among those of a user besides. */
+  readonly belongTo?: BelongTo | undefined;
 }
 
 /** Moves a session's place to another address (as a socket gives it). Never rejects. */
 export type MoveTo = (address: string) => Promise<NoPlace | undefined>;
 
+/** Makes a session one of a user's (`user@domain`) until it is over. @returns why it may not be. Never rejects. */
+export type BelongTo = (user: string) => Promise<NoPlace | undefined>;
+
 /**
  * Of a socket that nobody has spoken for; undefined when the client is gone already.
  * @param isUnix whether the listener is a unix socket: a client that has gone has no address either
  */
-export function originOf(socket: Socket, isUnix = false, moveTo?: MoveTo): Origin | undefined {
+export function originOf(
+  socket: Socket,
+  isUnix = false,
+  places: Pick<Origin, 'moveTo' | 'belongTo'> = {},
+): Origin | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   const none = { remoteIp: undefined, remotePort: undefined, localIp: undefined, localPort: undefined };
-  if (isUnix) return { ...none, moveTo };
+  if (isUnix) return { ...none, ...places };
   if (remoteAddress === undefined) return undefined;
   const localIp = localAddress === undefined ? undefined : ucspiAddress(localAddress);
-  return { remoteIp: ucspiAddress(remoteAddress), remotePort, localIp, localPort, moveTo };
+  return { remoteIp: ucspiAddress(remoteAddress), remotePort, localIp, localPort, ...places };
 }

@@ -31,6 +31,7 @@ export async function originBehindProxy(socket: Socket, origin: Origin, timeoutM
     proxyIp: origin.remoteIp ?? 'unix',
     isTlsAtProxy: connection.isTls,
     moveTo: origin.moveTo,
+    belongTo: origin.belongTo,
   };
 }
 

@@ -43,10 +43,10 @@ test('the client is who the header says, and its first words are there', async (
   client.write('PROXY TCP4 192.0.2.9 198.51.100.1 56324 110\r\nUSER joe\r\nPASS x\r\n');
   const behind = await originBehindProxy(server, origin);
   assert.deepEqual(
-    { ...behind, moveTo: undefined },
+    { ...behind, moveTo: undefined, belongTo: undefined },
     {
       ...{ remoteIp: '192.0.2.9', remotePort: 56324, localIp: '198.51.100.1', localPort: 110 },
-      ...{ proxyIp: '127.0.0.1', isTlsAtProxy: false, moveTo: undefined },
+      ...{ proxyIp: '127.0.0.1', isTlsAtProxy: false, moveTo: undefined, belongTo: undefined },
     },
   );
   assert.equal(await rest(server, 18), 'USER joe\r\nPASS x\r\n');

@@ -15,12 +15,25 @@ import {
   type SmtpPath,
 } from '../../protocols/smtp-address.js';
 import { type Flavour, isForUsers } from './admission.js';
-import { announce, askControls, type Dialog, endTransaction, hasQueue, sizeLimit, traceOf, whose } from './dialog.js';
+import {
+  announce,
+  askControls,
+  type Dialog,
+  endTransaction,
+  hasQueue,
+  sizeLimit,
+  type Transaction,
+  traceOf,
+  whose,
+} from './dialog.js';
 import { frontEndKeywords, xclient, xforward } from './front-end.js';
 import { MessageInput } from './message.js';
 import { isProbeSender } from './probes.js';
 import { extendedHello, newReplies, refusal, replies } from './replies.js';
 import { mayBegin, startTls, startTlsKeywords } from './start-tls.js';
+import { authenticate, authKeywords, needsTlsFirst } from './submission/authentication.js';
+import { countMessage, missingFields, permission } from './submission/message-rules.js';
+import { authReplies } from './submission/replies.js';
 
 /** Answers a command. @throws SessionEnd, and anything that replyToError knows */
 export type Handler = (dialog: Dialog, argument: string) => string | Promise<string>;
@@ -39,7 +52,7 @@ const shared: readonly (readonly [string, Handler])[] = [
   ['XFORWARD', xforward],
 ];
 
-const smtpCommands = new Map<string, Handler>([['HELO', hello], ['EHLO', extended], ...shared]);
+const smtpCommands = new Map<string, Handler>([['HELO', hello], ['EHLO', extended], ['AUTH', authenticate], ...shared]);
 
 /** The commands of each flavour. RFC 2033 4.1: LMTP has LHLO in the place of HELO and EHLO, which are refused. */
 export const commands: Readonly<Record<Flavour, ReadonlyMap<string, Handler>>> = {
@@ -65,7 +78,7 @@ function extended(dialog: Dialog, argument: string): string | Promise<string> {
   hello(dialog, argument);
   const ofFrontEnd = dialog.speaksForOthers ? frontEndKeywords : [];
   const reply = (others: readonly string[]): string =>
-    extendedHello(dialog.greeting, sizeLimit(dialog), [...others, ...ofFrontEnd]);
+    extendedHello(dialog.greeting, sizeLimit(dialog), [...others, ...authKeywords(dialog), ...ofFrontEnd]);
   return mayBegin(dialog) ? startTlsKeywords(dialog).then(reply) : reply([]);
 }
 
@@ -81,19 +94,25 @@ function quit(dialog: Dialog): string {
   return `221 ${dialog.greeting}`;
 }
 
-function mail(dialog: Dialog, argument: string): string {
+function mail(dialog: Dialog, argument: string): string | Promise<string> {
   endTransaction(dialog);
-  if (isForUsers(dialog.context.flavour) && dialog.client.login === undefined) return newReplies.authenticationFirst;
+  const { context, client, user } = dialog;
+  if (isForUsers(context.flavour) && client.login === undefined)
+    return needsTlsFirst(dialog) ? authReplies.tlsFirst : authReplies.first;
   const { address: sender, parameters } = readPath(dialog, argument);
   if (sender.length > longestAddress) return replies.addressTooLong;
   const declaredSizeBytes = declaredSize(parameters);
   const limit = sizeLimit(dialog);
   if (declaredSizeBytes !== undefined && limit > 0 && declaredSizeBytes > limit) return replies.tooBig;
-  const isBadSender = askControls(dialog.context, (control) => isBadMailFrom(sender, control.badMailFrom()));
+  const isBadSender = askControls(context, (control) => isBadMailFrom(sender, control.badMailFrom()));
   const heldBack = isProbeSender(sender) ? [] : undefined;
   if (heldBack === undefined) announce(dialog);
-  dialog.transaction = { sender, isBadSender, declaredSizeBytes, recipients: [], asked: 0, heldBack };
-  return replies.ok;
+  const begin = (recipientsLeft: number): string => {
+    dialog.transaction = { sender, isBadSender, declaredSizeBytes, recipients: [], asked: 0, heldBack, recipientsLeft };
+    return replies.ok;
+  };
+  if (user === undefined) return begin(Number.MAX_SAFE_INTEGER);
+  return permission(dialog, user, sender).then((answer) => (typeof answer === 'string' ? answer : begin(answer)));
 }
 
 function recipient(dialog: Dialog, argument: string): string | Promise<string> {
@@ -108,6 +127,7 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
   if (isAsked && !askControls(context, (control) => control.isAllowedRecipientDomain(address)))
     return refused(dialog, address, replies.notInRcptHosts);
   if (transaction.recipients.length >= context.limits.recipientsPerMessage) return newReplies.tooManyRecipients;
+  if (transaction.recipients.length >= transaction.recipientsLeft) return authReplies.tooManyRecipients;
   const { declaredSizeBytes } = transaction;
   const options = declaredSizeBytes === undefined ? {} : { declaredSizeBytes };
   const resolution = context.delivery.resolve(address + (client.relaySuffix ?? ''), options);
@@ -138,24 +158,34 @@ function refused(dialog: Dialog, address: string, reply: string, cause?: string)
   return reply;
 }
 
-function data(dialog: Dialog): string {
-  const { context, transaction } = dialog;
+function data(dialog: Dialog): string | Promise<string> {
+  const { transaction, user } = dialog;
   if (transaction === undefined) return replies.mailFirst;
-  const { sender, recipients } = transaction;
-  if (recipients.length === 0) return replies.recipientFirst;
+  if (transaction.recipients.length === 0) return replies.recipientFirst;
   announce(dialog);
+  if (user?.services.rates === undefined) return openMessage(dialog, transaction);
+  return countMessage(user, transaction.recipients.length).then(
+    (refused) => refused ?? openMessage(dialog, transaction),
+  );
+}
+
+function openMessage(dialog: Dialog, transaction: Transaction): string {
+  const { context, user } = dialog;
+  const { sender, recipients } = transaction;
   for (const line of transaction.heldBack ?? []) context.log.info(line);
   dialog.transaction = undefined;
   const limit = sizeLimit(dialog);
   const qp = context.nextMessageNumber();
-  const trace = traceOf(dialog, qp, Math.floor(Date.now() / 1000));
+  const unixSeconds = Math.floor(Date.now() / 1000);
+  const trace = traceOf(dialog, qp, unixSeconds);
   const parts = partsOf(recipients, context.flavour, trace.submission.program !== undefined);
   const incoming = parts.map((part) => context.delivery.accept({ sender, recipients: part, ...trace }));
   const places = recipients.map((resolution) => ({
     address: resolution.recipient,
     part: parts.findIndex((part) => part.includes(resolution)),
   }));
-  dialog.message = { qp, sender, recipients: places, input: new MessageInput(incoming, limit) };
+  const fields = user === undefined ? undefined : missingFields(dialog, qp, unixSeconds);
+  dialog.message = { qp, sender, recipients: places, input: new MessageInput(incoming, limit, fields) };
   return replies.goAhead;
 }
 

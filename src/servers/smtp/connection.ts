@@ -33,6 +33,10 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
   constructor(server: SMTPServer, socket: net.Socket, dialog: Dialog, id: string) {
     super(server, socket, { id });
     this.#dialog = dialog;
+    dialog.dismiss = () => {
+      this.#conversation.dismiss();
+      this.flush();
+    };
     this.#conversation = new SmtpSession(dialog, (text) => {
       this.#output += text;
     });

@@ -10,7 +10,7 @@ import type { Resolution } from '../../delivery/resolution.js';
 import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';
-import { queueReceivedLine, smtpReceivedLine, type TransferProtocol } from '../../mail/received.js';
+import { queueReceivedLine, type SmtpTrace, smtpReceivedLine, type TransferProtocol } from '../../mail/received.js';
 import type { ClientAttributes } from '../../protocols/xclient.js';
 import type { Control } from '../../stores/control.js';
 import type { Origin } from '../origin.js';
@@ -21,6 +21,8 @@ import type { SmtpLimits } from './limits.js';
 import type { MessageInput } from './message.js';
 import type { Probes } from './probes.js';
 import { replies } from './replies.js';
+import type { OpenExchange } from './submission/authentication.js';
+import type { SessionUser, UserServices } from './submission/user.js';
 
 /** What all sessions of a server share. */
 export interface DialogContext {
@@ -32,6 +34,8 @@ export interface DialogContext {
   /** What STARTTLS does; undefined: there is none. */
   readonly tls?: ServerTls | undefined;
   readonly probes: Probes;
+  /** For those who log in; undefined: nobody can. */
+  readonly users?: UserServices | undefined;
   /** Describes the client that a front end speaks for; undefined: it may not in. @throws TemporaryError, CorruptFileError */
   admit(origin: Origin, visitor: Visitor): Client | undefined;
   /** A number that no other message of this host has at this moment: `qp` in the reply and in the Received line. */
@@ -54,6 +58,8 @@ export interface Transaction {
   asked: number;
   /** Log lines about refused recipients, held back while this may be a probe; undefined when it is none. */
   readonly heldBack: string[] | undefined;
+  /** How many recipients a user may still send to now. */
+  readonly recipientsLeft: number;
 }
 
 /** A message whose data is coming in. */
@@ -76,6 +82,12 @@ export interface Dialog {
   tls: TlsDescription | undefined;
   /** STARTTLS has been agreed to: the handshake comes next. */
   isStartingTls: boolean;
+  /** Who has logged in here. */
+  user: SessionUser | undefined;
+  /** An exchange of AUTH: the client's next line is its answer. */
+  exchange: OpenExchange | undefined;
+  /** Ends the session soon, because its user may not go on. */
+  dismiss: () => void;
   /** What XFORWARD has said of the next message's client: for the log. */
   forwarded: ClientAttributes | undefined;
   /** The HELO word that XCLIENT has given, which the front end's own does not replace. */
@@ -140,6 +152,9 @@ export function openDialog(
     client,
     ...connection,
     isStartingTls: false,
+    user: undefined,
+    exchange: undefined,
+    dismiss: () => {},
     forwarded: undefined,
     givenHelo: undefined,
     isAnnounced: false,
@@ -198,13 +213,10 @@ export function traceOf(
   number: number,
   unixSeconds: number,
 ): { readonly receivedLines: string; readonly submission: Submission } {
-  const { client, helo } = dialog;
-  const remoteHost = client.remoteHost ?? 'unknown';
+  const { client } = dialog;
   const serverLine = smtpReceivedLine({
-    remoteHost,
-    helo: helo !== undefined && lower(helo) !== lower(remoteHost) ? helo : undefined,
+    ...shownOrigin(dialog),
     remoteInfo: client.remoteInfo,
-    remoteIp: client.remoteIp,
     local: client.local,
     protocol: protocolOf(dialog),
     tls: dialog.tls,
@@ -218,16 +230,28 @@ export function traceOf(
   };
 }
 
+/** Where the Received line says that a message is from. Of a user it may be kept quiet: home addresses and the names of people's machines are nobody's business. */
+function shownOrigin({ client, helo, user }: Dialog): Pick<SmtpTrace, 'remoteHost' | 'helo' | 'remoteIp'> {
+  const remoteHost = client.remoteHost ?? 'unknown';
+  if (user?.services.policy.hidesClient) return { remoteHost: 'unknown', remoteIp: 'unknown' };
+  const isToldTwice = helo === undefined || lower(helo) === lower(remoteHost);
+  return { remoteHost, helo: isToldTwice ? undefined : helo, remoteIp: client.remoteIp };
+}
+
 /** Whether nobody can listen, here or between the client and a proxy that ends TLS for us. */
 export function isSecure({ tls, origin }: Dialog): boolean {
   return tls !== undefined || origin.isTlsAtProxy === true;
 }
 
-/** RFC 3848. Without TLS it is qmail's word, whether the client said EHLO or HELO. */
+/** RFC 3848. Without TLS and login it is qmail's word, whether the client said EHLO or HELO. */
 function protocolOf(dialog: Dialog): TransferProtocol {
-  const isLmtp = dialog.context.flavour === 'lmtp';
-  if (isSecure(dialog)) return isLmtp ? 'LMTPS' : 'ESMTPS';
-  return isLmtp ? 'LMTP' : 'SMTP';
+  const hasLogin = dialog.client.login !== undefined;
+  if (dialog.context.flavour === 'lmtp') {
+    if (isSecure(dialog)) return hasLogin ? 'LMTPSA' : 'LMTPS';
+    return hasLogin ? 'LMTPA' : 'LMTP';
+  }
+  if (isSecure(dialog)) return hasLogin ? 'ESMTPSA' : 'ESMTPS';
+  return hasLogin ? 'ESMTPA' : 'SMTP';
 }
 
 /** Whether a recipient that needs a queue can be taken. */

@@ -19,6 +19,7 @@ import {
 import type { Origin } from '../origin.js';
 import { announce, type Dialog, endTransaction, SessionEnd } from './dialog.js';
 import { newReplies, refusal, replies } from './replies.js';
+import { logOut } from './submission/user.js';
 
 /** What EHLO offers to those who are trusted. */
 export const frontEndKeywords: readonly string[] = [
@@ -41,6 +42,7 @@ export async function xclient(dialog: Dialog, argument: string): Promise<string>
   const isMoved = origin.remoteIp !== undefined && origin.remoteIp !== dialog.origin.remoteIp;
   if (isMoved && (await origin.moveTo?.(origin.remoteIp)) !== undefined)
     throw new SessionEnd(refusal(421, '4.7.0', 'too many connections from this client'));
+  logOut(dialog);
   const { client } = dialog;
   const visitor = {
     name: changed(attributes, 'NAME', client.remoteHost),

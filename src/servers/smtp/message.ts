@@ -10,11 +10,14 @@
 
 import type { IncomingMessage } from '../../delivery/accept.js';
 import { HeaderScanner } from '../../mail/header.js';
+import type { MissingFields } from '../../mail/missing-fields.js';
 import { type DataStatus, SmtpDataDecoder } from '../../protocols/smtp-data.js';
 import { replies } from './replies.js';
 
 /** Hops from which on a message is looping. */
 const hopLimit = 100;
+
+const nothing = Buffer.alloc(0);
 
 /** How a part of a message ended: refused for what it is, safe on disk, or failed. */
 export type PartEnd =
@@ -34,11 +37,16 @@ export class MessageInput {
   readonly #limitBytes: number;
   readonly #decoder = new SmtpDataDecoder();
   readonly #header = new HeaderScanner();
+  readonly #fields: MissingFields | undefined;
   #over = false;
   #aborted: Promise<void> | undefined;
 
-  /** @param limitBytes the greatest size as stored; 0 for none */
-  constructor(incoming: readonly IncomingMessage[], limitBytes: number) {
+  /**
+   * @param limitBytes the greatest size as stored; 0 for none
+   * @param fields what is added to the header where it is missing
+   */
+  constructor(incoming: readonly IncomingMessage[], limitBytes: number, fields?: MissingFields) {
+    this.#fields = fields;
     this.#parts = incoming.map((message) => ({ incoming: message, failure: undefined }));
     this.#limitBytes = limitBytes;
   }
@@ -62,10 +70,7 @@ export class MessageInput {
     if (this.#over || body.length === 0) return;
     this.#header.write(body);
     if (this.status === 'stray-lf' || this.#reply() !== undefined) return this.abort();
-    const [only, ...others] = this.#parts;
-    if (only !== undefined && others.length === 0) return write(only, body);
-    const waits = this.#parts.map((part) => write(part, body)).filter((wait) => wait !== undefined);
-    if (waits.length > 0) return Promise.all(waits).then(() => {});
+    return this.#store(this.#fields?.write(body) ?? body);
   }
 
   /** Ends the message after its end mark. Says how each part ended, in order. */
@@ -75,6 +80,7 @@ export class MessageInput {
       await this.abort();
       return this.#parts.map(() => ({ kind: 'refused', reply }));
     }
+    await this.#store(this.#fields?.end() ?? nothing);
     this.#over = true;
     return Promise.all(this.#parts.map(commit));
   }
@@ -88,6 +94,14 @@ export class MessageInput {
       this.#aborted = Promise.all(left.map(({ incoming }) => incoming.abort().catch(() => {}))).then(() => {});
     }
     await this.#aborted;
+  }
+
+  #store(bytes: Buffer): void | Promise<void> {
+    if (bytes.length === 0) return;
+    const [only, ...others] = this.#parts;
+    if (only !== undefined && others.length === 0) return write(only, bytes);
+    const waits = this.#parts.map((part) => write(part, bytes)).filter((wait) => wait !== undefined);
+    if (waits.length > 0) return Promise.all(waits).then(() => {});
   }
 
   #reply(): string | undefined {

@@ -50,7 +50,7 @@ export const newReplies = {
   notLmtp: '500 5.5.1 this is LMTP: say LHLO',
   notTrusted: '550 5.7.0 you may not speak for others',
   notNow: '503 5.5.1 not within a transaction',
-  authenticationFirst: '530 5.7.0 authentication is needed first',
+  accountChanged: '421 4.7.0 the account has changed, log in again',
   deniedClient: '421 4.7.1 this client may not connect',
 } as const;
 

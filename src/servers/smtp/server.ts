@@ -28,6 +28,7 @@ import { announce, type DialogContext, openDialog, SessionEnd } from './dialog.j
 import { defaultLimits, type SmtpLimits } from './limits.js';
 import { Probes } from './probes.js';
 import { newReplies, replies } from './replies.js';
+import type { UserServices } from './submission/user.js';
 
 export interface SmtpSettings {
   /** This host's name in Received lines (tcpserver -l); control/me unless given. */
@@ -51,6 +52,8 @@ export interface SmtpContext {
   /** Whom XCLIENT and XFORWARD are believed; nobody unless given. */
   readonly frontEnds?: TrustedPeers;
   readonly resolver?: NameResolver;
+  /** For those who log in; without it nobody can. */
+  readonly users?: Omit<UserServices, 'domain'> | undefined;
 }
 
 export interface SmtpServer {
@@ -105,6 +108,7 @@ class MailServer extends SMTPServer implements SmtpServer {
       flavour,
       tls: context.tls,
       probes: new Probes(log, flavour),
+      users: context.users && { ...context.users, domain: (name) => host.domain(name) },
       admit: (origin, visitor) => admit(admission, origin, visitor),
       nextMessageNumber: context.nextMessageNumber ?? messageNumbers(process.pid),
       isOwnAddress,

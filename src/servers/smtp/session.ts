@@ -20,6 +20,8 @@ import { greetingOf } from './front-end.js';
 import type { PartEnd } from './message.js';
 import { accepted, forRecipient, newReplies, replies, replyToError, saved } from './replies.js';
 import { beginSecured } from './start-tls.js';
+import { continueExchange } from './submission/authentication.js';
+import { logOut } from './submission/user.js';
 
 export type SessionState = 'commands' | 'data' | 'handshake' | 'over';
 
@@ -30,6 +32,7 @@ export class SmtpSession {
   /** What the client waits for; undefined when we wait for the client. */
   #work: Promise<unknown> | undefined;
   #ending: 'not' | 'after-transaction' | 'after-work' = 'not';
+  #lastWord: string = newReplies.shuttingDown;
   #refusedCommands = 0;
   #idleCommands = 0;
 
@@ -54,12 +57,18 @@ export class SmtpSession {
 
   /** Takes one command line, without its LF. */
   line(line: string): void | Promise<void> {
+    const { exchange } = this.#dialog;
+    if (exchange !== undefined) return this.#obey('AUTH', () => continueExchange(this.#dialog, exchange, line));
     const { verb, argument } = parseCommand(line);
     const handler = commands[this.#dialog.context.flavour].get(verb);
     if (handler === undefined)
       return this.#answer(verb, isHttpRequest(line) ? newReplies.notHttp : replies.unimplemented);
+    return this.#obey(verb, () => handler(this.#dialog, argument));
+  }
+
+  #obey(verb: string, handle: () => string | Promise<string>): void | Promise<void> {
     try {
-      const reply = handler(this.#dialog, argument);
+      const reply = handle();
       if (typeof reply === 'string') return this.#answer(verb, reply);
       return this.#wait(
         reply.then(
@@ -113,6 +122,12 @@ export class SmtpSession {
     if (!this.isBusy) this.#endIfAsked();
   }
 
+  /** Its user may not go on: ends now, after what is under way. */
+  dismiss(): void {
+    this.#lastWord = newReplies.accountChanged;
+    this.shutDown();
+  }
+
   /** The client is gone. A message whose end has not been seen is forgotten. Settles when nothing of it is left. */
   async gone(): Promise<void> {
     const { message, context } = this.#dialog;
@@ -121,6 +136,7 @@ export class SmtpSession {
         `${context.flavour}: client ${whose(this.#dialog)} left in the middle of message qp ${message.qp}`,
       );
     endTransaction(this.#dialog);
+    logOut(this.#dialog);
     this.#state = 'over';
     await this.#work;
     await message?.input.abort();
@@ -206,7 +222,7 @@ export class SmtpSession {
     const isIdle = this.#state === 'commands' && this.#dialog.transaction === undefined;
     const isFree = isIdle || this.#state === 'handshake';
     if (this.#ending === 'after-work' || (this.#ending === 'after-transaction' && isFree))
-      void this.#endWith(newReplies.shuttingDown);
+      void this.#endWith(this.#lastWord);
   }
 
   #reply(text: string): void {

@@ -8,6 +8,7 @@
 import type { TlsDescription } from '../server-tls.js';
 import { type Dialog, endTransaction, isSecure } from './dialog.js';
 import { replies } from './replies.js';
+import { logOut } from './submission/user.js';
 
 /** What EHLO says about it. */
 export async function startTlsKeywords(dialog: Dialog): Promise<readonly string[]> {
@@ -18,7 +19,8 @@ export async function startTlsKeywords(dialog: Dialog): Promise<readonly string[
 export async function startTls(dialog: Dialog, argument: string): Promise<string> {
   if (!mayBegin(dialog)) return replies.unimplemented;
   if (argument !== '') return replies.tlsArgument;
-  if (!(await dialog.context.tls?.isAvailable())) return replies.noTls;
+  if (!(await dialog.context.tls?.isAvailable()))
+    return dialog.helo === undefined ? replies.unimplemented : replies.noTls;
   dialog.isStartingTls = true;
   return replies.readyForTls;
 }
@@ -28,8 +30,9 @@ export function mayBegin(dialog: Dialog): boolean {
   return dialog.context.tls !== undefined && !isSecure(dialog) && dialog.client.address !== 'unix';
 }
 
-/** Begins the dialog anew on the secured connection. Who the client is stays: that is known from the connection, or from a front end that is trusted. */
+/** Begins the dialog anew on the secured connection. Who the client is stays: that is known from the connection, or from a front end that is trusted; a login does not. */
 export function beginSecured(dialog: Dialog, tls: TlsDescription): void {
   endTransaction(dialog);
+  logOut(dialog);
   Object.assign(dialog, { tls, isStartingTls: false, forwarded: undefined, helo: undefined });
 }
