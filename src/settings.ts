@@ -186,6 +186,7 @@ function parseServed(text: string): ServedAddress {
       throw refuse(`--listen ${text}`, 'passwords go over it in clear: auth listens at a path, or on loopback');
     return { protocol: served, at };
   }
+  if ('inherited' in at) return { protocol: served, at };
   const mode = modes[served];
   if (mode === undefined) throw refuse(`--listen ${text}`, `${protocol} listens at ADDRESS:PORT, not at a path`);
   return { protocol: served, at, access: { mode, ...access } };
@@ -218,7 +219,7 @@ export function nextHopTo(listeners: readonly ServedAddress[], wanted?: string):
 function nextHop({ protocol, at }: ServedAddress): string | undefined {
   if ('path' in at)
     return `${protocol}:unix:${at.path.startsWith(postfixQueue) ? at.path.slice(postfixQueue.length) : at.path}`;
-  if (at.port === 0) return undefined;
+  if ('inherited' in at || at.port === 0) return undefined;
   const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host === '::' ? '::1' : at.host;
   return `${protocol}:${protocol === 'lmtp' ? 'inet:' : ''}[${host}]:${at.port}`;
 }

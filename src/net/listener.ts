@@ -2,17 +2,24 @@
 //
 //   smtp=0.0.0.0:25   pop3=127.0.0.1:10110   smtp=[::1]:10025   pop3=*:110   smtp=127.0.0.1:0   lmtp=unix:/run/lmtp,mode=0660,group=postfix
 //
+//   auth=systemd:NAME      a socket that systemd has opened (net/inherited-socket.ts)
+//
 // Port 0 picks a free port, which the ready line reports. `*` is 0.0.0.0. `[::]` takes IPv4 clients too (mapped addresses), unless another listener has the
 // same port in IPv4. A socket is handed on unread: whoever takes it resumes it.
 
 import net from 'node:net';
 import { ConfigurationError, errnoOf, PermanentError } from '../errors.js';
+import { inheritedDescriptor } from './inherited-socket.js';
 import { listenAtPath, makeRoom, parseSocketPlace, type SocketAccess, type SocketOwner } from './unix-socket.js';
 
 /** One place to listen at. */
 export interface ListenAddress {
   readonly protocol: string;
-  readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly at:
+    | { readonly host: string; readonly port: number }
+    | { readonly path: string }
+    /** A socket by its name; a unix one keeps this place when it is open. */
+    | { readonly inherited: string };
   /** Of a unix socket. */
   readonly access?: SocketAccess;
 }
@@ -31,6 +38,8 @@ export function parseListenAddress(text: string): ListenAddress {
       throw refuse(error instanceof Error ? error.message : String(error));
     }
   }
+  const [, inherited] = /^systemd:([!-9;-~]{1,255})$/.exec(place) ?? [];
+  if (inherited !== undefined) return { protocol, at: { inherited } };
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(place) ?? [];
   if (port === undefined) throw refuse('ADDRESS:PORT is needed, an IPv6 address in [ ]');
   const host = bracketed ?? (plain === '*' ? '0.0.0.0' : (plain ?? ''));
@@ -42,6 +51,7 @@ export function parseListenAddress(text: string): ListenAddress {
 /** The form of the ready line. */
 export function formatListenAddress({ protocol, at }: ListenAddress): string {
   if ('path' in at) return `${protocol}=unix:${at.path}`;
+  if ('inherited' in at) return `${protocol}=systemd:${at.inherited}`;
   return `${protocol}=${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
 }
 
@@ -86,11 +96,15 @@ export async function openListener(
     throw error instanceof ConfigurationError ? error : cannotListen(wanted, error);
   }
   const bound = server.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-  const address = 'path' in wanted.at ? wanted : { ...wanted, at: { host: wanted.at.host, port } };
+  const address = typeof bound === 'object' && bound !== null ? { ...wanted, at: placeOf(wanted, bound) } : wanted;
   server.on('connection', (socket) => receiver.take(socket, address));
   server.on('error', (error) => receiver.trouble(error, address));
   return { address, close: () => server.close() };
+}
+
+/** Where a TCP listener is, by the name that it was asked for. */
+function placeOf({ at }: ListenAddress, { address, port }: net.AddressInfo): { host: string; port: number } {
+  return { host: 'host' in at ? at.host : address, port };
 }
 
 function listen(server: net.Server, { at, access = {} }: ListenAddress, options: OpenOptions): Promise<void> {
@@ -100,7 +114,8 @@ function listen(server: net.Server, { at, access = {} }: ListenAddress, options:
       server.removeListener('error', reject);
       resolve();
     });
-    if ('path' in at) listenAtPath(server, at, access.mode ?? defaultMode, options.ownerOf?.(access) ?? {});
+    if ('inherited' in at) server.listen({ fd: inheritedDescriptor(at.inherited) });
+    else if ('path' in at) listenAtPath(server, at, access.mode ?? defaultMode, options.ownerOf?.(access) ?? {});
     // The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn).
     else server.listen({ ...at, backlog: 4096, ipv6Only: options.ipv6Only ?? false });
   });

@@ -83,7 +83,7 @@ export class Reception implements Receiver {
   }
 
   take(socket: Socket, listener: ListenAddress): void {
-    const address = 'path' in listener.at ? 'unix' : socket.remoteAddress;
+    const address = 'host' in listener.at ? socket.remoteAddress : 'unix';
     const protocol = listener.protocol as ServedProtocol;
     socket.on('error', () => {});
     // A client that is gone again already has no address.
