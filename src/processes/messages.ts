@@ -77,6 +77,8 @@ export interface Begin {
   readonly socket?: AgentSocket;
   /** Of session workers only. */
   readonly logins?: SharedLoginTerms;
+  /** Of session workers only: the keys of TLS session tickets, base64, so that a client's session can be resumed at any of them. */
+  readonly ticketKeys?: string;
   /** Of watchers only. */
   readonly watch?: WatchOrders;
 }

@@ -24,7 +24,7 @@ import { createPop3Server, type Pop3Server } from '../servers/pop3/server.js';
 import { createPostmapServer } from '../servers/postmap/server.js';
 import { originBehindProxy } from '../servers/proxied.js';
 import { createQmqpServer } from '../servers/qmqp/server.js';
-import { createServerTls, type ServerTls, secureContextOptions } from '../servers/server-tls.js';
+import { createServerTls, newTicketKeys, type ServerTls, secureContextOptions } from '../servers/server-tls.js';
 import { createSmtpServer, messageNumbers } from '../servers/smtp/server.js';
 import { hasRateLimits, type UserRates } from '../servers/smtp/submission/user-rates.js';
 import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } from '../settings.js';
@@ -94,6 +94,8 @@ export interface Helpers {
   readonly certificates?: CertificateSource;
   /** What users have sent; not counted unless given. */
   readonly rates?: UserRates;
+  /** Those of TLS session tickets; this process's own unless given. */
+  readonly ticketKeys?: string;
   /** The queue, where it is in this process; without this, the one that is reached at its socket. */
   readonly queue?: () => Enqueuer | undefined;
 }
@@ -110,8 +112,9 @@ function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) 
 }
 
 /** Certificates are told of by whoever watches them (processes/certificates/care.ts): once, and not by every process that meets them. */
-function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Host, source = ownSource): ServerTls {
-  const options = secureContextOptions(tlsOldClients);
+function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Host, helpers: Helpers): ServerTls {
+  const { certificates: source = ownSource, ticketKeys = newTicketKeys() } = helpers;
+  const options = { ...secureContextOptions(tlsOldClients), ticketKeys: Buffer.from(ticketKeys, 'base64') };
   return createServerTls(new Certificates({ layout, log: silentLog, files: tlsCertificates, options, source }));
 }
 
@@ -126,7 +129,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const delivery = deliveryWithQueue(direct, ways, log);
   const frontEnds = new TrustedPeers(settings.xclientFrom);
   const proxies = new TrustedPeers(settings.proxyFrom);
-  const tls = serverTls(settings, host, helpers.certificates);
+  const tls = serverTls(settings, host, helpers);
   const successors = new HashSuccessors();
   const sessions = new OpenSessions(host, successors);
   const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));

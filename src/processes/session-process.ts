@@ -26,7 +26,7 @@ export function runSessionWorker(): void {
   let service: Service | undefined;
 
   runSupervised({
-    begin({ settings, owner, logins }) {
+    begin({ settings, owner, logins, ticketKeys }) {
       const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
       service = startService(settings, log, {
         agents: new Agents(owner.uid, (other) => agents.ask(other)),
@@ -35,6 +35,7 @@ export function runSessionWorker(): void {
         announce: rehash.announce,
         certificates: certificates.source,
         rates,
+        ...(ticketKeys !== undefined && { ticketKeys }),
       });
       process.chdir('/');
       become(owner);

@@ -6,6 +6,7 @@
 import type { Succession } from '../auth/rehash/successors.js';
 import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
+import { newTicketKeys } from '../servers/server-tls.js';
 import type { UserRates } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import { answerAgentRequest } from './agent-requests.js';
@@ -58,6 +59,7 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers = new Set<Worker>();
   readonly #waiting: Accepted[] = [];
+  readonly #ticketKeys = newTicketKeys();
   #listening: readonly ServedAddress[] | undefined;
   #lastId = 0;
   #pauseMs = firstPauseMs;
@@ -126,6 +128,7 @@ export class WorkerPool {
       settings: { ...settings, listen: this.#listening ?? settings.listen },
       owner,
       logins: loginTerms(),
+      ticketKeys: this.#ticketKeys,
     };
     const child = new Child('session', begin, {
       hear: (message) => this.#hear(worker, message),

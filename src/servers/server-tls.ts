@@ -7,13 +7,14 @@
 // `old clients` also lets in TLS 1.0 and 1.1 and the ciphers of their time, which can be broken: for mail programs and scanners that know nothing better, on networks where that
 // does not matter. control/tlsserverciphers stands in the place of either list. No connection is negotiated anew in its middle.
 
-import { constants } from 'node:crypto';
+import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Certificates } from '../stores/certificates/certificates.js';
 import { channelBindingsOf } from './channel-bindings.js';
 
 const patienceMs = 30_000;
+const ticketKeyBytes = 48;
 
 /** The last ones are for clients of Windows 7's and Android 4's time. */
 const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL';
@@ -27,6 +28,11 @@ export function secureContextOptions(isForOldClients: boolean): SecureContextOpt
   return isForOldClients
     ? { ...common, minVersion: 'TLSv1', ciphers: oldCiphers }
     : { ...common, minVersion: 'TLSv1.2', ciphers };
+}
+
+/** Keys of session tickets, base64: what a client brings back to go on with a session of before without another exchange of keys. They live as long as the daemon. */
+export function newTicketKeys(): string {
+  return randomBytes(ticketKeyBytes).toString('base64');
 }
 
 export interface ServerTls {

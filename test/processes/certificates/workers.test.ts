@@ -1,6 +1,7 @@
 // TLS in session workers: keys and directories that only root may look at, renewal under running sessions, broken renewals, a PROXY header before the handshake, sessions in processes of other uids.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -146,6 +147,29 @@ test('a worker that takes the place of another one has the certificates too', as
   }
   await until(() => (server.log().match(/session worker \d+ ended/g) ?? []).length === 2);
   for (let n = 0; n < 4; n++) assert.equal(await shown(server.ports.pop3s), 'mail.example.gr.jp');
+});
+
+test('a session is resumed at any worker, also under a renewed certificate', async (t) => {
+  if (!needsRoot(t)) return;
+  const pem = await pemFor('mail.example.gr.jp');
+  const { server, disk } = await start(t, (tree) => {
+    tree[servercert] = rootOnly(pem);
+  });
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const options = { host: '127.0.0.1', port: server.ports.pop3s ?? 0, rejectUnauthorized: false, maxVersion };
+    const first = tls.connect(options);
+    const [session] = (await once(first, 'session')) as [Buffer];
+    const open: tls.TLSSocket[] = [first];
+    // Each open session sends the next one to the worker that has fewer.
+    for (let n = 0; n < 4; n++) {
+      if (n === 2) replace(disk(servercert), await pemFor('mail.example.gr.jp'));
+      const next = tls.connect({ ...options, session });
+      await once(next, 'secureConnect');
+      assert.ok(next.isSessionReused(), `${maxVersion} ${n}`);
+      open.push(next);
+    }
+    for (const socket of open) socket.destroy();
+  }
 });
 
 test('what a proxy says stands before the handshake, and the session is that of its client', async (t) => {
