@@ -6,6 +6,7 @@
 //   RCPT  the recipient is resolved at once: an unknown mailbox is 550 5.1.1 here, not a bounce later
 
 import type { Resolution } from '../../delivery/resolution.js';
+import { rewrite } from '../../formats/address-rewriting.js';
 import { isBadMailFrom } from '../../formats/bad-mail-from.js';
 import {
   declaredSize,
@@ -138,7 +139,8 @@ function recipient(dialog: Dialog, argument: string): string | Promise<string> {
 
 function addRecipient(dialog: Dialog, resolution: Resolution): string {
   const { outcome } = resolution;
-  if (dialog.context.flavour === 'lmtp' && outcome.kind === 'queue' && outcome.reason === 'remote')
+  const isRemote = outcome.kind === 'queue' && outcome.reason === 'remote';
+  if (isRemote && !maySendElsewhere(dialog, resolution.recipient))
     return refused(dialog, resolution.recipient, replies.notInRcptHosts);
   if (outcome.kind === 'deliver' || outcome.kind === 'discard' || (outcome.kind === 'queue' && hasQueue(dialog))) {
     dialog.transaction?.recipients.push(resolution);
@@ -146,6 +148,18 @@ function addRecipient(dialog: Dialog, resolution: Resolution): string {
   }
   const cause = outcome.kind === 'defer' ? outcome.cause : undefined;
   return refused(dialog, resolution.recipient, refusal(outcome.code, outcome.status, outcome.text), cause);
+}
+
+/**
+ * Whether a recipient that has been let in may be one of another host. By LMTP none may. Otherwise `user%host@domain` with a domain of control/percenthack is one of `host`, of which
+ * rcpthosts was not asked: qmail relays for everybody there. `host!user` without a domain is let in, and would come back as a bounce to who knows whom.
+ */
+function maySendElsewhere({ context, client }: Dialog, recipient: string): boolean {
+  if (context.flavour === 'lmtp') return false;
+  if (client.relaySuffix !== undefined || !/[%!]/.test(recipient)) return true;
+  return askControls(context, (control) =>
+    control.isAllowedRecipientDomain(rewrite(recipient, control.rewriting()).complete),
+  );
 }
 
 /** Logs a refused recipient and gives the reply back. */
