@@ -1,5 +1,6 @@
 // A client for tests that sends exactly the bytes it is told and hands out replies one by one, multi-line replies as a whole. Text is Latin-1.
 
+import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 
@@ -43,6 +44,13 @@ export class SmtpClient {
         resolve(new SmtpClient(socket));
       });
     });
+  }
+
+  /** @param path of a unix socket */
+  static async connectAt(path: string): Promise<SmtpClient> {
+    const socket = net.connect({ path, allowHalfOpen: true });
+    await once(socket, 'connect');
+    return new SmtpClient(socket);
   }
 
   /** A client of a server on which TLS comes first. */

@@ -238,6 +238,23 @@ test('trouble of ours: Postfix and Exim see the connection end, which is "later"
   assert.match(place.log(), /vpasswd\.cdb/);
 });
 
+test('the limits against guessing go by the client behind the front end, and by the account', async (t) => {
+  const seen: object[] = [];
+  const gate: LoginGate = {
+    async enter(attempt) {
+      seen.push(attempt);
+      return { isAdmitted: true, standing: 'clean', over() {} };
+    },
+  };
+  const client = await (await authPlace(t, { gate })).client();
+  await client.login(1, 'PLAIN', 'JOE@Example.JP', 'x', 'service=smtp\trip=192.0.2.9\tlip=192.0.2.1');
+  await client.login(2, 'CRAM-MD5', 'joe@example.jp', 'x', 'service=imap\trip=2001:DB8:0:0::9');
+  assert.deepEqual(seen, [
+    { service: 'smtp', address: '192.0.2.9', account: 'joe@example.jp' },
+    { service: 'imap', address: '2001:db8::9', account: 'joe@example.jp' },
+  ]);
+});
+
 test('an attempt that is put off is no wrong password', async (t) => {
   const gate: LoginGate = { enter: async () => ({ isAdmitted: false, retrySeconds: 60 }) };
   const place = await authPlace(t, { gate });
