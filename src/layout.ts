@@ -84,6 +84,10 @@ export class Layout {
   get queueSocket(): string {
     return path.join(this.root, 'run/vqmail/queue');
   }
+  /** Where the daemon is asked about logins. */
+  get loginSocket(): string {
+    return path.join(this.root, 'run/vqmail/logins');
+  }
   /** Addresses that did not answer lately; qmail-remote's. */
   get tcpto(): string {
     return path.join(this.queue, 'lock/tcpto');

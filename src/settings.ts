@@ -64,6 +64,8 @@ export interface Settings {
   readonly xclientFrom: readonly string[];
   /** Clients that may send a password without TLS besides those of the host itself: addresses, networks, `unix`. */
   readonly loginTrusted: readonly string[];
+  /** The domain of logins that name none, where the address that the client came to has none either; undefined: ~vpopmail/etc/defaultdomain. */
+  readonly defaultDomain: string | undefined;
   /** How long a password that was right is not computed again; 0: every time. */
   readonly loginCacheMs: number;
   /** The scheme by which right passwords are hashed anew; undefined: hashes stay. */
@@ -110,6 +112,7 @@ export interface ServeOptions {
   readonly xclientFrom?: readonly string[];
   readonly loginTrusted?: readonly string[];
   readonly logLogins?: boolean;
+  readonly defaultDomain?: string;
   readonly loginCache?: string;
   readonly rehash?: string;
   readonly challengeMechanisms?: string;
@@ -152,6 +155,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     proxyFrom: parsePeers('--proxy-from', options.proxyFrom),
     xclientFrom: parsePeers('--xclient-from', options.xclientFrom),
     loginTrusted: parsePeers('--login-trusted', options.loginTrusted),
+    defaultDomain: parseDomain(options.defaultDomain),
     loginCacheMs: 1000 * parseNumber('--login-cache', options.loginCache, 300, 0, 86_400),
     rehash: parseRehash(options.rehash),
     logLogins: options.logLogins ?? false,
@@ -263,6 +267,11 @@ function parseLimits(options: ServeOptions): ConnectionLimitSettings {
     throw refuse('--unlimited', error instanceof Error ? error.message : String(error));
   }
   return limits;
+}
+
+function parseDomain(text: string | undefined): string | undefined {
+  if (text === undefined || /^[-.0-9A-Za-z]+$/.test(text)) return text?.toLowerCase();
+  throw refuse(`--default-domain ${text}`, 'a domain such as example.jp is needed');
 }
 
 function parseRehash(text: string | undefined): PasswordScheme | undefined {

@@ -30,6 +30,10 @@ export const commands: Readonly<Record<string, Command>> = {
     about: 'self-signed|show|check: the certificates of TLS',
     load: async () => (await import('./cert.js')).cert,
   },
+  auth: {
+    about: 'status|forget|audit: logins, guessing, how passwords are kept',
+    load: async () => (await import('./auth/auth.js')).auth,
+  },
   cdb: { about: 'dump|get|make: the cdb files', load: async () => (await import('./cdb.js')).cdb },
   tcprules: { about: asOriginal, load: async () => (await import('./tcprules.js')).tcprules },
   tcprulescheck: { about: asOriginal, load: async () => (await import('./tcprulescheck.js')).tcprulescheck },

@@ -96,6 +96,10 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
       'whose clients may send a password without TLS (as login_trusted_networks): address, network, or unix; once for each',
       collect,
     )
+    .option(
+      '--default-domain <domain>',
+      'the domain of logins that name none; ~vpopmail/etc/defaultdomain unless given',
+    )
     .option('--login-cache <seconds>', 'how long a password that was right is not computed again; 300; 0: never')
     .option(
       '--rehash <scheme>',

@@ -121,7 +121,8 @@ function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Hos
 /** Starts serving in this process. */
 export function startService(settings: Settings, log: Log, helpers: Helpers = {}): Service {
   const { agents, openRelay, queue } = helpers;
-  const host = openHost(new Layout(settings.layout), log, { repairIndexes: true });
+  const { defaultDomain } = settings;
+  const host = openHost(new Layout(settings.layout), log, { repairIndexes: true, defaultDomain });
   const local = createDelivery(host, settings);
   const ownQueue = queue ?? queueAtSocket(host.layout.queueSocket);
   const ways = queueWays(host, ownQueue);

@@ -2,6 +2,7 @@
 //
 //   VPOPMAIL_DOMAIN               from the session's environment; characters that no domain has become `_`
 //   ~vpopmail/etc/ip_alias_map    `192.0.2.1 example.jp`: the line of the address that the client connected to, unless that domain is in control/locals
+//   --default-domain of serve     what the administrator said
 //   ~vpopmail/etc/defaultdomain   the first line
 //   none                          ''
 
@@ -23,9 +24,12 @@ export class DefaultDomain {
   readonly #control: Control;
   readonly #ipAliases: Snapshot<IpAliasDocument>;
   readonly #defaultDomain: Snapshot<string>;
+  readonly #given: string | undefined;
 
-  constructor(layout: Layout, control: Control) {
+  /** @param given counts instead of etc/defaultdomain */
+  constructor(layout: Layout, control: Control, given?: string) {
     this.#control = control;
+    this.#given = given;
     this.#ipAliases = new Snapshot(layout.etc('ip_alias_map'), (bytes) => parseIpAliasMap(bytes));
     this.#defaultDomain = new Snapshot(layout.etc('defaultdomain'), (bytes) => parseLine(bytes));
   }
@@ -33,7 +37,7 @@ export class DefaultDomain {
   /** The domain that completes a login; '' when there is none. @throws TemporaryError when a file cannot be read */
   forLogin(place: LoginPlace): string {
     if (place.environmentDomain !== undefined) return place.environmentDomain.replace(/[^-.0-9A-Za-z]/g, '_');
-    return this.#ofAddress(place.localIp) ?? this.#defaultDomain.get() ?? '';
+    return this.#ofAddress(place.localIp) ?? this.#given ?? this.#defaultDomain.get() ?? '';
   }
 
   #ofAddress(localIp: string | undefined): string | undefined {

@@ -39,6 +39,8 @@ export interface Host {
 export interface HostOptions {
   /** Whether a look-up that meets a missing vpasswd.cdb has it made from vpasswd, as vpopmail does. Off: nothing is ever written. */
   readonly repairIndexes?: boolean;
+  /** The domain of logins that name none, instead of etc/defaultdomain. */
+  readonly defaultDomain?: string | undefined;
 }
 
 /** Opens the host that `layout` points at. Reads nothing yet. */
@@ -64,7 +66,7 @@ export function openHost(layout: Layout, log: Log = silentLog, options: HostOpti
     users,
     accessRules: new AccessRules(layout, databases),
     qmqpRules: new AccessRules(layout, databases, layout.qmqpRulesCdb),
-    defaultDomain: new DefaultDomain(layout, control),
+    defaultDomain: new DefaultDomain(layout, control, options.defaultDomain),
     dotQmail,
     repairs,
     domains,

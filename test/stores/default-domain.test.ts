@@ -46,6 +46,14 @@ for (const [name, files, place, expected] of rows) {
     }));
 }
 
+it('the domain of a login without one: what serve is told counts instead of the file, and behind the address', () =>
+  withFolder((root) => {
+    const layout = writeFiles(root, { ip_alias_map: map, defaultdomain: 'file.example' });
+    const { defaultDomain } = openHost(layout, undefined, { defaultDomain: 'option.example' });
+    assert.equal(defaultDomain.forLogin({}), 'option.example');
+    assert.equal(defaultDomain.forLogin({ localIp: '192.0.2.1' }), 'one.example');
+  }));
+
 it('the domain of a login without one: a change counts at once, an unreadable file is a temporary failure', () =>
   withFolder((root) => {
     const layout = writeFiles(root, { defaultdomain: 'a' });

@@ -70,6 +70,15 @@ export class FailureTable {
     return record;
   }
 
+  /** Forgets what a key has failed; what it has under way goes on being counted. @returns whether there was anything */
+  forget(key: string): boolean {
+    const record = this.#byKey.get(key);
+    if (record === undefined) return false;
+    record.count = 0;
+    record.pausedUntilMs = 0;
+    return true;
+  }
+
   #forgetOldest(newest: string): void {
     let looks = 0;
     for (const [key, { underWay }] of this.#byKey) {

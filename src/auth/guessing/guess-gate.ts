@@ -12,9 +12,10 @@ import { type GuessLimitSettings, GuessLimits, type UnderWay } from './limits.js
 
 /** How long an attempt is held up at most: a Postfix that asks waits for ten seconds. */
 const longestHoldMs = 4000;
-/** Attempts that are held up at once, of one key and in all. */
-const mostHeldOfKey = 50;
+/** Attempts that are held up at once: in all, of one key whose turn it is not yet, and of one key that has to pause, behind which nobody but the first gets on. */
 const mostHeld = 2000;
+const mostWaiting = 50;
+const mostPausing = 3;
 const reportEveryMs = 60_000;
 /** Lines about what is new, between two reports. */
 const mostNews = 10;
@@ -49,6 +50,7 @@ export class GuessGate implements LoginGate {
   readonly #timer: NodeJS.Timeout;
   /** Who waits for an attempt of the same key to be over. */
   readonly #waiting = new Map<string, Array<() => void>>();
+  readonly #pausing = new Map<string, number>();
   readonly #counts = { right: 0, wrong: 0, putOff: 0 };
   #held = 0;
   #news = 0;
@@ -67,15 +69,13 @@ export class GuessGate implements LoginGate {
       const now = this.#now();
       const decision = this.#limits.enter(attempt, now);
       if (decision.kind === 'go') return this.#admitted(decision.underWay);
-      const { ms, busyKey } = decision;
-      if (now + ms >= untilMs || this.#held >= mostHeld) return this.#putOff(attempt, ms);
+      const { key, ms } = decision;
+      if (this.#held >= mostHeld) return this.#putOff(attempt, ms);
       this.#held++;
-      if (busyKey === undefined) await pause(ms);
-      else if (!(await this.#turn(busyKey, untilMs - now))) {
-        this.#held--;
-        return this.#putOff(attempt, longestHoldMs);
-      }
+      const mayTryAgain =
+        ms === 'busy' ? await this.#turn(key, untilMs - now) : await this.#pause(key, ms, untilMs - now);
       this.#held--;
+      if (!mayTryAgain) return this.#putOff(attempt, ms);
     }
   }
 
@@ -87,6 +87,12 @@ export class GuessGate implements LoginGate {
   status(): GuessingStatus {
     const { addresses, accounts, knownPairs } = this.#limits;
     return { ...this.#counts, knownPairs, addresses: this.#statusOf(addresses), accounts: this.#statusOf(accounts) };
+  }
+
+  /** Forgets what an address, a network or an account has failed. @returns whether there was anything */
+  forget(key: string): boolean {
+    const { addresses, accounts } = this.#limits;
+    return [addresses.forget(key), accounts.forget(key)].includes(true);
   }
 
   /** Tells what was put off since the last report, and forgets what is of no use any more. */
@@ -136,10 +142,22 @@ export class GuessGate implements LoginGate {
     for (const wake of isPaused ? [...waiting] : waiting.slice(0, 1)) wake();
   }
 
+  /** Waits, unless that is too long or others of this key do already. @returns whether it has */
+  async #pause(key: string, ms: number, mostMs: number): Promise<boolean> {
+    const pausing = this.#pausing.get(key) ?? 0;
+    if (ms >= mostMs || pausing >= mostPausing) return false;
+    this.#pausing.set(key, pausing + 1);
+    await pause(ms);
+    const left = (this.#pausing.get(key) ?? 1) - 1;
+    if (left > 0) this.#pausing.set(key, left);
+    else this.#pausing.delete(key);
+    return true;
+  }
+
   /** Waits for an attempt of this key to be over. @returns whether one was */
-  #turn(key: string, ms: number): Promise<boolean> {
+  #turn(key: string, mostMs: number): Promise<boolean> {
     const waiting = this.#waiting.get(key) ?? [];
-    if (waiting.length >= mostHeldOfKey) return Promise.resolve(false);
+    if (waiting.length >= mostWaiting) return Promise.resolve(false);
     this.#waiting.set(key, waiting);
     return new Promise((resolve) => {
       const settle = (isItsTurn: boolean): void => {
@@ -150,18 +168,18 @@ export class GuessGate implements LoginGate {
         resolve(isItsTurn);
       };
       const wake = (): void => settle(true);
-      const timer = setTimeout(() => settle(false), ms);
+      const timer = setTimeout(() => settle(false), mostMs);
       waiting.push(wake);
     });
   }
 
-  #putOff(attempt: LoginAttempt, ms: number): Admission {
+  #putOff(attempt: LoginAttempt, ms: number | 'busy'): Admission {
     const nowMs = this.#now();
     const toBlame = this.#limits.putOff(attempt, nowMs);
     this.#counts.putOff++;
     this.#putOffSinceReport++;
     for (const record of toBlame) if (record.putOff === 1) this.#tellNews(record, nowMs);
-    return { isAdmitted: false, retrySeconds: Math.max(1, Math.ceil(ms / 1000)) };
+    return { isAdmitted: false, retrySeconds: Math.max(1, Math.ceil((ms === 'busy' ? longestHoldMs : ms) / 1000)) };
   }
 
   #tellNews(record: FailureRecord, nowMs: number): void {

@@ -38,8 +38,8 @@ export interface UnderWay {
 
 export type Decision =
   | { readonly kind: 'go'; readonly underWay: UnderWay }
-  /** Ask again then, or when one of the same `key` is over. */
-  | { readonly kind: 'wait'; readonly ms: number; readonly busyKey: string | undefined };
+  /** Ask again after so long, or, `busy`, when one of the same key is over. */
+  | { readonly kind: 'wait'; readonly key: string; readonly ms: number | 'busy' };
 
 /** What an attempt is counted for; nothing of a known pair. */
 interface Counted {
@@ -96,9 +96,8 @@ export class GuessLimits {
     const records = [...counted.ofAddress, ...counted.ofAccount];
     const waits = records.map((record) => waitOf(record, nowMs));
     const ms = Math.max(...waits.map((wait) => (wait === 'busy' ? 0 : wait)));
-    if (ms > 0) return { kind: 'wait', ms, busyKey: undefined };
-    const busyKey = records[waits.indexOf('busy')]?.key;
-    if (busyKey !== undefined) return { kind: 'wait', ms: 0, busyKey };
+    const key = records[waits.indexOf(ms > 0 ? ms : 'busy')]?.key;
+    if (key !== undefined) return { kind: 'wait', key, ms: ms > 0 ? ms : 'busy' };
     for (const record of records) record.underWay++;
     const isSuspect = counted.ofAddress.some((record) => isSuspicious(record, nowMs));
     return { kind: 'go', underWay: { standing: isSuspect ? 'suspect' : 'clean', attempt, counted } };

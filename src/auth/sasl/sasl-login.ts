@@ -23,7 +23,7 @@ import {
   type SaslMechanism,
   type SaslStep,
 } from '../../protocols/sasl/exchange.js';
-import { mechanismName, offeredMechanisms, startMechanism } from '../../protocols/sasl/mechanisms.js';
+import { mechanismName, offeredMechanisms, sendsPassword, startMechanism } from '../../protocols/sasl/mechanisms.js';
 import type { Host } from '../../stores/host.js';
 import { type LoginService, loginKind } from '../login-service.js';
 import type { LoginOrigin, LoginOutcome, Logins } from '../logins.js';
@@ -152,7 +152,7 @@ class Exchange implements SaslExchange {
     const name = this.#offered(mechanism);
     if (name === undefined) return failure('unsupported');
     try {
-      this.#mechanism = startMechanism(name, this.#context());
+      this.#mechanism = startMechanism(name, this.#context(name));
     } catch (error) {
       return this.#trouble(error);
     }
@@ -168,10 +168,10 @@ class Exchange implements SaslExchange {
     return name !== undefined && this.#sasl.mechanisms(this.#client).includes(name) ? name : undefined;
   }
 
-  #context(): Parameters<typeof startMechanism>[1] {
+  #context(name: MechanismName): Parameters<typeof startMechanism>[1] {
     const kind = loginKind(this.#client.service, '');
     return {
-      nonce: randomBytes(18).toString('base64url'),
+      nonce: sendsPassword(name) ? '' : randomBytes(18).toString('base64url'),
       host: this.#options.host.control.me() ?? 'localhost',
       unixSeconds: Math.floor(Date.now() / 1000),
       service: kind === 'webmail' ? undefined : kind,

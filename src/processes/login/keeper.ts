@@ -10,18 +10,22 @@ import type { Settings } from '../../settings.js';
 import type { Host } from '../../stores/host.js';
 import type { SharedLoginTerms } from '../messages.js';
 import type { SharedLogins } from './services.js';
+import { LoginStatusSocket } from './status-socket.js';
 
 export class LoginKeeper implements SharedLogins {
   readonly gate: GuessGate;
   readonly key = randomBytes(32);
   readonly #challenges: Settings['challenges'];
   readonly #clear: ClearPasswords | undefined;
+  readonly #openSocket: () => LoginStatusSocket;
+  #socket: LoginStatusSocket | undefined;
 
   /** @param changed is told when mechanisms that need a clear password are offered from now on, or not any more */
   constructor(settings: Settings, host: Host, log: Log, changed: (areOffered: boolean) => void = () => {}) {
     const trusted = new TrustedPeers(settings.loginTrusted);
     const isFrontEnd = (ip: string): boolean => ip === '127.0.0.1' || ip === '::1' || trusted.includes(ip);
     this.gate = new GuessGate({ ...settings.guessLimits, isFrontEnd, log });
+    this.#openSocket = () => new LoginStatusSocket(this.gate, host.layout.loginSocket, log);
     this.#challenges = settings.challenges;
     if (settings.challenges === 'auto') this.#clear = new ClearPasswords(host.layout, changed);
   }
@@ -33,8 +37,9 @@ export class LoginKeeper implements SharedLogins {
 
   readonly areChallengesOffered = (): boolean => this.#clear?.areStored ?? this.#challenges === 'on';
 
-  /** Begins to look after changes. */
+  /** Begins to look after changes, and to answer `vqmail auth`. */
   start(): void {
+    this.#socket = this.#openSocket();
     this.#clear?.watch();
   }
 
@@ -44,6 +49,7 @@ export class LoginKeeper implements SharedLogins {
   }
 
   close(): void {
+    this.#socket?.close();
     this.gate.close();
     this.#clear?.close();
   }

@@ -60,7 +60,7 @@ function scene(isFrontEnd: (address: string) => boolean = () => false): {
     },
     attempt(address, account, outcome, fingerprint) {
       const decision = enter(address, account);
-      if (decision.kind === 'wait') return decision.busyKey === undefined ? `put off ${decision.ms / 1000}` : 'busy';
+      if (decision.kind === 'wait') return decision.ms === 'busy' ? 'busy' : `put off ${decision.ms / 1000}`;
       them.over(decision.underWay, outcome, fingerprint, now);
       return outcome;
     },
@@ -156,7 +156,7 @@ test('nobody gets more guesses by making them at once', () => {
   assert.equal(admitted.length, 5);
   for (const underWay of admitted) them.over(underWay, 'wrong', undefined, 0);
   assert.equal(attempt(30).kind, 'go');
-  assert.deepEqual(attempt(31), { kind: 'wait', ms: 0, busyKey: '192.0.2.1' });
+  assert.deepEqual(attempt(31), { kind: 'wait', key: '192.0.2.1', ms: 'busy' });
 });
 
 test('IPv6 is counted by /64, and a site of many by its /48', () => {

@@ -1,0 +1,154 @@
+// `vqmail serve` under a flood of wrong logins: 100,000 from 100 addresses, through a front end at the auth socket and at the POP3 port. Who was let in before is served as ever, so is who
+// comes for the first time, memory does not grow, the log stays readable, and `vqmail auth` tells what happens.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { AuthClient } from '../support/auth-client.js';
+import { needsRoot } from '../support/needs.js';
+import { vqmailProgram } from '../support/started-server.js';
+import { startSampleHost, TextClient } from './sample-server.js';
+
+const user = 'test@mailtest.example.jp';
+const atOnce = 800;
+const connections = 8;
+
+const plain = (name: string, password: string): string => Buffer.from(`\0${name}\0${password}`).toString('base64');
+const authLine = (id: number, ip: string, name: string, password: string): string =>
+  `AUTH\t${id}\tPLAIN\tservice=smtp\tnologin\tlip=192.0.2.1\trip=${ip}\tsecured\tresp=${plain(name, password)}`;
+
+/** Wrong logins, many at a time, each of another address than the one before. @returns how many were answered */
+async function flood(socketPath: string, first: number, count: number): Promise<number> {
+  const { client } = await AuthClient.greeted(socketPath, 2);
+  let [sent, answered] = [0, 0];
+  const send = (): void => {
+    const number = first + sent++;
+    const name = number % 50 === 0 ? user : `user${number % 7919}@mailtest.example.jp`;
+    client.send(authLine(sent, `198.51.100.${1 + (number % 100)}`, name, `guess${number}`));
+  };
+  while (sent < Math.min(count, atOnce / connections)) send();
+  while (answered < count) {
+    const line = await client.line();
+    if (line === undefined) break;
+    assert.match(line, /^FAIL\t/);
+    answered++;
+    if (sent < count) send();
+  }
+  client.destroy();
+  return answered;
+}
+
+/** How long a good login takes, in milliseconds. */
+async function timed(login: () => Promise<void>): Promise<number> {
+  const before = performance.now();
+  await login();
+  return performance.now() - before;
+}
+
+/** What nineteen of twenty stay below: one is the machine's. */
+function usualWorst(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[Math.floor(0.95 * times.length)] ?? 0;
+}
+
+async function pop3Login(port: number | undefined): Promise<void> {
+  const client = await TextClient.open(port, '127.0.0.200');
+  await client.ask(`USER ${user}`);
+  assert.match(await client.ask('PASS password'), /^\+OK/);
+  client.destroy();
+}
+
+/** Resident memory of a process and its children, in MiB. */
+function memoryOf(pid: number): number {
+  const pids = [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean)];
+  const resident = (one: number | string): number =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/status`, 'latin1'))?.[1] ?? 0);
+  return pids.reduce<number>((sum, one) => sum + resident(one), 0) / 1024;
+}
+
+async function vqmailAuth(root: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [vqmailProgram, 'auth', ...args, '--root', root]);
+  return stdout;
+}
+
+async function check(t: TestContext, workers: string, attempts: number): Promise<void> {
+  const place = path.join(process.env.TMPDIR ?? '/tmp', `vqmail-guessing-${process.pid}-${workers}`);
+  const { server, root } = await startSampleHost(t, [
+    ...['--workers', workers, '--pop-before-smtp', 'off', '--watch', 'off', '--queue', 'off'],
+    ...['--listen', `auth=unix:${place}`],
+  ]);
+  const pid = server.process.pid ?? 0;
+  const { client: frontEnd } = await AuthClient.greeted(place, 2);
+  t.after(() => frontEnd.destroy());
+  let id = 0;
+  const smtpLogin = async (ip: string, name: string): Promise<void> => {
+    assert.match((await frontEnd.ask(authLine(++id, ip, name, 'password'))) ?? '', /^OK\t/);
+  };
+  await pop3Login(server.ports.pop3);
+  await smtpLogin('203.0.113.1', user);
+  let isOver = false;
+  const started = performance.now();
+  let atHalf = 0;
+  const floodFrom = async (first: number): Promise<number> => {
+    const each = attempts / 2 / connections;
+    const answered = await Promise.all(
+      Array.from({ length: connections }, (_, n) => flood(place, first + n * each, each)),
+    );
+    return answered.reduce((sum, one) => sum + one, 0);
+  };
+  const flooded = (async () => {
+    const first = await floodFrom(0);
+    atHalf = memoryOf(pid);
+    const second = await floodFrom(attempts / 2);
+    isOver = true;
+    return first + second;
+  })();
+  const times = { known: [] as number[], pop3: [] as number[], fresh: [] as number[] };
+  for (let n = 0; !isOver; n++) {
+    times.known.push(await timed(() => smtpLogin('203.0.113.1', user)));
+    times.pop3.push(await timed(() => pop3Login(server.ports.pop3)));
+    const fresh = `203.0.113.${2 + (n % 250)}`;
+    times.fresh.push(await timed(() => smtpLogin(fresh, 'hanako@mailtest.example.jp')));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.equal(await flooded, attempts);
+  const seconds = (performance.now() - started) / 1000;
+  const after = memoryOf(pid);
+  const lines = server.log().split('\n').length;
+  const slow = Object.entries(times).map(([who, all]) => [who, Math.round(usualWorst(all))] as const);
+  t.diagnostic(
+    `${seconds.toFixed(1)} s; ${slow.map((one) => one.join(' ')).join(', ')} ms; ${atHalf.toFixed()} to ${after.toFixed()} MiB; ${lines} lines of log`,
+  );
+  for (const [who, ms] of slow) assert.ok(ms < 1000, `${who}: ${ms} ms`);
+  assert.ok(after - atHalf < 48, `${atHalf} MiB after half of it, ${after} MiB after all`);
+  assert.ok(lines < 4000, `${lines} lines of log`);
+  assert.match(
+    server.log(),
+    /^login limits: logins from 198\.51\.100\.\d+ are put off for \d+ seconds, after \d+ that were wrong$/m,
+  );
+
+  const status = await vqmailAuth(root, 'status');
+  assert.match(status, /^\d+ right, \d+ wrong, \d+ put off since the start; \d+ addresses are known for an account\n/);
+  assert.match(status, /^198\.51\.100\.\d+ +\d+ wrong, put off for \d+ seconds$/m);
+  assert.match(status, /^test@mailtest\.example\.jp +\d+ wrong/m);
+  const { putOff, wrong } = JSON.parse(await vqmailAuth(root, 'status', '--json')) as { putOff: number; wrong: number };
+  assert.ok(putOff > 0.9 * attempts && wrong < 4000, `${putOff} put off, ${wrong} looked at`);
+  await vqmailAuth(root, 'forget', '198.51.100.7', user);
+  await smtpLogin('198.51.100.7', user);
+}
+
+test('one process', (t) => check(t, '0', 20_000));
+
+test('workers', async (t) => {
+  if (needsRoot(t)) await check(t, '2', 100_000);
+});
+
+test('the socket of `vqmail auth` is for root alone, and gone with the daemon', async (t) => {
+  const { server, root } = await startSampleHost(t, ['--workers', '0']);
+  const [socket] = readdirSync(path.join(root, 'run/vqmail')).filter((name) => name === 'logins');
+  assert.equal(socket, 'logins');
+  await server.stop();
+  await assert.rejects(vqmailAuth(root, 'status'), /no running vqmail serve can be asked about logins/);
+});
