@@ -41,6 +41,10 @@ interface Agent {
 }
 
 const idleMs = 60_000;
+/** Beyond so many, each of some 50 MB, those that nobody is connected to make room: with qmail-pw2u every user of the system may own mail. */
+const agentsMost = 32;
+/** One that was asked for lately is about to be connected to. */
+const lateMs = 1000;
 const graceMs = 2000;
 
 export class AgentPool {
@@ -93,6 +97,7 @@ export class AgentPool {
 
   #start(key: string, owner: Ids): Agent {
     const { settings, sessionOwner, log } = this.#options;
+    this.#makeRoom();
     this.#directory ??= makeDirectory();
     const socket = { path: path.join(this.#directory, `${owner.uid}-${++this.#started}`), openTo: sessionOwner };
     let settle: { resolve(path: string): void; reject(error: Error): void };
@@ -139,6 +144,14 @@ export class AgentPool {
     for (const [key, agent] of this.#agents) {
       if (agent.connections === 0 && agent.lastUsed < before) this.#end(key, agent, 0);
     }
+  }
+
+  #makeRoom(): void {
+    if (this.#agents.size < agentsMost) return;
+    const before = performance.now() - lateMs;
+    const idle = [...this.#agents].filter(([, { connections, lastUsed }]) => connections === 0 && lastUsed < before);
+    const [oldest] = idle.sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
+    if (oldest !== undefined) this.#end(...oldest, 0);
   }
 
   #end(key: string, agent: Agent, ms: number): void {

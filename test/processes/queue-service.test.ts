@@ -110,7 +110,7 @@ test('SIGTERM: running deliveries end, a session in the making is still queued, 
   await host.start();
   assert.match(await host.send('', ['slow@mailtest.example.jp'], 'Subject: x\n\nx\n'), /^250 /);
   await host.logged('to local mailtest.example.jp-slow@');
-  await until(() => exists(host, `${domain}/slow`));
+  await until(() => host.exists(`${domain}/slow`));
   const client = await SmtpClient.connect(host.server.ports.smtp ?? 0);
   await client.reply();
   for (const line of ['HELO me', 'MAIL FROM:<>', 'RCPT TO:<slow@mailtest.example.jp>', 'DATA'])
@@ -127,6 +127,25 @@ test('SIGTERM: running deliveries end, a session in the making is still queued, 
   await host.start();
   await host.emptied();
   assert.equal(host.read(`${domain}/slow`), 'begun\ndone\nbegun\ndone\n');
+});
+
+test('SIGTERM with a delivery that does not end: it is ended with its program, and tried again by the next start', async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t, { args: ['--workers', '1', '--drain-seconds', '1'] });
+  host.dotQmail('domain', '-slow', '|echo $$ >> pids; exec sleep 600\n');
+  await host.start();
+  await host.send('', ['slow@mailtest.example.jp'], 'Subject: x\n\nx\n');
+  await until(() => host.exists(`${domain}/pids`));
+  const pid = Number(host.read(`${domain}/pids`));
+  assert.ok(isRunning(pid));
+  assert.equal(await host.server.stop(), 0);
+  assert.match(host.server.log(), /^status: exiting$/m);
+  await until(() => !isRunning(pid));
+  host.dotQmail('domain', '-slow', '|echo again >> pids\n');
+  await host.start();
+  process.kill(host.queueProcess(), 'SIGALRM');
+  await host.emptied();
+  assert.equal(host.read(`${domain}/pids`), `${pid}\nagain\n`);
 });
 
 test('a supervisor that is killed: what starts at once after it takes the queue, and stays not beside', async (t) => {
@@ -233,8 +252,8 @@ test('--queue beside with a free lock says that nobody works on the queue', asyn
   assert.deepEqual(countQueue(host.layout.queue), { all: 1, todo: 1 });
 });
 
-function exists(host: ServedQueue, hostPath: string): boolean {
-  return statSync(path.join(host.root, hostPath), { throwIfNoEntry: false }) !== undefined;
+function isRunning(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined;
 }
 
 async function output(program: string, args: readonly string[]): Promise<string> {

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import { becomeVariable, type ForwardAnswer, type ForwardMessage } from '../../delivery/local/child.js';
 import { MessageSource } from '../../delivery/local/message-source.js';
-import { type ProgramEnd, runProgram } from '../../delivery/local/program.js';
+import { type ProgramEnd, RunningPrograms, runProgram } from '../../delivery/local/program.js';
 import { type Forward, type LocalWorld, parseLocalArguments, qmailLocal } from '../../delivery/local/qmail-local.js';
 import { runVdelivermail } from '../../delivery/vdelivermail/run.js';
 import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
@@ -34,6 +34,12 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
   // Programs write to the same descriptors: ours must be there before theirs.
   const say = (text: string | Buffer): void => writeAll(outputs.stdout, text);
   const complain = (text: string | Buffer): void => writeAll(outputs.stderr, text);
+  const running = new RunningPrograms();
+  if (hasQueue)
+    process.once('SIGTERM', () => {
+      running.kill();
+      process.exit(111);
+    });
   try {
     becomeOwner(io);
     const message = new MessageSource(await messageInput(io));
@@ -52,7 +58,8 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
       complain,
       run: (command, place) => {
         message.rewind();
-        return runProgram(command, { ...place, ...outputs, stdin: message.fd, timeLimitMs: programTimeLimitMs });
+        const timeLimitMs = programTimeLimitMs;
+        return runProgram(command, { ...place, ...outputs, stdin: message.fd, timeLimitMs, running });
       },
       forward: (forward) => (hasQueue ? askQueue(forward) : throughQmailQueue(io, forward)),
       vdelivermail: (argument, variables) => vdelivermail(world, host, io, { argument, variables, ...outputs }),

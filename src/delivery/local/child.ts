@@ -7,7 +7,7 @@
 // As root the process is started as root and gives that up before it looks at anything of the recipient's: so the program may lie where only root can read it, and the system
 // lets nobody of that uid look into the process. What it asks for is believed no more than what the recipient may do by himself with qmail-queue.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import { PermanentError, TemporaryError } from '../../errors.js';
@@ -30,6 +30,8 @@ export interface LocalChildren {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether this process may take other uids. */
   readonly mayChangeUser: boolean;
+  /** Those that run; who gives the queue up may end them. */
+  readonly running: Set<ChildProcess>;
   /** Queues a forward. @returns qmail-queue's number @throws PermanentError or TemporaryError with qmail's words */
   readonly forward: (request: ForwardRequest) => Promise<number>;
 }
@@ -72,6 +74,8 @@ export async function runLocalChild(children: LocalChildren, task: LocalTask): P
       timeout: longestMs,
       killSignal: 'SIGKILL',
     });
+    children.running.add(child);
+    child.once('exit', () => children.running.delete(child));
     let output = '';
     const outputs = report?.output ?? child.stdout;
     outputs?.on('data', (bytes: Buffer) => {

@@ -19,13 +19,31 @@ export interface ProgramPlace {
   readonly stdout: number | ((bytes: Buffer) => void);
   readonly stderr: number | ((bytes: Buffer) => void);
   readonly timeLimitMs: number;
+  readonly running?: RunningPrograms;
 }
 
 const heldPipesMs = 200;
 
+/** Programs that run, so that they can be ended with all that they started when this process is told to end. */
+export class RunningPrograms {
+  readonly #pids = new Set<number>();
+
+  begun(pid: number | undefined): void {
+    if (pid !== undefined) this.#pids.add(pid);
+  }
+
+  ended(pid: number | undefined): void {
+    if (pid !== undefined) this.#pids.delete(pid);
+  }
+
+  kill(): void {
+    for (const pid of this.#pids) killGroup(pid);
+  }
+}
+
 /** Runs a shell command. @throws the system error when it cannot be started */
 export function runProgram(command: string, place: ProgramPlace): Promise<ProgramEnd> {
-  const { directory, environment, stdin, stdout, stderr, timeLimitMs } = place;
+  const { directory, environment, stdin, stdout, stderr, timeLimitMs, running } = place;
   const kept = (output: ProgramPlace['stdout']): number | 'pipe' => (typeof output === 'number' ? output : 'pipe');
   return new Promise((resolve, reject) => {
     const child = spawn('/bin/sh', ['-c', utf8(command)], {
@@ -36,6 +54,7 @@ export function runProgram(command: string, place: ProgramPlace): Promise<Progra
     });
     if (typeof stdout === 'function') child.stdout?.on('data', stdout);
     if (typeof stderr === 'function') child.stderr?.on('data', stderr);
+    running?.begun(child.pid);
     const timer = setTimeout(() => killGroup(child.pid), timeLimitMs);
     child.once('error', (error) => {
       clearTimeout(timer);
@@ -43,6 +62,7 @@ export function runProgram(command: string, place: ProgramPlace): Promise<Progra
     });
     child.once('exit', (status, signal) => {
       clearTimeout(timer);
+      running?.ended(child.pid);
       const end = status === null ? { signal: signal ?? 'unknown' } : { status };
       const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null);
       // Programs that it left behind may hold the pipes: the end of the shell counts, as for qmail-local, and what was written until then.

@@ -8,6 +8,7 @@
 //
 // Programs inherit what qmail-start would give them: this process's environment, with qmail's bin/ in front of PATH.
 
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,16 +44,29 @@ export interface ChannelContext {
   readonly agents: Agents | undefined;
 }
 
-/** Both channels of a host. */
-export function openChannels(context: ChannelContext): Readonly<Record<ChannelName, DeliveryChannel>> {
-  const { host, log } = context;
-  const stsPolicies = new StsPolicies(mailauthPolicies(log));
-  return { local: localChannel(context), remote: createRemoteChannel({ layout: host.layout, log, stsPolicies }) };
+export interface OpenChannels {
+  readonly channels: Readonly<Record<ChannelName, DeliveryChannel>>;
+  /** Ends local deliveries that still run, with their programs: who gives the queue up must leave nothing that delivers from it. */
+  end(): void;
 }
 
-function localChannel(context: ChannelContext): DeliveryChannel {
+/** Both channels of a host. */
+export function openChannels(context: ChannelContext): OpenChannels {
+  const { host, log } = context;
+  const running = new Set<ChildProcess>();
+  const stsPolicies = new StsPolicies(mailauthPolicies(log));
+  const remote = createRemoteChannel({ layout: host.layout, log, stsPolicies });
+  return {
+    channels: { local: localChannel(context, running), remote },
+    end() {
+      for (const child of running) child.kill('SIGTERM');
+    },
+  };
+}
+
+function localChannel(context: ChannelContext, running: Set<ChildProcess>): DeliveryChannel {
   const { host, settings, log } = context;
-  const children = localChildren(context);
+  const children = localChildren(context, running);
   return createLocalChannel({
     resolver: new Resolver(host, settings),
     deliveryFor: writers(context),
@@ -72,7 +86,7 @@ function writers({ host, settings, agents }: ChannelContext): LocalChannelContex
   return ({ isSystemUser, owner }) => (isSystemUser || owner.uid === 0 || owner.gid === 0 ? undefined : there);
 }
 
-function localChildren({ host, enqueuer }: ChannelContext): LocalChildren {
+function localChildren({ host, enqueuer }: ChannelContext, running: Set<ChildProcess>): LocalChildren {
   const { layout, accounts } = host;
   const mayChangeUser = isRoot();
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
@@ -80,6 +94,7 @@ function localChildren({ host, enqueuer }: ChannelContext): LocalChildren {
     command: [process.execPath, ...process.execArgv, vqmailProgram(), ...placeOf(layout), 'qmail-local'],
     environment: inherited(layout),
     mayChangeUser,
+    running,
     async forward(request) {
       const { uid, gid }: Ids = mayChangeUser ? request.task.owner : own;
       try {

@@ -26,7 +26,7 @@ import { formerSpawners } from '../../queue/upkeep/former-spawners.js';
 import type { Settings } from '../../settings.js';
 import type { Host } from '../../stores/host.js';
 import type { Agents } from '../agents.js';
-import { openChannels } from './channels.js';
+import { type OpenChannels, openChannels } from './channels.js';
 import { ownTitle } from './claim.js';
 import type { QueueService } from './service.js';
 import { openQueueSocket, type QueueSocket } from './socket.js';
@@ -47,6 +47,7 @@ export interface OwnQueueParts {
 /** The queue that is ours. */
 export class OwnQueue {
   readonly #manager: QueueManager;
+  readonly #channels: OpenChannels;
   readonly #tree: QueueTree;
   readonly #log: QueueLog;
   readonly #lock: HeldLock;
@@ -64,13 +65,14 @@ export class OwnQueue {
     this.#tree = tree;
     this.#lock = lock;
     this.#log = queueLog(settings, log);
+    this.#channels = openChannels({ host, settings, log, enqueuer, agents });
     this.#manager = new QueueManager({
       tree,
       files,
       owners,
       control: host.control,
       controls: readQueueControls(host.control, settings.spawnLimit),
-      channels: openChannels({ host, settings, log, enqueuer, agents }),
+      channels: this.#channels.channels,
       enqueue: noticesBy(enqueuer),
       log: this.#log,
     });
@@ -121,6 +123,7 @@ export class OwnQueue {
     const deadline = performance.now() + withinMs;
     this.#isStopping = true;
     await this.#manager.stop(withinMs);
+    this.#channels.end();
     await sessionsEnded;
     await this.#socket?.close(Math.max(0, deadline - performance.now()));
     await this.#beginning;
