@@ -84,6 +84,12 @@ export class GuessGate implements LoginGate {
     this.#counts.right += count;
   }
 
+  /** Counts a failure of a pair that is known to a process, which let it try by itself. */
+  knownWasWrong(attempt: LoginAttempt, fingerprint: string | undefined): void {
+    this.#counts.wrong++;
+    this.#limits.failed(attempt, fingerprint, this.#now());
+  }
+
   status(): GuessingStatus {
     const { addresses, accounts, knownPairs } = this.#limits;
     return { ...this.#counts, knownPairs, addresses: this.#statusOf(addresses), accounts: this.#statusOf(accounts) };

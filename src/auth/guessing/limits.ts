@@ -118,6 +118,11 @@ export class GuessLimits {
     for (const record of [...ofAddress, ...ofAccount]) countFailure(record, nowMs);
   }
 
+  /** Counts a failure of a pair that is known elsewhere, of which nobody asked before. */
+  failed(attempt: LoginAttempt, fingerprint: string | undefined, nowMs: number): void {
+    this.over({ standing: 'known', attempt, counted: nothing }, 'wrong', fingerprint, nowMs);
+  }
+
   /** Counts an attempt that was put off. @returns the records that are to blame */
   putOff(attempt: LoginAttempt, nowMs: number): FailureRecord[] {
     const { ofAddress, ofAccount } = this.#countedOf(attempt, nowMs);

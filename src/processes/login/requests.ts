@@ -39,8 +39,14 @@ export class LoginRequests implements LoginGate {
   readonly #waiting = new Map<number, (admission: AdmissionNotice) => void>();
   /** Until when a pair is not asked about. */
   readonly #known = new Map<string, number>();
+  readonly #tell: (message: LoginMessage) => void;
   #last = 0;
   #untoldRight = 0;
+
+  /** @param tell tells the supervisor */
+  constructor(tell: (message: LoginMessage) => void = tellSupervisor) {
+    this.#tell = tell;
+  }
 
   async enter(attempt: LoginAttempt): Promise<Admission> {
     const pair = `${attempt.address ?? ''} ${attempt.account}`;
@@ -53,7 +59,7 @@ export class LoginRequests implements LoginGate {
       ...admission,
       over: (outcome, fingerprint) => {
         if (outcome === 'right') this.#isKnown(pair);
-        tellSupervisor({ type: 'login-over', request, outcome, ...(fingerprint !== undefined && { fingerprint }) });
+        this.#tell({ type: 'login-over', request, outcome, ...(fingerprint !== undefined && { fingerprint }) });
       },
     };
   }
@@ -70,7 +76,7 @@ export class LoginRequests implements LoginGate {
         if (outcome === 'right') this.#countRight();
         if (outcome !== 'wrong') return;
         this.#known.delete(pair);
-        tellSupervisor({ type: 'login-failed', attempt, ...(fingerprint !== undefined && { fingerprint }) });
+        this.#tell({ type: 'login-failed', attempt, ...(fingerprint !== undefined && { fingerprint }) });
       },
     };
   }
@@ -84,7 +90,7 @@ export class LoginRequests implements LoginGate {
       };
       const timer = setTimeout(() => settle({ isAdmitted: false, retrySeconds: 10 }), patienceMs);
       this.#waiting.set(request, settle);
-      tellSupervisor({ type: 'login-enter', request, attempt });
+      this.#tell({ type: 'login-enter', request, attempt });
     });
   }
 
@@ -101,7 +107,7 @@ export class LoginRequests implements LoginGate {
   #countRight(): void {
     if (this.#untoldRight++ > 0) return;
     setTimeout(() => {
-      tellSupervisor({ type: 'login-known', right: this.#untoldRight });
+      this.#tell({ type: 'login-known', right: this.#untoldRight });
       this.#untoldRight = 0;
     }, tellKnownEveryMs).unref();
   }
@@ -110,6 +116,7 @@ export class LoginRequests implements LoginGate {
 /** What the supervisor's own gate can do besides. */
 export interface SharedGate extends LoginGate {
   knownWereRight(count: number): void;
+  knownWasWrong(attempt: LoginAttempt, fingerprint: string | undefined): void;
 }
 
 /** The supervisor's side for one child: what it asked for ends with it. */
@@ -134,9 +141,7 @@ export class LoginAnswers {
         this.#underWay.delete(message.request);
         break;
       case 'login-failed':
-        void this.#gate.enter(message.attempt).then((admission) => {
-          if (admission.isAdmitted) admission.over('wrong', message.fingerprint);
-        });
+        this.#gate.knownWasWrong(message.attempt, message.fingerprint);
         break;
       case 'login-known':
         this.#gate.knownWereRight(message.right);
