@@ -1,7 +1,7 @@
-// Messages per second through the queue: handed over by QMQP, queued, delivered; vqmail in qmail-send's place and Postfix on the same disk in the same run.
+// Messages per second through the queue: handed over, queued, delivered; vqmail in qmail-send's place and Postfix on the same disk in the same run.
 //
-//   local       into Maildirs of this host
-//   remote      to smtp-sink by SMTP, with 1, 20 and 120 deliveries at once: one destination for 1 and 20, twelve for 120 (both programs open at most 20 sessions to one by default)
+//   local       from QMQP (SMTP would pass vqmail's queue by) into Maildirs of this host
+//   remote      from SMTP to smtp-sink, with 1, 20 and 120 deliveries at once: one destination for 1 and 20, twelve for 120 (both programs open at most 20 sessions to one by default)
 //
 // The clock runs from the first message that is handed over until the queue is empty, and the messages in Maildirs, or in the sinks, are counted. Then a queue of 100,000
 // messages: how long a start takes, and the memory of the queue's process.
@@ -13,7 +13,8 @@ import type { Layout } from '../../../src/layout.js';
 import { programPath } from '../../support/needs.js';
 import { freePort, waitForPort } from '../../support/ports.js';
 import { makeQueue } from '../../support/queue-host.js';
-import { startLoad } from '../measure/load.js';
+import type { MessageResult } from '../load/smtp-messages.js';
+import { type Load, startLoad } from '../measure/load.js';
 import { treeCpuSeconds } from '../measure/process-tree.js';
 import { figure, median, table } from '../measure/table.js';
 import { maildirOf } from '../servers/host-tree.js';
@@ -56,6 +57,7 @@ const handingOver = 20;
 interface QueueUnderTest {
   readonly name: string;
   readonly pid: number;
+  readonly smtpPort: number;
   readonly qmqpPort: number;
   readonly recipients: readonly string[];
   drained(): Promise<void>;
@@ -87,30 +89,38 @@ export async function queue(workplace: Workplace, options: BenchmarkOptions): Pr
 }
 
 async function measure(program: QueueUnderTest, one: Case, round: number): Promise<Measurement> {
-  const { messages } = one;
-  const load = await startLoad('qmqpMessages', {
-    port: program.qmqpPort,
-    connections: handingOver,
-    messageBytes,
-    mostMessages: messages,
-    recipients: program.recipients,
-  });
+  const load = await startHandingOver(program, one);
+  await program.drained();
   const before = program.arrived();
   const cpuBefore = treeCpuSeconds(program.pid);
   const start = performance.now();
-  await load.go();
+  const { messages: sent } = await load.go();
   await program.drained();
   const elapsed = (performance.now() - start) / 1000;
   const cpu = treeCpuSeconds(program.pid) - cpuBefore;
   const found = program.arrived() - before;
-  if (found !== messages) throw new Error(`${program.name}: ${messages} taken, ${found} arrived (${describe(one)})`);
+  if (found !== sent) throw new Error(`${program.name}: ${sent} taken, ${found} arrived (${describe(one)})`);
   return {
     ...one,
     round,
     program: program.name,
-    messagesPerSecond: messages / elapsed,
-    cpuMsPerMessage: (cpu * 1000) / messages,
+    messagesPerSecond: sent / elapsed,
+    cpuMsPerMessage: (cpu * 1000) / sent,
   };
+}
+
+/** A load client that hands the messages over; some may have gone before it starts. */
+function startHandingOver(program: QueueUnderTest, { channel, messages }: Case): Promise<Load<MessageResult>> {
+  const { recipients, qmqpPort, smtpPort } = program;
+  const orders = { connections: handingOver, messageBytes, mostMessages: messages, recipients };
+  if (channel === 'local') return startLoad('qmqpMessages', { ...orders, port: qmqpPort });
+  return startLoad('smtpMessages', {
+    ...orders,
+    port: smtpPort,
+    recipientsPerMessage: 1,
+    reconnect: false,
+    seconds: 600,
+  });
 }
 
 interface Sinks {
@@ -159,7 +169,9 @@ async function startOurs(
     fs.chmodSync(layout.queue, 0o755);
     workplace.write(layout.control(`concurrency${one.channel}`), `${one.concurrency}\n`);
     const routes = sinks?.ports.map((port, number) => `${remoteDomain(number)}:127.0.0.1:${port}\n`);
-    if (routes !== undefined) workplace.write(layout.control('smtproutes'), routes.join(''));
+    if (routes === undefined) return;
+    workplace.write(layout.control('smtproutes'), routes.join(''));
+    workplace.write(layout.control('rcpthosts'), routes.map((_, number) => `${remoteDomain(number)}\n`).join(''));
   };
   const server = await startVqmail(workplace, name, {
     domains: 1,
@@ -174,6 +186,7 @@ async function startOurs(
   return {
     name: 'vqmail',
     pid: server.pid,
+    smtpPort: server.smtpPort,
     qmqpPort: server.qmqpPort,
     recipients: recipientsOf(one),
     async drained() {
@@ -209,6 +222,7 @@ async function startTheirs(
   await waitForPort(qmqpPort, () => workplace.log(name));
   return {
     ...server,
+    smtpPort: server.port,
     qmqpPort,
     recipients: recipientsOf(one),
     async drained() {
@@ -243,7 +257,7 @@ function report(cases: readonly Case[], measurements: readonly Measurement[]): s
     ];
   });
   return [
-    'queue: messages per second from QMQP to the Maildir or to smtp-sink, and processor milliseconds per message of all server processes (medians; aim: 2 x Postfix local,',
+    'queue: messages per second from QMQP to the Maildir, or from SMTP to smtp-sink, and processor milliseconds per message of all server processes (medians; aim: 2 x Postfix local,',
     '1 x remote).',
     '',
     table(['case', 'vqmail/s', 'Postfix/s', 'x Postfix', 'CPU vqmail', 'CPU Postfix'], rows),
