@@ -44,3 +44,25 @@ export const standardErrorLog: Log = {
 
 /** A log that keeps nothing. */
 export const silentLog: Log = lineLog(() => {});
+
+/**
+ * For lines that anybody can cause as often as he likes: the first ones of each stretch of time are written, and at its end how many more there would have been.
+ * @param more the line that says so
+ */
+export function sparing(
+  { most, ms }: { readonly most: number; readonly ms: number },
+  more: (count: number) => string,
+): (text: string, write: (text: string) => void) => void {
+  let [count, endsAt] = [0, 0];
+  return (text, write) => {
+    const now = performance.now();
+    if (now >= endsAt) [count, endsAt] = [0, now + ms];
+    count++;
+    if (count <= most) write(text);
+    else if (count === most + 1)
+      setTimeout(() => {
+        write(more(count - most));
+        endsAt = 0;
+      }, endsAt - now).unref();
+  };
+}

@@ -112,10 +112,11 @@ function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) 
 }
 
 /** Certificates are told of by whoever watches them (processes/certificates/care.ts): once, and not by every process that meets them. */
-function serverTls({ tlsCertificates, tlsOldClients }: Settings, { layout }: Host, helpers: Helpers): ServerTls {
+function serverTls(settings: Settings, { layout }: Host, helpers: Helpers): ServerTls {
+  const { tlsCertificates: files, tlsOldClients } = settings;
   const { certificates: source = ownSource, ticketKeys = newTicketKeys() } = helpers;
   const options = { ...secureContextOptions(tlsOldClients), ticketKeys: Buffer.from(ticketKeys, 'base64') };
-  return createServerTls(new Certificates({ layout, log: silentLog, files: tlsCertificates, options, source }));
+  return createServerTls(new Certificates({ layout, log: silentLog, files, options, source }));
 }
 
 /** Starts serving in this process. */

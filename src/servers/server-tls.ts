@@ -10,11 +10,15 @@
 import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
+import { describe } from '../errors.js';
+import { type Log, sparing } from '../log.js';
 import type { Certificates } from '../stores/certificates/certificates.js';
 import { channelBindingsOf } from './channel-bindings.js';
 
 const patienceMs = 30_000;
 const ticketKeyBytes = 48;
+/** Scanners open thousands of connections. */
+const failuresTold = { most: 60, ms: 60_000 };
 
 /** The last ones are for clients of Windows 7's and Android 4's time. */
 const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL';
@@ -43,11 +47,15 @@ export interface ServerTls {
    * @throws Error when it fails, takes too long, or there is no certificate; the socket is destroyed
    */
   secure(socket: Socket): Promise<TLSSocket>;
+  /** Tells the log of a handshake that failed; of many in a short time not of each. @param about whose: `smtp: 192.0.2.9: STARTTLS` */
+  tellFailure(log: Log, about: string, error: unknown): void;
 }
 
 /** @param handshakeMs how long a client may take */
 export function createServerTls(certificates: Certificates, handshakeMs = patienceMs): ServerTls {
+  const tell = sparing(failuresTold, (count) => `TLS: ${count} more handshakes failed within a minute`);
   return {
+    tellFailure: (log, about, error) => tell(`${about}: ${describe(error)}`, (line) => log.info(line)),
     isAvailable: async () => (await certificates.forName(undefined)) !== undefined,
     async secure(socket) {
       const certificate = await certificates.forName(undefined);

@@ -134,7 +134,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
           else secured.destroy();
         },
         (error: unknown) => {
-          if (!origin.isHealthCheck) context.log.info(`pop3s: ${remoteIp}: ${describe(error)}`);
+          if (!origin.isHealthCheck) context.tls?.tellFailure(context.log, `pop3s: ${remoteIp}`, error);
           socket.destroy();
         },
       );

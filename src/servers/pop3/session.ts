@@ -170,10 +170,15 @@ export class Pop3Session {
     }
   }
 
+  /** Here, or between the client and a proxy. */
+  get #isSecure(): boolean {
+    return this.#socket instanceof TLSSocket || this.#client.origin.isTlsAtProxy === true;
+  }
+
   /** RFC 2595 4: what was sent in clear before the handshake counts for nothing. */
   async #startTls(): Promise<void> {
     const { tls, limits } = this.#context;
-    if (this.#socket instanceof TLSSocket) return this.#answer('-ERR TLS is active already');
+    if (this.#isSecure) return this.#answer('-ERR TLS is active already');
     if (tls === undefined || !(await tls.isAvailable())) return this.#answer('-ERR unimplemented');
     this.#answer('+OK Begin TLS negotiation');
     // Before the answer leaves: what comes behind it belongs to the handshake.
@@ -183,7 +188,7 @@ export class Pop3Session {
     try {
       this.#socket = await tls.secure(this.#socket);
     } catch (error) {
-      this.#context.log.info(`pop3: ${this.#client.origin.remoteIp}: STLS: ${describe(error)}`);
+      tls.tellFailure(this.#context.log, `pop3: ${this.#client.origin.remoteIp}: STLS`, error);
       this.#isOver = true;
       return;
     }
@@ -275,7 +280,7 @@ export class Pop3Session {
 
   async #loginCapabilities(): Promise<string[]> {
     if (this.#mailbox !== undefined) return ['USER'];
-    const offersTls = !(this.#socket instanceof TLSSocket) && (await this.#context.tls?.isAvailable());
+    const offersTls = !this.#isSecure && (await this.#context.tls?.isAvailable());
     const lines = await this.#authorization.capabilities();
     return offersTls ? ['STLS', ...lines] : lines;
   }

@@ -13,7 +13,6 @@ import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { SMTPServer } from 'smtp-server/lib/smtp-server.js';
-import { describe } from '../../errors.js';
 import { describeTls } from '../server-tls.js';
 import { type Dialog, whose } from './dialog.js';
 import { type InputReceiver, SmtpInput } from './input.js';
@@ -103,7 +102,7 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
       const secured = await tls?.secure(plain);
       if (secured !== undefined) this.#goOn(secured);
     } catch (error) {
-      log.info(`${flavour}: ${whose(this.#dialog)}: STARTTLS: ${describe(error)}`);
+      tls?.tellFailure(log, `${flavour}: ${whose(this.#dialog)}: STARTTLS`, error);
     }
   }
 

@@ -6,6 +6,7 @@ import { cramMd5Digest } from '../../../src/protocols/sasl/cram-md5.js';
 import type { Pop3Client } from '../../support/pop3-client.js';
 import { type Pop3HostOptions, pop3Host, testPassword, testUser } from '../../support/pop3-host.js';
 import { saslTalk } from '../../support/sasl-client.js';
+import { oneCertificate } from '../../support/server-tls.js';
 
 const base64 = (text: string): string => Buffer.from(text, 'latin1').toString('base64');
 const plain = base64(`\0${testUser}\0${testPassword}`);
@@ -42,7 +43,7 @@ test('without TLS a client from elsewhere is offered no mechanism that sends the
 });
 
 test('where TLS can be had USER is refused without it', async (t) => {
-  const tls = { isAvailable: async () => true, secure: () => Promise.reject(new Error('not here')) };
+  const tls = await oneCertificate();
   const client = await fromElsewhere(t, { tls });
   await client.line();
   assert.doesNotMatch(await client.ask('CAPA'), /USER/);

@@ -85,6 +85,17 @@ test('STLS: offered once, the state begins anew, and what was sent in clear behi
   assert.equal(await client.ask('QUIT'), '+OK ');
 });
 
+test('commands that came in clear behind STLS are not obeyed (CVE-2011-0411)', async (t) => {
+  const host = await pop3Host(t, { tls: await oneCertificate() });
+  const client = await Raw.open(t, host.port);
+  await client.line();
+  client.send(`STLS\r\nUSER ${testUser}\r\nPASS ${testPassword}\r\nDELE 1\r\nQUIT\r\n`);
+  assert.equal(await client.line(), '+OK Begin TLS negotiation');
+  await client.secure();
+  assert.equal(await client.ask('NOOP'), '+OK ', 'the first answer is to the first command');
+  assert.equal(await client.ask(`PASS ${testPassword}`), '-ERR USER first');
+});
+
 test('without a certificate STLS is not known', async (t) => {
   const host = await pop3Host(t);
   const client = await Raw.open(t, host.port);
