@@ -1,4 +1,4 @@
-// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, logins, one
+// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, logins, look-ups of users, one
 // message, or one POP3 session.
 
 import type { Socket } from 'node:net';
@@ -8,10 +8,13 @@ import type { Delivery, Envelope, IncomingMessage, Resolution, ResolveOptions } 
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
+import { findUser } from '../servers/auth-socket/userdb.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
+import type { Host } from '../stores/host.js';
 import type { LoginAnswer } from './by-owner.js';
 
 export interface AgentServices {
+  readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
   readonly logins: Logins;
@@ -28,6 +31,7 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       if (frame.kind === 'R') await resolve(socket, frame, services.delivery);
       else if (frame.kind === 'L') await logIn(socket, frame, services);
+      else if (frame.kind === 'U') await find(socket, frame, services.host);
       else if (frame.kind === 'M')
         return await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services);
       else if (frame.kind === 'S') {
@@ -63,6 +67,11 @@ async function logIn(socket: Socket, frame: Frame, { logins, tickets, log }: Age
       return { ok: false, why: 'trouble' };
     }
   }
+}
+
+async function find(socket: Socket, frame: Frame, host: Host): Promise<void> {
+  const { name } = JSON.parse(frame.bytes.toString()) as { name: string };
+  await sendFrame(socket, 'u', await findUser(host, name));
 }
 
 async function receive(

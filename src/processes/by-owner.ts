@@ -6,6 +6,7 @@
 //   W     bytes of the message                    e     failed {permanent, status, text}
 //   P C A prepare, commit, abort
 //   L     LoginOrder                              l     LoginAnswer
+//   U     name of a user                          u     UserPlace
 //   S     POP3 session with a ticket; the connection is that session from here on
 //
 // Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
@@ -20,6 +21,7 @@ import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOpt
 import { needsQueue } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
+import type { FindUserElsewhere, UserPlace } from '../servers/auth-socket/userdb.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
 import type { Agents } from './agents.js';
 
@@ -80,6 +82,20 @@ export function loginByOwner(agents: Agents): LoginElsewhere {
     if (answer !== undefined && answer.why !== 'trouble') return { ok: false, why: answer.why };
     const cause = new Error(answer === undefined ? `the agent of uid ${uid} is gone` : `see the agent of uid ${uid}`);
     throw new TemporaryError('4.3.0', 'temporary trouble with this mailbox', cause);
+  };
+}
+
+/** Where the mail of users is that belong to other uids. */
+export function userByOwner(agents: Agents): FindUserElsewhere {
+  return async ({ uid, gid }, name) => {
+    if (uid === agents.ownUid) return undefined;
+    const socket = await agents.connect({ uid, gid });
+    const frames = new FrameReader(socket);
+    void sendFrame(socket, 'U', { name });
+    const frame = await frames.next();
+    socket.end();
+    if (frame?.kind === 'u') return JSON.parse(frame.bytes.toString()) as UserPlace;
+    throw new TemporaryError('4.3.0', `the agent of uid ${uid} is gone`);
   };
 }
 

@@ -32,7 +32,7 @@ import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
-import { deliveryByOwner, loginByOwner, pop3ByOwner } from './by-owner.js';
+import { deliveryByOwner, loginByOwner, pop3ByOwner, userByOwner } from './by-owner.js';
 import type { Announce } from './login/rehash.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
@@ -169,7 +169,8 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     tls,
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
-  const auth = createAuthServer({ host, sasl: logins.sasl, log });
+  const userElsewhere = agents === undefined ? undefined : userByOwner(agents);
+  const auth = createAuthServer({ host, sasl: logins.sasl, log, elsewhere: userElsewhere });
   let listeners = settings.listen;
   const postmap = createPostmapServer({
     host,

@@ -24,6 +24,7 @@ import {
   serializeAnswer,
 } from '../../protocols/dovecot-auth.js';
 import { AuthRequest, type RequestAnswer } from './request.js';
+import { type UserPlace, userAnswer } from './userdb.js';
 
 export interface AuthLimits {
   /** How long a request may wait for its CONT. */
@@ -38,7 +39,8 @@ export interface AuthConnectionContext {
   readonly sasl: SaslLogin;
   readonly log: Log;
   readonly limits: AuthLimits;
-  readonly findUser: (id: number, name: string) => ServerAnswer;
+  /** Where a user's mail is. Never rejects. */
+  readonly findUser: (name: string) => Promise<UserPlace>;
 }
 
 interface OpenRequest {
@@ -116,7 +118,7 @@ export class AuthConnection {
         this.#forget(command.id);
         break;
       case 'user':
-        this.#send(this.#context.findUser(command.id, command.name));
+        this.#lookUp(command.id, command.name);
         break;
     }
   }
@@ -143,15 +145,28 @@ export class AuthConnection {
     }
   }
 
+  #lookUp(id: number, name: string): void {
+    this.#atWork++;
+    void this.#context.findUser(name).then((place) => {
+      this.#atWork--;
+      this.#send(userAnswer(id, place));
+      this.#workDone();
+    });
+  }
+
   #work(id: number, open: OpenRequest, work: Promise<RequestAnswer>): void {
     this.#atWork++;
     void work.then((answer) => {
       this.#atWork--;
       // Cancelled meanwhile, perhaps.
       if (this.#open.get(id) === open) this.#answered(open, answer);
-      if (this.#isEnding && this.#atWork === 0) this.#close();
-      this.#awake();
+      this.#workDone();
     });
+  }
+
+  #workDone(): void {
+    if (this.#isEnding && this.#atWork === 0) this.#close();
+    this.#awake();
   }
 
   #answered(open: OpenRequest, answer: RequestAnswer): void {

@@ -11,7 +11,7 @@ import { serializeGreeting } from '../../protocols/dovecot-auth.js';
 import type { Host } from '../../stores/host.js';
 import { AuthConnection, type AuthConnectionContext, type AuthLimits } from './connection.js';
 import { advertised } from './mechanisms.js';
-import { findUser } from './userdb.js';
+import { type FindUserElsewhere, findUser } from './userdb.js';
 
 /** Dovecot's own time for a request. */
 export const defaultAuthLimits: AuthLimits = { requestMs: 150_000, atWork: 100, waiting: 1000 };
@@ -20,6 +20,8 @@ export interface AuthServerContext {
   readonly host: Host;
   readonly sasl: SaslLogin;
   readonly log: Log;
+  /** Users of domains of other uids. */
+  readonly elsewhere?: FindUserElsewhere | undefined;
   readonly limits?: Partial<AuthLimits>;
 }
 
@@ -33,12 +35,12 @@ export interface AuthServer {
 /** Nothing is known of the clients yet, and the front end decides who may send a password in clear. */
 const anybody = { origin: { remoteIp: undefined, localIp: undefined }, isSecure: true };
 
-export function createAuthServer({ host, sasl, log, limits }: AuthServerContext): AuthServer {
+export function createAuthServer({ host, sasl, log, elsewhere, limits }: AuthServerContext): AuthServer {
   const context: AuthConnectionContext = {
     sasl,
     log,
     limits: { ...defaultAuthLimits, ...limits },
-    findUser: (id, name) => findUser(host, id, name),
+    findUser: (name) => findUser(host, name, elsewhere),
   };
   const live = new Set<AuthConnection>();
   let connections = 0;

@@ -6,40 +6,59 @@
 
 import { nameLogin } from '../../auth/login.js';
 import { CorruptFileError, describe, PermanentError, TemporaryError } from '../../errors.js';
-import { isUnlimited, parseQuota } from '../../formats/quota.js';
+import { parseQuota } from '../../formats/quota.js';
 import type { ServerAnswer } from '../../protocols/dovecot-auth.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Account, Domain } from '../../stores/domain.js';
 import type { Host } from '../../stores/host.js';
 
-/** Answers USER. Trouble is logged, and is a temporary failure. */
-export function findUser(host: Host, id: number, name: string): ServerAnswer {
+/** What is known of a user: plain data. `fields` in order, as Dovecot's userdb has them. */
+export type UserPlace =
+  | { readonly kind: 'found'; readonly name: string; readonly fields: Readonly<Record<string, string>> }
+  | { readonly kind: 'unknown' }
+  /** It has been logged. */
+  | { readonly kind: 'trouble' };
+
+/** Asks the process of another uid about a user of its domain; undefined where this process is the one to look. @throws TemporaryError */
+export type FindUserElsewhere = (domain: Domain, name: string) => Promise<UserPlace | undefined>;
+
+/** Looks a user up, wherever its domain's files can be read. Never rejects. */
+export async function findUser(host: Host, name: string, elsewhere?: FindUserElsewhere): Promise<UserPlace> {
   try {
-    const { user, domain } = nameLogin(host, name, undefined) ?? {};
-    const account = user === undefined || user === '' ? undefined : domain?.account(user);
-    if (domain === undefined || account === undefined) return { kind: 'not-found', id };
-    // Made at the first login.
-    if (account.directory === '')
-      throw new TemporaryError('4.3.0', `${account.name}@${domain.name} has no directory yet`);
-    const fields = placeOf(domain, account.directory, account.quota);
-    return { kind: 'user', id, name: `${account.name}@${domain.name}`, fields };
+    const { user = '', domain } = nameLogin(host, name, undefined) ?? {};
+    if (domain === undefined || user === '') return { kind: 'unknown' };
+    const there = await elsewhere?.(domain, name);
+    if (there !== undefined) return there;
+    const account = domain.account(user);
+    return account === undefined ? { kind: 'unknown' } : placeOf(domain, account);
   } catch (error) {
     const isKnown = [TemporaryError, CorruptFileError, PermanentError].some((known) => error instanceof known);
     if (isKnown) host.log.warning(`auth: ${name}: ${describe(error)}`);
     else host.log.alert(`auth: ${error instanceof Error ? error.stack : String(error)}`);
-    return { kind: 'fail', id, code: 'temp_fail' };
+    return { kind: 'trouble' };
   }
 }
 
-function placeOf({ uid, gid }: Domain, home: string, storedQuota: string): Readonly<Record<string, string>> {
-  const quota = parseQuota(storedQuota);
+/** The answer to USER. */
+export function userAnswer(id: number, place: UserPlace): ServerAnswer {
+  if (place.kind === 'found') return { kind: 'user', id, name: place.name, fields: place.fields };
+  return place.kind === 'unknown' ? { kind: 'not-found', id } : { kind: 'fail', id, code: 'temp_fail' };
+}
+
+/** @throws TemporaryError for an account whose directory is made at its first login */
+function placeOf({ name: domain, uid, gid }: Domain, { name, directory, quota: stored }: Account): UserPlace {
+  if (directory === '') throw new TemporaryError('4.3.0', `${name}@${domain} has no directory yet`);
+  const rule = quotaRule(stored);
+  const place = { uid: `${uid}`, gid: `${gid}`, home: directory };
+  const fields = rule === undefined ? place : { ...place, quota_rule: rule };
+  return { kind: 'found', name: `${name}@${domain}`, fields };
+}
+
+/** In Dovecot's form; undefined: no limit. */
+function quotaRule(stored: string): string | undefined {
+  const { sizeBytes, count } = parseQuota(stored);
   const limits = [
-    ...(quota.sizeBytes === undefined ? [] : [`bytes=${quota.sizeBytes}`]),
-    ...(quota.count === undefined ? [] : [`messages=${quota.count}`]),
+    ...(sizeBytes === undefined ? [] : [`bytes=${sizeBytes}`]),
+    ...(count === undefined ? [] : [`messages=${count}`]),
   ];
-  return {
-    uid: `${uid}`,
-    gid: `${gid}`,
-    home,
-    ...(!isUnlimited(quota) && { quota_rule: `*:${limits.join(':')}` }),
-  };
+  return limits.length === 0 ? undefined : `*:${limits.join(':')}`;
 }
