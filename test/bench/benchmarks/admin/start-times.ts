@@ -2,8 +2,8 @@
 
 import { type StdioOptions, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import type { Layout } from '../../../../src/layout.js';
 import { accountName, domainName } from '../../../stores/large-host.js';
+import { makeQueue } from '../../../support/queue-host.js';
 import { vqmailProgram } from '../../../support/started-server.js';
 import { figure, median, table } from '../../measure/table.js';
 import { mailOwner, type Workplace } from '../../servers/workplace.js';
@@ -31,6 +31,7 @@ const works: Readonly<Record<string, Work>> = {
   vuserinfo: () => [user],
   vdeluser: (number) => [`new${number}@${domain}`],
   vmkpasswd: () => [domain],
+  vchangepw: () => [],
   vdeloldusers: () => ['-d', domain],
   vconvert: () => ['-c', '-m', domain],
   vadddomain: (number) => [`new${number}.example`, 'secret99'],
@@ -40,6 +41,10 @@ const works: Readonly<Record<string, Work>> = {
   vdeldomain: (number) => ['-f', `new${number}.example`],
   vipmap: () => ['-p'],
   valias: () => ['-s', domain],
+  vmakedotqmail: () => ['-t', '-d', domain],
+  dotqmail2valias: () => [domain],
+  vlist: () => ['list', domain],
+  vkill: () => ['no process has this name'],
   vpopbull: () => ['-n', '-f', '/etc/passwd', domain],
   vchkpw: () => ['/bin/true'],
   clearopensmtp: () => [],
@@ -51,30 +56,81 @@ const works: Readonly<Record<string, Work>> = {
   'qmail-getpw': () => ['alias'],
   tcprules: () => ['rules.cdb', 'rules.tmp'],
   tcprulescheck: () => ['rules.cdb'],
+  'qmail-local': () => [
+    '--',
+    domain,
+    `/home/vpopmail/domains/${domain}`,
+    `${domain}-x`,
+    '-',
+    'x',
+    domain,
+    'a@b.example',
+    '#',
+  ],
+  'qmail-inject': () => ['x@far.example'],
+  sendmail: () => ['x@far.example'],
+  'qmail-queue': () => [],
+  'qmail-smtpd': () => [],
+  'qmail-remote': () => ['[127.0.0.1]', 'a@b.example', 'x@[127.0.0.1]'],
+  'qmail-qread': () => [],
+  'qmail-qstat': () => [],
+  mailq: () => [],
+  'qmail-tcpto': () => [],
+  'qmail-tcpok': () => [],
+  'qmail-showctl': () => [],
+  forward: () => ['x@far.example'],
+  condredirect: () => ['x@far.example', '/bin/false'],
+  bouncesaying: () => ['no'],
+  except: () => ['/bin/false'],
+  preline: () => ['/bin/true'],
+  qreceipt: () => ['x@far.example'],
+  maildirmake: (number) => [`Maildir${number}`],
 };
+
+const message = 'From: a@b.example\nTo: x@far.example\nSubject: one\n\nA message.\n';
 
 /** What a tool reads on standard input. */
 const inputs: Readonly<Record<string, string>> = {
   'qmail-pw2u': `alias:x:${mailOwner.uid}:${mailOwner.gid}::/var/qmail/alias:/bin/false\n`,
-  vdelivermail: 'Subject: one\n\nA message.\n',
+  vdelivermail: message,
   tcprules: ':allow\n',
+  vchangepw: `${user}\nsecret99\nsecret99\nsecret99\n`,
+  'qmail-smtpd': 'QUIT\r\n',
+  ...Object.fromEntries(
+    ['qmail-local', 'qmail-inject', 'sendmail', 'qmail-queue', 'qmail-remote', 'forward', 'condredirect'].map(
+      (tool) => [tool, message],
+    ),
+  ),
+  ...Object.fromEntries(['bouncesaying', 'except', 'preline', 'qreceipt'].map((tool) => [tool, message])),
 };
+
+/** What qmail-local sets for the programs that it runs, and qmail-popup for vchkpw. */
+const environment = {
+  PATH: process.env.PATH ?? '',
+  EXT: accountName(1),
+  HOST: domain,
+  TCPLOCALPORT: '25',
+  SENDER: 'a@b.example',
+  NEWSENDER: 'a@b.example',
+  DTLINE: `Delivered-To: ${user}\n`,
+  RPLINE: 'Return-Path: <a@b.example>\n',
+  UFLINE: 'From a@b.example Tue Nov 24 02:03:31 2026\n',
+} as const;
 
 export async function startTimes(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const layout = makeAdminTree(workplace, 'start-times', { domains: 3, accountsPerDomain: 100, maildirsPerDomain: 3 });
+  makeQueue(layout.root);
+  workplace.write(layout.control('smtproutes'), ':127.0.0.1:1\n');
+  const envelope = workplace.write(workplace.path('envelope'), 'Fa@b.example\0Tx@far.example\0\0');
   const descriptor = workplace.write(workplace.path('descriptor-3'), `${user}\0secret99\0\0`);
+  const files = { directory: layout.root, envelope, descriptor };
   const measurements: Measurement[] = [];
   for (let round = 0; round < options.rounds * 3 + 1; round++) {
     options.progress(`start times, round ${round + 1}`);
     for (const [tool, work] of Object.entries(works)) {
       // One right before the other: a machine is not as fast a second later.
-      const node = timeOf('node -e 0', ['-e', '0'], layout, descriptor);
-      const milliseconds = timeOf(
-        tool,
-        [vqmailProgram, '--root', layout.root, tool, ...work(round)],
-        layout,
-        descriptor,
-      );
+      const node = timeOf('node -e 0', ['-e', '0'], files);
+      const milliseconds = timeOf(tool, [vqmailProgram, '--root', layout.root, tool, ...work(round)], files);
       // The first round fills the disk cache.
       if (round === 0) continue;
       measurements.push({ tool, round, milliseconds, timesNode: milliseconds / node });
@@ -84,16 +140,24 @@ export async function startTimes(workplace: Workplace, options: BenchmarkOptions
   return { text: report(measurements), measurements };
 }
 
+/** Where the tools run, what qmail-queue reads on descriptor 1, and vchkpw on descriptor 3. */
+interface Files {
+  readonly directory: string;
+  readonly envelope: string;
+  readonly descriptor: string;
+}
+
 /** @throws Error when the tool could not work: that takes another time */
-function timeOf(tool: string, args: readonly string[], layout: Layout, descriptor: string): number {
+function timeOf(tool: string, args: readonly string[], { directory, envelope, descriptor }: Files): number {
   const fd = fs.openSync(descriptor, 'r');
-  const env = { PATH: process.env.PATH ?? '', EXT: accountName(1), HOST: domain, TCPLOCALPORT: '25' };
+  const output = tool === 'qmail-queue' ? fs.openSync(envelope, 'r') : 'ignore';
   const start = performance.now();
-  const stdio: StdioOptions = ['pipe', 'ignore', 'pipe', fd];
-  const options = { cwd: layout.root, env, input: inputs[tool] ?? '', stdio };
+  const stdio: StdioOptions = ['pipe', output, 'pipe', fd];
+  const options = { cwd: directory, env: environment, input: inputs[tool] ?? '', stdio };
   const { status, stderr } = spawnSync(process.execPath, args, options);
   const milliseconds = performance.now() - start;
   fs.closeSync(fd);
+  if (typeof output === 'number') fs.closeSync(output);
   if (status === 111 || status === null) throw new Error(`${tool}: ${status} ${stderr}`);
   return milliseconds;
 }
