@@ -153,11 +153,13 @@ export const mailboxFiles = {
   uidList: (directory: string): string => `${directory}/dovecot-uidlist`,
   keywords: (directory: string): string => `${directory}/dovecot-keywords`,
   dovecotIndex: (directory: string): string => `${directory}/dovecot.index`,
+  dovecotIndexLog: (directory: string): string => `${directory}/dovecot.index.log`,
   /** What we keep of a mailbox beside what others know (formats/mailbox/state-journal.ts). */
   state: (directory: string): string => `${directory}/vq-state`,
   folderMark: (directory: string): string => `${directory}/maildirfolder`,
   courierUidList: (directory: string): string => `${directory}/courierimapuiddb`,
   courierKeywords: (directory: string): string => `${directory}/courierimapkeywords`,
+  courierSizeList: (directory: string): string => `${directory}/courierpop3dsizelist`,
 };
 
 /** Files of an account's Maildir that are about all its mailboxes. */

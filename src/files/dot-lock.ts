@@ -22,6 +22,8 @@ export interface DotLockOptions {
 }
 
 export interface HeldDotLock {
+  /** Shows that its holder is still at work; to be called every ten seconds. Does not throw. */
+  touch(): void;
   /** Removes the lock if it is still ours. Does not throw. */
   release(): void;
 }
@@ -64,15 +66,21 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
     throw error;
   }
   let made = fs.fstatSync(fd, { bigint: true });
-  const release = (): void => {
+  const ifStillOurs = (act: () => void): void => {
     try {
       const now = fs.lstatSync(lockPath, { bigint: true, throwIfNoEntry: false });
       // A number alone may be that of another file by now.
-      if (now !== undefined && sameIdentity(now, made)) fs.unlinkSync(lockPath);
+      if (now !== undefined && sameIdentity(now, made)) act();
     } catch {
       // It cannot be looked at or removed; it will be found to be stale.
     }
   };
+  const release = (): void => ifStillOurs(() => fs.unlinkSync(lockPath));
+  const touch = (): void =>
+    ifStillOurs(() => {
+      fs.utimesSync(lockPath, new Date(), new Date());
+      made = fs.lstatSync(lockPath, { bigint: true });
+    });
   try {
     giveTo(fd, options.uid, options.gid);
     fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
@@ -83,7 +91,7 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
   } finally {
     fs.closeSync(fd);
   }
-  return { release };
+  return { release, touch };
 }
 
 /** Watches somebody's lock for signs that its holder is gone. */

@@ -91,6 +91,20 @@ export function hostInName(hostName: string): string {
   return cut.replace(/[^!-~]|[/:,\\]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
+/** Bases as Dovecot orders new messages: by the seconds at the start, then the number behind M where both have one, then by bytes. */
+export function inOrderOfArrival(bases: readonly string[]): string[] {
+  const keyed = bases.map((base) => {
+    const { unixSeconds = 0, microseconds } = parseMaildirBase(base);
+    return { base, unixSeconds, microseconds };
+  });
+  keyed.sort((a, b) => {
+    const haveBoth = a.microseconds !== undefined && b.microseconds !== undefined;
+    const microseconds = haveBoth ? (a.microseconds ?? 0) - (b.microseconds ?? 0) : 0;
+    return a.unixSeconds - b.unixSeconds || microseconds || (a.base < b.base ? -1 : 1);
+  });
+  return keyed.map(({ base }) => base);
+}
+
 /** Makes the unique names of one process. */
 export class UniqueNames {
   readonly #middle: string;

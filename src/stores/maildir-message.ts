@@ -34,6 +34,11 @@ export interface FileOwner {
 // The names of one process must all come from one maker to be unique; it holds the last name's time and nothing else.
 const names = new UniqueNames({ pid: process.pid, hostName: os.hostname() }, () => Date.now() * 1000);
 
+/** A name that no other message of this host has. */
+export function nextUniqueName(): string {
+  return names.next();
+}
+
 /** Every method that touches the disk throws the system error. */
 export class MessageFile {
   readonly maildir: string;
@@ -41,6 +46,7 @@ export class MessageFile {
   #unique: string;
   #temporary: string | Buffer;
   #entered: string | Buffer | undefined;
+  #part: 'new' | 'cur' = 'new';
   #sizeBytes = 0;
 
   private constructor(maildir: string, fd: number, unique: string, temporary: string | Buffer) {
@@ -50,11 +56,11 @@ export class MessageFile {
     this.#temporary = temporary;
   }
 
-  /** Opens a new file in the tmp/ of a Maildir (disk path). @param name its unique name, unless it is taken there */
-  static create(maildir: string, owner: FileOwner, name = names.next()): MessageFile {
+  /** Opens a new file in the tmp/ of a Maildir (disk path). @param name its unique name, unless it is taken there @param mode less the process's mask */
+  static create(maildir: string, owner: FileOwner, name = names.next(), mode = 0o600): MessageFile {
     const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
     const { value: fd, unique } = withNewName(
-      (unique) => fs.openSync(bytesPath(path.join(maildir, 'tmp', unique)), flags, 0o600),
+      (unique) => fs.openSync(bytesPath(path.join(maildir, 'tmp', unique)), flags, mode),
       name,
     );
     const message = new MessageFile(maildir, fd, unique, bytesPath(path.join(maildir, 'tmp', unique)));
@@ -112,18 +118,29 @@ export class MessageFile {
     fs.closeSync(fd);
   }
 
-  /** Puts the synced message into new/. @param named whether its size becomes a part of its name, as vdelivermail does */
-  move(named: 'with-size' | 'plain'): void {
-    const nameOf = (unique: string): string => (named === 'with-size' ? sizedName(unique, this.#sizeBytes) : unique);
-    const target = (unique: string): string | Buffer => bytesPath(path.join(this.maildir, 'new', nameOf(unique)));
-    const { unique } = withNewName((unique) => linkOrRename(this.#temporary, target(unique)), this.#unique);
-    this.#entered = target(unique);
-    removeQuietly(this.#temporary);
+  /** What its modification time shall be; it is INTERNALDATE for IMAP. Before `sync`. */
+  setTime(milliseconds: number): void {
+    fs.futimesSync(this.#fd, milliseconds / 1000, milliseconds / 1000);
   }
 
-  /** Makes the entry in new/ durable, together with all others of the moment. */
+  /** Puts the synced message into new/. @param named whether its size becomes a part of its name, as vdelivermail does */
+  move(named: 'with-size' | 'plain'): void {
+    this.enter('new', (unique) => (named === 'with-size' ? sizedName(unique, this.#sizeBytes) : unique));
+  }
+
+  /** Puts the synced message into new/ or cur/. @param nameOf the file name for a unique name @returns its file name */
+  enter(part: 'new' | 'cur', nameOf: (unique: string) => string): string {
+    const target = (unique: string): string | Buffer => bytesPath(path.join(this.maildir, part, nameOf(unique)));
+    const { unique } = withNewName((unique) => linkOrRename(this.#temporary, target(unique)), this.#unique);
+    this.#part = part;
+    this.#entered = target(unique);
+    removeQuietly(this.#temporary);
+    return nameOf(unique);
+  }
+
+  /** Makes the entry durable. @throws TemporaryError */
   async syncEntry(): Promise<void> {
-    await syncDirectory(path.join(this.maildir, 'new'));
+    await syncDirectory(path.join(this.maildir, this.#part));
   }
 
   /**

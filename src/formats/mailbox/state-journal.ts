@@ -4,7 +4,7 @@
 //
 // A header of 32 bytes, then records of 24 bytes, little-endian:
 //
-//   header    "vqstate1"  u32 UIDVALIDITY  u32 0  f64 floor  f64 0       of what happened up to mod-sequence `floor` nothing is known
+//   header    "vqstate1"  u32 UIDVALIDITY  u32 0  f64 floor  f64 highest     of what happened up to mod-sequence `floor` nothing is known; the highest that was given until then
 //
 //   byte 0      4        8               12         16
 //   1           uid      i32 bits        0          f64 modSeq     the message has these flags (message-flags.ts) since this mod-sequence
@@ -28,6 +28,8 @@ export interface JournalHeader {
   readonly uidValidity: number;
   /** Nothing is known of what happened up to this mod-sequence. */
   readonly floor: number;
+  /** The highest mod-sequence that was given before the first record. */
+  readonly highest: number;
 }
 
 export const journalHeaderBytes = 32;
@@ -39,15 +41,16 @@ const kinds = { message: 1, expunged: 2, keywordName: 3, keyword: 4 } as const;
 /** Reads the header; undefined when it is none. */
 export function parseJournalHeader(bytes: Buffer): JournalHeader | undefined {
   if (bytes.length < journalHeaderBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
-  const floor = bytes.readDoubleLE(16);
-  return isModSeq(floor) ? { uidValidity: bytes.readUInt32LE(8), floor } : undefined;
+  const [floor, highest] = [bytes.readDoubleLE(16), bytes.readDoubleLE(24)];
+  return isModSeq(floor) && isModSeq(highest) ? { uidValidity: bytes.readUInt32LE(8), floor, highest } : undefined;
 }
 
-export function serializeJournalHeader({ uidValidity, floor }: JournalHeader): Buffer {
+export function serializeJournalHeader({ uidValidity, floor, highest }: JournalHeader): Buffer {
   const bytes = Buffer.alloc(journalHeaderBytes);
   bytes.write(magic, 'latin1');
   bytes.writeUInt32LE(uidValidity, 8);
   bytes.writeDoubleLE(floor, 16);
+  bytes.writeDoubleLE(highest, 24);
   return bytes;
 }
 

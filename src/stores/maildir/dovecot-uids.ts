@@ -23,7 +23,7 @@ import {
   type UidRecord,
   uidRecordLine,
 } from '../../formats/dovecot-uidlist.js';
-import { parseMaildirBase } from '../../formats/maildir-name.js';
+import { inOrderOfArrival } from '../../formats/maildir-name.js';
 import { takeUidValidity } from './uid-validity.js';
 
 export interface KnownUids {
@@ -130,18 +130,4 @@ function withGuid({ headerFields }: UidList): string[] {
 function highestNumber(bytes: Buffer): number {
   const numbers = bytes.toString('latin1').match(/^[0-9]{1,9}(?= )/gm) ?? [];
   return numbers.reduce((highest, digits) => Math.max(highest, Number(digits)), 0);
-}
-
-/** As Dovecot orders new messages. */
-function inOrderOfArrival(bases: readonly string[]): string[] {
-  const keyed = bases.map((base) => {
-    const { unixSeconds = 0, microseconds } = parseMaildirBase(base);
-    return { base, unixSeconds, microseconds };
-  });
-  keyed.sort((a, b) => {
-    const haveBoth = a.microseconds !== undefined && b.microseconds !== undefined;
-    const microseconds = haveBoth ? (a.microseconds ?? 0) - (b.microseconds ?? 0) : 0;
-    return a.unixSeconds - b.unixSeconds || microseconds || (a.base < b.base ? -1 : 1);
-  });
-  return keyed.map(({ base }) => base);
 }

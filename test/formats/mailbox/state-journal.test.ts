@@ -80,7 +80,7 @@ test('zeros, and any other bytes, end what is believed', () => {
 });
 
 test('the header', () => {
-  const header = { uidValidity: 4294967295, floor: 1795485529123456 };
+  const header = { uidValidity: 4294967295, floor: 1795485529123456, highest: 1795485529123999 };
   assert.deepEqual(parseJournalHeader(serializeJournalHeader(header)), header);
   for (const bytes of [Buffer.alloc(0), Buffer.alloc(32), serializeJournalHeader(header).subarray(0, 31)])
     assert.equal(parseJournalHeader(bytes), undefined);

@@ -1,0 +1,114 @@
+// The names that were read from new/ and cur/, compared with the messages that are known: which are the same, which have other flags or another place, which are new, which are gone.
+// Nothing is changed by it.
+//
+// New/ is read before cur/, so a message that is moved meanwhile is met twice rather than not at all. The same name before the colon twice is told as a double; which of the two is a message is for
+// somebody to find out who looks at the files.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bitsOfLetters } from '../../../formats/mailbox/message-flags.js';
+import { flagsOf } from '../../../formats/maildir-name.js';
+import type { MessageTable, RowPlace } from './message-table.js';
+
+/** The names of one directory; undefined when it was not read. */
+export interface ReadNames {
+  readonly fresh: readonly string[] | undefined;
+  readonly seen: readonly string[] | undefined;
+}
+
+export interface MovedRow {
+  readonly index: number;
+  readonly isNew: boolean;
+  readonly info: string;
+  readonly bits: number;
+}
+
+export interface Comparison {
+  readonly moved: readonly MovedRow[];
+  readonly appeared: readonly RowPlace[];
+  /** Indexes of rows whose file was not among the names, rising. */
+  readonly gone: readonly number[];
+  readonly doubles: readonly RowPlace[];
+}
+
+const namesInARow = 20_000;
+
+/** @param uidOf the UID that is recorded for a base */
+export async function compareNames(
+  table: MessageTable,
+  uidOf: (base: string) => number | undefined,
+  names: ReadNames,
+): Promise<Comparison> {
+  const comparing = new Comparing(table, uidOf);
+  for (const isNew of [true, false]) {
+    const list = (isNew ? names.fresh : names.seen) ?? [];
+    for (let start = 0; start < list.length; start += namesInARow) {
+      if (start > 0) await nextTurn();
+      for (const name of list.slice(start, start + namesInARow)) comparing.meet(name, isNew);
+    }
+  }
+  return comparing.result({ fresh: names.fresh !== undefined, seen: names.seen !== undefined });
+}
+
+/** The bits of a file's flags. @param info what stands behind the first colon of its name */
+export function bitsOfInfo(info: string, isNew: boolean): number {
+  return isNew || info === '' ? 0 : bitsOfLetters(flagsOf(`:${info}`));
+}
+
+class Comparing {
+  readonly #table: MessageTable;
+  readonly #uidOf: (base: string) => number | undefined;
+  readonly #met: Uint8Array;
+  readonly #moved: MovedRow[] = [];
+  readonly #appeared = new Map<string, RowPlace>();
+  readonly #doubles: RowPlace[] = [];
+  /** Few infos occur, each very often. */
+  readonly #infos = new Map<string, string>();
+
+  constructor(table: MessageTable, uidOf: (base: string) => number | undefined) {
+    this.#table = table;
+    this.#uidOf = uidOf;
+    this.#met = new Uint8Array(table.count);
+  }
+
+  meet(name: string, isNew: boolean): void {
+    const colon = name.indexOf(':');
+    const base = colon < 0 ? name : name.slice(0, colon);
+    const uid = this.#uidOf(base);
+    const index = uid === undefined ? -1 : this.#table.indexOf(uid);
+    if (index < 0) this.#appear(base, colon < 0 ? '' : name.slice(colon + 1), isNew);
+    else if (this.#met[index] === 0) this.#meetRow(index, name, colon, isNew);
+    else this.#doubles.push({ base, info: colon < 0 ? '' : name.slice(colon + 1), isNew });
+  }
+
+  result(read: { readonly fresh: boolean; readonly seen: boolean }): Comparison {
+    const gone: number[] = [];
+    for (let index = 0; index < this.#met.length; index++) {
+      const wasRead = this.#table.isNewAt(index) ? read.fresh : read.seen;
+      if (this.#met[index] === 0 && wasRead) gone.push(index);
+    }
+    return { moved: this.#moved, appeared: [...this.#appeared.values()], gone, doubles: this.#doubles };
+  }
+
+  #meetRow(index: number, name: string, colon: number, isNew: boolean): void {
+    this.#met[index] = 1;
+    const info = this.#table.infoAt(index);
+    const isSameInfo =
+      info === '' ? colon < 0 : colon >= 0 && name.length - colon - 1 === info.length && name.endsWith(info);
+    if (isSameInfo && this.#table.isNewAt(index) === isNew) return;
+    const now = colon < 0 ? '' : this.#shared(name.slice(colon + 1));
+    this.#moved.push({ index, isNew, info: now, bits: bitsOfInfo(now, isNew) });
+  }
+
+  #appear(base: string, info: string, isNew: boolean): void {
+    const place = { base, info: this.#shared(info), isNew };
+    if (this.#appeared.has(base)) this.#doubles.push(place);
+    else this.#appeared.set(base, place);
+  }
+
+  #shared(info: string): string {
+    const known = this.#infos.get(info);
+    if (known !== undefined) return known;
+    this.#infos.set(info, info);
+    return info;
+  }
+}

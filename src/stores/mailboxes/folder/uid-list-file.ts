@@ -1,0 +1,327 @@
+// dovecot-uidlist as it stands on disk, followed from one look to the next (formats/dovecot.md 2.1; form: formats/dovecot-uidlist.ts).
+//
+//   the file since the last look           what is read
+//   same device, inode and size            nothing: it is appended to or replaced, never changed in place
+//   same device and inode, longer          the new lines
+//   anything else                          all of it
+//
+// Writing is for whoever holds dovecot-uidlist.lock: new records are appended with one write and made durable; the whole is written anew when it is version 1, has no GUID, a bad line or two
+// records for one name, or when more than a quarter of its records are of messages that are gone. N never falls, so a UID that was given is never given again. What stands behind a bad
+// line gets new UIDs, above every number that the file claims anywhere.
+
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../../files/read.js';
+import { replaceFile } from '../../../files/replace.js';
+import {
+  parseUidListHeader,
+  parseUidRecords,
+  type UidListHeader,
+  uidListHeaderLine,
+  uidRecordLine,
+} from '../../../formats/dovecot-uidlist.js';
+import { mailboxFiles } from '../../../layout.js';
+import type { Owner } from '../mailbox-types.js';
+
+export interface GivenUid {
+  readonly uid: number;
+  readonly base: string;
+}
+
+/** How a file is made: by the mode of its directory (formats/dovecot.md 1.8). */
+export interface FileManner extends Owner {
+  readonly mode: number;
+}
+
+export interface AppendUids {
+  readonly manner: FileManner;
+  /** How many of the records before belong to a message, and which. */
+  readonly live: number;
+  isLive(uid: number): boolean;
+  /** Old names of messages that were copied under a new one. */
+  readonly guids?: ReadonlyMap<string, string> | undefined;
+}
+
+const linesInARow = 20_000;
+/** Live records below this share of all: the file is written anew. */
+const leastLive = 0.75;
+const fewRecords = 100;
+
+interface Seen {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: number;
+}
+
+export class UidListFile {
+  readonly #path: string;
+  #seen: Seen | undefined;
+  #header: UidListHeader | undefined;
+  /** UID by base, of all records, by rising UID. */
+  #uids = new Map<string, number>();
+  /** Of the few records that have any. */
+  #extensions = new Map<number, readonly string[]>();
+  #lastUid = 0;
+  /** The highest number that a line claims which is not believed. */
+  #claimed = 0;
+  #mustRewrite = false;
+
+  /** @param directory disk path of the mailbox */
+  constructor(directory: string) {
+    this.#path = mailboxFiles.uidList(directory);
+  }
+
+  /** undefined as long as there is no file. */
+  get header(): UidListHeader | undefined {
+    return this.#header;
+  }
+
+  get uidValidity(): number {
+    return this.#header?.uidValidity ?? 0;
+  }
+
+  /** The mailbox's GUID; '' until it has one. */
+  get guid(): string {
+    return this.#header?.headerFields.find((field) => field.startsWith('G'))?.slice(1) ?? '';
+  }
+
+  get nextUid(): number {
+    return Math.max(this.#header?.headerNextUid ?? 1, this.#lastUid + 1, this.#claimed + 1);
+  }
+
+  /** The UID recorded for a base. */
+  uidOf(base: string): number | undefined {
+    return this.#uids.get(base);
+  }
+
+  /** All records, by rising UID unless a base has come again. */
+  get records(): Iterable<[base: string, uid: number]> {
+    return this.#uids;
+  }
+
+  get recordCount(): number {
+    return this.#uids.size;
+  }
+
+  extensionsOf(uid: number): readonly string[] {
+    return this.#extensions.get(uid) ?? [];
+  }
+
+  /** Whether the file is another than at the last look. Costs a stat. @throws TemporaryError */
+  isChanged(): boolean {
+    try {
+      const status = fs.statSync(bytesPath(this.#path), { bigint: true, throwIfNoEntry: false });
+      const seen = this.#seen;
+      if (status === undefined || seen === undefined) return status !== seen;
+      return status.dev !== seen.dev || status.ino !== seen.ino || Number(status.size) !== seen.size;
+    } catch (error) {
+      throw fileTrouble(error);
+    }
+  }
+
+  /**
+   * Reads what is new. Without the lock a last line without LF may still be under way, and is left for later.
+   * @returns `other` when what was known before may be wrong: the file was replaced, or is gone
+   * @throws CorruptFileError or TemporaryError
+   */
+  async refresh(isLocked: boolean): Promise<'same' | 'longer' | 'other'> {
+    if (!this.isChanged()) return 'same';
+    try {
+      const fd = openIfPresent(bytesPath(this.#path));
+      if (fd === undefined) {
+        const wasThere = this.#seen !== undefined;
+        this.#forget();
+        return wasThere ? 'other' : 'same';
+      }
+      try {
+        return await this.#read(fd, isLocked);
+      } finally {
+        fs.closeSync(fd);
+      }
+    } catch (error) {
+      throw fileTrouble(error);
+    }
+  }
+
+  /** Begins a list that is not there yet; it is written by `append`. */
+  begin(
+    uidValidity: number,
+    nextUid: number,
+    records: readonly (GivenUid & { readonly extensions: readonly string[] })[] = [],
+  ): void {
+    this.#forget();
+    this.#header = { version: 3, uidValidity, headerNextUid: nextUid, headerFields: [] };
+    for (const { uid, base, extensions } of records) this.#enter(uid, base, extensions);
+    this.#mustRewrite = true;
+  }
+
+  /**
+   * Gives UIDs to new names and makes them durable. Called under the lock, after `refresh`.
+   * @param bases in the order in which they get UIDs
+   * @throws TemporaryError, and the file is read anew next time
+   */
+  async append(bases: readonly string[], { manner, live, isLive, guids }: AppendUids): Promise<GivenUid[]> {
+    const mustRewrite = this.#mustRewrite || this.#isMostlyDead(live);
+    let uid = this.nextUid;
+    const given = bases.map((base) => ({ uid: uid++, base }));
+    const lines: string[] = [];
+    for (const { uid, base } of given) {
+      const guid = guids?.get(base);
+      const extensions = guid === undefined ? [] : [`G${guid}`];
+      lines.push(uidRecordLine({ uid, base, extensions }));
+      // A base that comes again has its new place at the end.
+      this.#uids.delete(base);
+      this.#enter(uid, base, extensions);
+    }
+    try {
+      if (mustRewrite) await this.#rewrite(manner, (uid) => isLive(uid) || uid >= (given[0]?.uid ?? uid + 1));
+      else if (given.length > 0) await this.#appendLines(lines.join(''));
+    } catch (error) {
+      this.#seen = undefined;
+      throw fileTrouble(error);
+    }
+    return given;
+  }
+
+  /** Whether `append` has something to do even without new names. */
+  get needsWriting(): boolean {
+    return this.#mustRewrite;
+  }
+
+  /** The next `append` writes the whole file: a record has to leave it. */
+  rewriteNext(): void {
+    this.#mustRewrite = true;
+  }
+
+  #isMostlyDead(live: number): boolean {
+    return this.#uids.size > fewRecords && live < leastLive * this.#uids.size;
+  }
+
+  async #read(fd: number, isLocked: boolean): Promise<'same' | 'longer' | 'other'> {
+    const status = regularStatus(fd, this.#path);
+    const seen = this.#seen;
+    const size = Number(status.size);
+    const isSameFile = seen !== undefined && seen.dev === status.dev && seen.ino === status.ino && size >= seen.size;
+    if (isSameFile && size === seen.size) return 'same';
+    const mayGoOn = isSameFile && !this.#mustRewrite;
+    if (!mayGoOn) this.#forget();
+    const start = mayGoOn ? seen.size : 0;
+    const text = readAt(fd, start, size - start).toString('latin1');
+    const read = await this.#parse(text, mayGoOn);
+    const isUnderWay = !isLocked && !text.includes('\n', read);
+    if (!isUnderWay) this.#giveUp(text.slice(read));
+    this.#seen = { dev: status.dev, ino: status.ino, size: start + (isUnderWay ? read : text.length) };
+    return mayGoOn ? 'longer' : 'other';
+  }
+
+  /** @returns how much of the text is good lines */
+  async #parse(text: string, isTail: boolean): Promise<number> {
+    let at = 0;
+    if (!isTail) {
+      const { length, ...header } = parseUidListHeader(text, this.#path);
+      this.#header = header;
+      at = length;
+      this.#mustRewrite = header.version === 1 || this.guid === '';
+    }
+    const version = this.#header?.version ?? 3;
+    const enter = (uid: number, base: string, extensions: readonly string[]): void => {
+      // Of two records with one base the higher UID counts.
+      if (this.#uids.delete(base)) this.#mustRewrite = true;
+      this.#enter(uid, base, extensions);
+    };
+    for (;;) {
+      const part = parseUidRecords(text, { version, start: at, lastUid: this.#lastUid }, enter, linesInARow);
+      if (!part.isClean) this.#mustRewrite = true;
+      const isStuck = part.end === at;
+      at = part.end;
+      if (at === text.length || isStuck) return at;
+      await nextTurn();
+    }
+  }
+
+  /** What stands behind the good lines. */
+  #giveUp(rest: string): void {
+    if (rest === '') return;
+    this.#mustRewrite = true;
+    this.#claimed = Math.max(this.#claimed, highestNumber(rest));
+  }
+
+  #enter(uid: number, base: string, extensions: readonly string[]): void {
+    this.#uids.set(base, uid);
+    if (extensions.length > 0) this.#extensions.set(uid, extensions);
+    this.#lastUid = uid;
+  }
+
+  #forget(): void {
+    this.#seen = undefined;
+    this.#header = undefined;
+    this.#uids = new Map();
+    this.#extensions = new Map();
+    this.#lastUid = 0;
+    this.#claimed = 0;
+    this.#mustRewrite = false;
+  }
+
+  async #appendLines(lines: string): Promise<void> {
+    const bytes = Buffer.from(lines, 'latin1');
+    const fd = fs.openSync(bytesPath(this.#path), fs.constants.O_WRONLY | fs.constants.O_APPEND);
+    try {
+      // A list that ends in the middle of a line is written anew by whoever meets it next.
+      if (fs.writeSync(fd, bytes) !== bytes.length) throw new Error(`a short write to ${this.#path}`);
+      await dataSync(fd);
+      this.#look(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  async #rewrite(manner: FileManner, isKept: (uid: number) => boolean): Promise<void> {
+    const header = this.#header;
+    if (header === undefined) throw new Error(`no list to write: ${this.#path}`);
+    const headerNextUid = this.nextUid;
+    const headerFields =
+      this.guid === '' ? [`G${randomBytes(16).toString('hex')}`, ...header.headerFields] : header.headerFields;
+    const next: UidListHeader = { version: 3, uidValidity: header.uidValidity, headerNextUid, headerFields };
+    const lines = [uidListHeaderLine(next)];
+    const kept = new Map<string, number>();
+    for (const [base, uid] of this.#uids) {
+      if (!isKept(uid)) {
+        this.#extensions.delete(uid);
+        continue;
+      }
+      kept.set(base, uid);
+      lines.push(uidRecordLine({ uid, base, extensions: this.extensionsOf(uid) }));
+    }
+    const bytes = Buffer.from(lines.join(''), 'latin1');
+    await replaceFile(this.#path, bytes, { ...manner, temporaryName: 'dovecot-uidlist.tmp' });
+    this.#header = next;
+    this.#uids = kept;
+    this.#claimed = 0;
+    this.#mustRewrite = false;
+    const fd = fs.openSync(bytesPath(this.#path), fs.constants.O_RDONLY);
+    try {
+      this.#look(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #look(fd: number): void {
+    const { dev, ino, size } = fs.fstatSync(fd, { bigint: true });
+    this.#seen = { dev, ino, size: Number(size) };
+  }
+}
+
+function dataSync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+/** The highest UID that any line claims. */
+function highestNumber(text: string): number {
+  let highest = 0;
+  for (const [digits] of text.matchAll(/^[0-9]{1,9}(?= )/gm)) highest = Math.max(highest, Number(digits));
+  return highest;
+}
