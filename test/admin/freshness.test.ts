@@ -77,6 +77,8 @@ test(`${wantedTries} tries at each server`, async (t) => {
   const domains = Array.from({ length: lanes }, (_, number) => `d${number}.example`);
   await mustCall(root, ...domains.map((domain): Call => ['vadddomain', domain, 'postmaster-password']));
   const listen = ['--root', root, '--listen', 'smtp=127.0.0.1:0', '--listen', 'pop3=127.0.0.1:0', '--workers', '1'];
+  // Half of the tries are logins that are to fail, thousands a minute from one address.
+  listen.push('--wrong-logins', 'any');
   const subjects = [
     new Subject('with the watcher', await startServer(listen)),
     new Subject('without the watcher', await startServer([...listen, '--watch', 'off'])),
