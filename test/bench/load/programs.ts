@@ -1,6 +1,7 @@
 // The load programs by name.
 
 import { diskFiles } from './disk-files.js';
+import { authLogins, smtpLogins, tlsHandshakes } from './logins.js';
 import { pop3Logins, pop3Retrieve } from './pop3-sessions.js';
 import { qmqpMessages } from './qmqp-messages.js';
 import { smtpCrowd } from './smtp-crowd.js';
@@ -14,6 +15,9 @@ export const loadPrograms = {
   qmqpMessages,
   pop3Logins,
   pop3Retrieve,
+  authLogins,
+  smtpLogins,
+  tlsHandshakes,
   diskFiles,
 };
 

@@ -24,6 +24,19 @@ export interface DovecotAccount {
 
 export interface StartedDovecot extends Started {
   readonly port: number;
+  /** 0 without TLS. */
+  readonly tlsPort: number;
+}
+
+export interface DovecotOptions {
+  /** Of its folder. */
+  readonly name: string;
+  /** For pop3s. */
+  readonly files: { readonly certificate: string; readonly key: string };
+  /** Where it answers front ends, a path. */
+  readonly authPath: string;
+  /** Whether it keeps what it found out about accounts. */
+  readonly isCached: boolean;
 }
 
 /** Whether this machine and user can run it. */
@@ -47,9 +60,11 @@ export async function startDovecot(
   workplace: Workplace,
   mode: DovecotMode,
   accounts: readonly DovecotAccount[],
+  options?: DovecotOptions,
 ): Promise<StartedDovecot> {
-  const name = `dovecot-${mode}`;
+  const name = options?.name ?? `dovecot-${mode}`;
   const port = await freePort();
+  const tlsPort = options === undefined ? 0 : await freePort();
   const { uid, gid } = mailOwner;
   const users = accounts.map(
     ({ user, hash, maildir }) => `${user}:{CRYPT}${hash}:${uid}:${gid}::${maildir}::userdb_mail=maildir:${maildir}\n`,
@@ -59,8 +74,28 @@ export async function startDovecot(
   fs.mkdirSync(base, { recursive: true });
   const places = { run: base, log: workplace.path(name, 'log'), users: passwdFile, port };
   const configuration = dovecotConfiguration(places, loginService[mode], mailService[mode]);
-  const file = workplace.write(workplace.path(name, 'dovecot.conf'), configuration);
+  const more = options === undefined ? '' : furtherSettings(options, tlsPort);
+  const file = workplace.write(workplace.path(name, 'dovecot.conf'), configuration + more);
   const { started } = workplace.start(name, programPath('dovecot') ?? '', ['-F', '-c', file]);
   await waitForPort(port, () => workplace.log(name) + fs.readFileSync(workplace.path(name, 'log'), 'latin1'));
-  return { ...started, port };
+  return { ...started, port, tlsPort };
+}
+
+function furtherSettings({ files, authPath, isCached }: DovecotOptions, tlsPort: number): string {
+  return `ssl = yes
+ssl_cert = <${files.certificate}
+ssl_key = <${files.key}
+auth_mechanisms = plain login
+${isCached ? 'auth_cache_size = 10M\n' : ''}service pop3-login {
+  inet_listener pop3s {
+    port = ${tlsPort}
+    ssl = yes
+  }
+}
+service auth {
+  unix_listener ${authPath} {
+    mode = 0666
+  }
+}
+`;
 }

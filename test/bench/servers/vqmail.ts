@@ -24,6 +24,8 @@ export interface StartedVqmail extends Started {
   readonly pop3Port: number;
   /** NaN unless it was asked for. */
   readonly qmqpPort: number;
+  /** The port of another protocol that was asked for. */
+  readonly ports: (protocol: string) => number;
   /** From its start until it was ready. */
   readonly startSeconds: number;
 }
@@ -50,8 +52,16 @@ export async function startVqmail(workplace: Workplace, name: string, options: V
   const output = await readyLine(child, () => workplace.log(name));
   const startSeconds = (performance.now() - start) / 1000;
   const port = (protocol: string): number =>
-    Number(new RegExp(`${protocol}=\\S*?:(\\d+)(?=\\s|$)`, 'm').exec(output)?.[1]);
-  return { ...started, layout, smtpPort: port('smtp'), pop3Port: port('pop3'), qmqpPort: port('qmqp'), startSeconds };
+    Number(new RegExp(`\\b${protocol}=\\S*?:(\\d+)(?=\\s|$)`, 'm').exec(output)?.[1]);
+  return {
+    ...started,
+    layout,
+    smtpPort: port('smtp'),
+    pop3Port: port('pop3'),
+    qmqpPort: port('qmqp'),
+    ports: port,
+    startSeconds,
+  };
 }
 
 function readyLine(child: ChildProcess, log: () => string): Promise<string> {
