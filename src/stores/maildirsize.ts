@@ -83,7 +83,8 @@ export function subtractMessages(root: string, { bytes, count }: Usage): void {
   appendChange(root, { bytes: -bytes, count: -count });
 }
 
-function appendChange(root: string, change: Usage): void {
+/** Notes a change of what a Maildir holds, numbers may be negative, where accounts are kept. @throws the system error */
+export function appendChange(root: string, change: Usage): void {
   // Most Maildirs keep no accounts; a look costs less than an exception.
   if (!exists(path.join(root, 'maildirsize'))) return;
   let fd: number;
@@ -162,6 +163,12 @@ async function messageDirectories(root: string): Promise<string[]> {
     path.join(folder, 'new'),
     path.join(folder, 'cur'),
   ]);
+}
+
+/** What counts of one folder. @param directory disk path @throws the system error when it cannot be listed */
+export async function usageOfFolder(directory: string): Promise<Usage> {
+  const [fresh, seen] = [await usageOfDirectory(`${directory}/new`), await usageOfDirectory(`${directory}/cur`)];
+  return { bytes: fresh.bytes + seen.bytes, count: fresh.count + seen.count };
 }
 
 /** How many names are looked at before others have their turn. */

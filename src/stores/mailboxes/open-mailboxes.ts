@@ -2,20 +2,45 @@
 
 import type { Log } from '../../log.js';
 import { AccountMailboxes } from './account-mailboxes.js';
+import { Mailbox } from './folder/mailbox.js';
+import { MailboxWatch } from './folder/mailbox-watch.js';
+import type { MailboxPlace } from './folder/place.js';
 import type { AccountSettings, Owner } from './mailbox-types.js';
 
 export interface OpenMailboxesOptions {
   readonly log: Log;
-  /** Messages of mailboxes that nobody has open whose names and flags are kept in memory, at about 150 bytes each. */
+  /** Messages of mailboxes that nobody has open whose names and flags are kept in memory, at about 150 bytes each; 200,000 unless given. */
   readonly keptMessages?: number;
 }
 
+interface Kept {
+  readonly mailbox: Mailbox;
+  readonly watch: MailboxWatch;
+  users: number;
+}
+
+/** A mailbox that somebody uses. */
+export interface TakenMailbox {
+  readonly mailbox: Mailbox;
+  readonly watch: MailboxWatch;
+  /** To be called once. */
+  release(): void;
+}
+
+const keptMessages = 200_000;
+/** What a mailbox costs besides its messages, in messages. */
+const mailboxCost = 20;
+
 /** One for each process. */
 export class OpenMailboxes {
-  readonly options: OpenMailboxesOptions;
+  readonly log: Log;
+  readonly #keptMessages: number;
+  /** By directory, the one used longest ago first. */
+  readonly #kept = new Map<string, Kept>();
 
   constructor(options: OpenMailboxesOptions) {
-    this.options = options;
+    this.log = options.log;
+    this.#keptMessages = options.keptMessages ?? keptMessages;
   }
 
   /**
@@ -26,6 +51,44 @@ export class OpenMailboxes {
     return new AccountMailboxes(this, maildir, owner, settings);
   }
 
-  /** Forgets everything that is kept and stops watching. Views that are open stay usable. */
-  close(): void {}
+  /** A mailbox that stays in memory until it is released. Not looked at yet. */
+  take(place: MailboxPlace): TakenMailbox {
+    const kept = this.#kept.get(place.directory) ?? this.#begin(place);
+    this.#kept.delete(place.directory);
+    this.#kept.set(place.directory, kept);
+    kept.users++;
+    let isTaken = true;
+    const release = (): void => {
+      if (!isTaken) return;
+      isTaken = false;
+      kept.users--;
+      this.#tidy();
+    };
+    return { mailbox: kept.mailbox, watch: kept.watch, release };
+  }
+
+  /** What stands in this directory now is another mailbox, or none. Sessions that have the old one open find out by themselves. */
+  forget(directory: string): void {
+    this.#kept.delete(directory);
+  }
+
+  /** Forgets everything that is kept. Views that are open stay usable. */
+  close(): void {
+    this.#kept.clear();
+  }
+
+  #begin(place: MailboxPlace): Kept {
+    const mailbox = new Mailbox(place, this.log);
+    return { mailbox, watch: new MailboxWatch(mailbox), users: 0 };
+  }
+
+  #tidy(): void {
+    const idle = [...this.#kept].filter(([, { users }]) => users === 0);
+    let cost = idle.reduce((sum, [, { mailbox }]) => sum + mailboxCost + mailbox.table.count, 0);
+    for (const [directory, { mailbox }] of idle) {
+      if (cost <= this.#keptMessages) return;
+      this.#kept.delete(directory);
+      cost -= mailboxCost + mailbox.table.count;
+    }
+  }
 }

@@ -9,7 +9,14 @@
 
 import type { FileReads } from '../../files/file-reads.js';
 import { TransferSize } from '../../protocols/pop3-message.js';
-import type { MessageFile } from './message-list.js';
+
+/** What a file is known by. */
+export interface FileKey {
+  readonly ino: number;
+  readonly mtimeMs: number;
+  readonly sizeBytes: number;
+  readonly dev: number;
+}
 
 const columns = 5;
 const places = 4;
@@ -28,7 +35,7 @@ export class TransferSizes {
     this.#nextPlace = new Uint8Array(sets);
   }
 
-  get(file: MessageFile): number | undefined {
+  get(file: FileKey): number | undefined {
     const table = this.#table;
     const first = this.#setOf(file) * places * columns;
     for (let at = first; at < first + places * columns; at += columns) {
@@ -42,14 +49,14 @@ export class TransferSizes {
     return undefined;
   }
 
-  set(file: MessageFile, octets: number): void {
+  set(file: FileKey, octets: number): void {
     const set = this.#setOf(file);
     const place = this.#nextPlace[set] ?? 0;
     this.#nextPlace[set] = (place + 1) % places;
     this.#table.set([file.ino, file.mtimeMs, file.sizeBytes, file.dev, octets], (set * places + place) * columns);
   }
 
-  #setOf(file: MessageFile): number {
+  #setOf(file: FileKey): number {
     return (Math.imul(file.ino ^ Math.floor(file.ino / 0x1_0000_0000), 0x9e3779b1) >>> 0) % this.#sets;
   }
 }

@@ -20,7 +20,8 @@ test('a size is known by the file, not by its name or place', () => {
   const sizes = new TransferSizes();
   assert.equal(sizes.get(file), undefined);
   sizes.set(file, 107);
-  assert.equal(sizes.get({ ...file, part: 'cur', name: 'a:2,S' }), 107);
+  const moved: MessageFile = { ...file, part: 'cur', name: 'a:2,S' };
+  assert.equal(sizes.get(moved), 107);
   for (const other of [{ ino: 5_000_000_124 }, { dev: 1 }, { sizeBytes: 101 }, { mtimeMs: 1772323300123.5 }])
     assert.equal(sizes.get({ ...file, ...other }), undefined, JSON.stringify(other));
 });

@@ -17,13 +17,11 @@ export interface ResolveDoubles {
   readonly directory: string;
   readonly table: MessageTable;
   uidOf(base: string): number | undefined;
-  /** Whether files may be renamed and removed. */
-  readonly isLocked: boolean;
   /** A new unique name, with what follows the first comma of the old one. */
   newName(base: string): string;
 }
 
-/** The comparison with every base once. @throws TemporaryError */
+/** The comparison with every base once. Under the lock. @throws TemporaryError */
 export function resolveDoubles(comparison: Comparison, options: ResolveDoubles): Comparison {
   if (comparison.doubles.length === 0) return comparison;
   const moved = new Map(comparison.moved.map((row) => [row.index, row]));
@@ -50,11 +48,11 @@ function placeOf(table: MessageTable, index: number, moved: MovedRow | undefined
   return { base: table.baseAt(index), isNew, info };
 }
 
-function resolve(first: RowPlace, second: RowPlace, { directory, isLocked, newName }: ResolveDoubles): RowPlace {
+function resolve(first: RowPlace, second: RowPlace, { directory, newName }: ResolveDoubles): RowPlace {
   const path = (place: RowPlace): string | Buffer => bytesPath(pathOfPlace(directory, place));
   const [a, b] = [first, second].map((place) => fs.lstatSync(path(place), { throwIfNoEntry: false }));
   if (a === undefined) return second;
-  if (b === undefined || !isLocked) return first;
+  if (b === undefined) return first;
   if (a.ino !== b.ino || a.dev !== b.dev) {
     fs.renameSync(path(second), bytesPath(mailboxFiles.message(directory, 'new', newName(second.base))));
   } else if (b.nlink > 1 && b.ctimeMs < Date.now() - settledMs) fs.unlinkSync(path(second));

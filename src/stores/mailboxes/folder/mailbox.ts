@@ -8,7 +8,7 @@
 //   UIDs are in the list                   the messages with these UIDs
 //   files were renamed or removed          the same, without a mod-sequence; who looks next gives one
 //
-// When the lock stays taken, a mailbox that is known stays as it was known; one that is not shows what has a UID already.
+// When the lock stays taken, a mailbox that is known stays as it was known; one that is not cannot be opened.
 
 import fs from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
@@ -21,6 +21,7 @@ import type { Log } from '../../../log.js';
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import { messageNames } from '../../maildir/message-list.js';
 import { nextUniqueName } from '../../maildir-message.js';
+import type { MessageFacts } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
 import { beginUidList } from '../takeover/first-list.js';
 import { DirectoryLook } from './directory-look.js';
@@ -50,6 +51,8 @@ export class Mailbox {
   readonly keywords: KeywordFile;
   readonly state: StateFile;
   readonly uidList: UidListFile;
+  /** What was learned of messages without reading them: by UID, for as long as the mailbox is kept. */
+  readonly facts = new Map<number, MessageFacts>();
   /** New messages that no session has been told of as recent. */
   readonly recent = new RecentMessages();
   readonly #lock: MailboxLock;
@@ -107,19 +110,23 @@ export class Mailbox {
     const isNeeded = (): boolean => this.#isStale() || (moveNew && this.table.newCount > 0);
     this.#lastUse = Date.now();
     if (!isNeeded()) return;
-    const patienceMs = this.#uidValidity === 0 ? lockPatienceMs : syncPatienceMs;
-    await this.#guarded(patienceMs, (isLocked) => this.#takeIn(isLocked, moveNew), isNeeded);
+    const isFirst = this.#uidValidity === 0;
+    const take = async (isLocked: boolean): Promise<void> => {
+      if (isLocked) await this.#takeIn(moveNew);
+      else if (isFirst) throw inUse();
+    };
+    await this.#guarded(isFirst ? lockPatienceMs : syncPatienceMs, take, isNeeded);
   }
 
   /**
    * Does something under the lock, on a mailbox that is known as it is.
-   * @param work with what it needs to write; it may change names in new/ and cur/, and says so with `changing`
+   * @param work may change names in new/ and cur/, and says so with `changing`
    * @throws MailboxRefusal INUSE when the lock stays taken, and as `sync`
    */
-  async change<T>(work: () => Promise<T>): Promise<T> {
-    const done = await this.#guarded(lockPatienceMs, async (isLocked) => {
-      if (!isLocked) throw new MailboxRefusal('INUSE', 'Timeout while waiting for lock');
-      await this.#takeIn(true, false);
+  async change<T>(work: () => Promise<T>, patienceMs = lockPatienceMs): Promise<T> {
+    const done = await this.#guarded(patienceMs, async (isLocked) => {
+      if (!isLocked) throw inUse();
+      await this.#takeIn(false);
       try {
         return { value: await work() };
       } finally {
@@ -164,7 +171,7 @@ export class Mailbox {
   /** Reads new/ and cur/ again under the lock. For `change`. */
   async lookAgain(): Promise<void> {
     this.forgetNames();
-    await this.#takeIn(true, false);
+    await this.#takeIn(false);
   }
 
   /**
@@ -194,6 +201,7 @@ export class Mailbox {
     const uids = indexes.map((index) => this.table.uidAt(index));
     for (const { first, last } of rangesOf(uids)) this.state.noteExpunged(first, last, modSeq);
     this.recent.remove(uids);
+    for (const uid of uids) this.facts.delete(uid);
     this.table.remove(indexes);
   }
 
@@ -232,30 +240,26 @@ export class Mailbox {
     return this.uidList.isChanged() || this.state.isChanged();
   }
 
-  async #takeIn(isLocked: boolean, moveNew: boolean): Promise<void> {
-    await this.#readList(isLocked);
+  /** Under the lock. */
+  async #takeIn(moveNew: boolean): Promise<void> {
+    await this.#readList();
     this.keywords.refresh();
-    const comparison = await this.#compare(isLocked);
+    const comparison = await this.#compare();
     const before = this.state.highest;
     const unlisted = this.#apply(comparison);
-    if (isLocked) {
-      await this.#giveUids(unlisted);
-      if (comparison !== noDifference) this.#nameLetters();
-      if (moveNew) await this.#moveNew();
-      this.state.flush(this.manner(), this.table);
-      this.#isWhole = true;
-      this.#knownUid = this.uidList.nextUid - 1;
-    } else if (unlisted.length > 0) this.forgetNames();
+    await this.#giveUids(unlisted);
+    if (comparison !== noDifference) this.#nameLetters();
+    if (moveNew) await this.#moveNew();
+    this.state.flush(this.manner(), this.table);
+    this.#isWhole = true;
+    this.#knownUid = this.uidList.nextUid - 1;
     if (this.state.highest !== before) this.#tell();
   }
 
   /** The list as it is now; a new one where there is none. */
-  async #readList(isLocked: boolean): Promise<void> {
-    const how = await this.uidList.refresh(isLocked);
-    if (this.uidList.header === undefined) {
-      if (!isLocked) throw new MailboxRefusal('INUSE', 'Timeout while waiting for lock');
-      await beginUidList(this);
-    }
+  async #readList(): Promise<void> {
+    const how = await this.uidList.refresh();
+    if (this.uidList.header === undefined) await beginUidList(this);
     if (this.uidList.uidValidity !== this.#uidValidity) this.#beginAnew();
     else if (how === 'other') this.#dropRenumbered();
   }
@@ -265,6 +269,7 @@ export class Mailbox {
     this.#uidValidity = this.uidList.uidValidity;
     this.table.clear();
     this.recent.clear();
+    this.facts.clear();
     this.#knownUid = 0;
     this.#isWhole = false;
     this.forgetNames();
@@ -281,7 +286,7 @@ export class Mailbox {
   }
 
   /** Reads the names that may have changed, and again as long as others change them in the middle of it. */
-  async #compare(isLocked: boolean): Promise<Comparison> {
+  async #compare(): Promise<Comparison> {
     const uidOf = (base: string): number | undefined => this.uidList.uidOf(base);
     let missing: ReadonlySet<number> = new Set();
     for (let look = 1; ; look++) {
@@ -296,7 +301,6 @@ export class Mailbox {
           directory: this.place.directory,
           table: this.table,
           uidOf,
-          isLocked,
           newName,
         });
         if (comparison.doubles.length > 0) this.#fresh.forget();
@@ -462,6 +466,7 @@ export class Mailbox {
     });
   }
 
+  /** Others are told of what was changed. */
   #tell(): void {
     for (const listener of this.#listeners) {
       try {
@@ -471,4 +476,8 @@ export class Mailbox {
       }
     }
   }
+}
+
+function inUse(): MailboxRefusal {
+  return new MailboxRefusal('INUSE', 'Timeout while waiting for lock');
 }

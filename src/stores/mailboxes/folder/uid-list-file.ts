@@ -121,11 +121,11 @@ export class UidListFile {
   }
 
   /**
-   * Reads what is new. Without the lock a last line without LF may still be under way, and is left for later.
+   * Reads what is new. Under the lock.
    * @returns `other` when what was known before may be wrong: the file was replaced, or is gone
    * @throws CorruptFileError or TemporaryError
    */
-  async refresh(isLocked: boolean): Promise<'same' | 'longer' | 'other'> {
+  async refresh(): Promise<'same' | 'longer' | 'other'> {
     if (!this.isChanged()) return 'same';
     try {
       const fd = openIfPresent(bytesPath(this.#path));
@@ -135,7 +135,7 @@ export class UidListFile {
         return wasThere ? 'other' : 'same';
       }
       try {
-        return await this.#read(fd, isLocked);
+        return await this.#read(fd);
       } finally {
         fs.closeSync(fd);
       }
@@ -198,7 +198,7 @@ export class UidListFile {
     return this.#uids.size > fewRecords && live < leastLive * this.#uids.size;
   }
 
-  async #read(fd: number, isLocked: boolean): Promise<'same' | 'longer' | 'other'> {
+  async #read(fd: number): Promise<'same' | 'longer' | 'other'> {
     const status = regularStatus(fd, this.#path);
     const seen = this.#seen;
     const size = Number(status.size);
@@ -208,10 +208,8 @@ export class UidListFile {
     if (!mayGoOn) this.#forget();
     const start = mayGoOn ? seen.size : 0;
     const text = readAt(fd, start, size - start).toString('latin1');
-    const read = await this.#parse(text, mayGoOn);
-    const isUnderWay = !isLocked && !text.includes('\n', read);
-    if (!isUnderWay) this.#giveUp(text.slice(read));
-    this.#seen = { dev: status.dev, ino: status.ino, size: start + (isUnderWay ? read : text.length) };
+    this.#giveUp(text.slice(await this.#parse(text, mayGoOn)));
+    this.#seen = { dev: status.dev, ino: status.ino, size: start + text.length };
     return mayGoOn ? 'longer' : 'other';
   }
 
