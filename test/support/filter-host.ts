@@ -127,7 +127,9 @@ function makeOpenQueue(queue: string): void {
 }
 
 function takeQueued(queue: string): Queued[] {
-  const ids = fs.readdirSync(path.join(queue, 'todo')).sort((a, b) => Number(a) - Number(b));
+  // Numbers are those of inodes, which come in any order.
+  const madeAt = (id: string): number => fs.statSync(path.join(queue, 'todo', id)).mtimeMs;
+  const ids = fs.readdirSync(path.join(queue, 'todo')).sort((a, b) => madeAt(a) - madeAt(b));
   return ids.map((id) => {
     const envelope = fs.readFileSync(path.join(queue, 'todo', id), 'latin1').split('\0');
     const of = (letter: string): string[] =>
