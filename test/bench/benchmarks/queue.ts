@@ -3,8 +3,7 @@
 //   local       from QMQP (SMTP would pass vqmail's queue by) into Maildirs of this host
 //   remote      from SMTP to smtp-sink, with 1, 20 and 120 deliveries at once: one destination for 1 and 20, twelve for 120 (both programs open at most 20 sessions to one by default)
 //
-// The clock runs from the first message that is handed over until the queue is empty, and the messages in Maildirs, or in the sinks, are counted. Then a queue of 100,000
-// messages: how long a start takes, and the memory of the queue's process.
+// The clock runs from the first message that is handed over until the queue is empty, and the messages in Maildirs, or in the sinks, are counted.
 
 import fs from 'node:fs';
 import path from 'node:path';
