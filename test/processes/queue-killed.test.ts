@@ -1,4 +1,4 @@
-// kill -9 over all processes, as root: of the queue process alone, hundreds of times while messages come in by SMTP and by qmail-inject (test/support/queue-killer), and of everything at once. Every
+// kill -9 over all processes, as root: of the queue process alone, many times (VQMAIL_KILLS_QUEUE) while messages come in by SMTP and by qmail-inject (test/support/queue-killer), and of everything at once. Every
 // message that was acknowledged ends delivered or bounced; what is there twice had a delivery interrupted by a kill, as with qmail-send.
 
 import assert from 'node:assert/strict';
@@ -18,8 +18,8 @@ import { vqmailProgram } from '../support/started-server.js';
 import { ServedQueue } from './served-queue.js';
 
 /** In each of two runs; and of everything at once. */
-const kills = Number(process.env.VQMAIL_KILLS_QUEUE ?? 144);
-const groupKills = Number(process.env.VQMAIL_KILLS_ALL ?? 12);
+const kills = Number(process.env.VQMAIL_KILLS_QUEUE ?? 30);
+const groupKills = Number(process.env.VQMAIL_KILLS_ALL ?? 6);
 const domain = '/home/vpopmail/domains/mailtest.example.jp';
 const own = fileURLToPath(import.meta.url);
 const killer = path.join(path.dirname(own), '../support', `queue-killer${path.extname(own)}`);

@@ -10,9 +10,11 @@ import { loadRecording, recordingNames } from '../support/recording.js';
 const elsewhere: Readonly<Record<string, string>> = {
   'empty-tree': 'the tree alone; test/queue/recordings',
   'half-written': 'a qmail-queue that is killed; test/queue/cleanup',
+  'inject-not-running': 'qmail-send does not run; test/cli/queue',
   'left-by-stopped-send': 'with a host that takes mail; test/queue/recordings',
   'qmail-remote-direct': 'qmail-remote alone',
   'queue-envelopes': 'qmail-send does not run; test/queue/enqueue',
+  'sendmail-wrapper': 'qmail-send does not run; test/cli/queue',
 };
 
 const names = recordingNames('queue').filter((name) => {

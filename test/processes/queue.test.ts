@@ -117,7 +117,7 @@ test('with the lock held: auto goes beside, instead refuses in one clear line', 
   await queueMessage(root, 'user@nowhere.example');
   await assert.rejects(
     startServer(['--root', root, '--workers', '0', '--queue', 'instead', '--listen', 'smtp=127.0.0.1:0']),
-    /ended with 111 .*: vqmail: \/var\/qmail\/queue\/lock\/sendmutex: cannot start: qmail-send is already running and holds this lock; stop it first, or serve with --queue beside\n$/,
+    /ended with 111 [\s\S]*vqmail: \/var\/qmail\/queue\/lock\/sendmutex: cannot start: qmail-send is already running and holds this lock; stop it first, or serve with --queue beside\n$/,
   );
   assert.equal(await server.stop(), 0);
   assert.doesNotMatch(server.log(), /new msg/);

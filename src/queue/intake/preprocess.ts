@@ -64,14 +64,13 @@ async function attempt(options: PreprocessOptions, id: string): Promise<readonly
     throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
   }
   await write(options, id, contents);
+  // Before the removal: who reads the log knows every message, whenever this process ends.
+  for (const line of contents.lines) log(line);
   try {
     await files.remove(tree.intd(id));
     await files.remove(tree.todo(id));
   } catch {
     throw new PreprocessTrouble('qmail-clean unable to clean up', `todo/${id}`);
-  } finally {
-    // Together with what follows, so that the lines of one message stand together.
-    for (const line of contents.lines) log(line);
   }
   return channelNames.filter((channel) => contents.recipients.has(channel));
 }
