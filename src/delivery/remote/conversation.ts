@@ -7,8 +7,8 @@
 // injection of RFC 3207's errata), so anything that waits there ends the conversation.
 //
 // This is written here and not left to a library's SMTP client (nodemailer's smtp-connection): that one decodes replies as UTF-8, trims their lines and puts its own words around them, where
-// qmail-remote reports a reply byte by byte, and so do bounces and log lines; it sends addresses and messages that it has changed (a folded, re-encoded or re-dotted
-// line is another message), and sends no recipients together with MAIL. What has to be known between two replies, whether a message may have been taken, it does not tell.
+// qmail-remote reports a reply byte by byte, and so do bounces and log lines; it sends domains in a form of its own and passes messages through its own line ends, and sends no
+// recipients together with MAIL. What has to be known between two replies, whether a message may have been taken, it does not tell.
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
