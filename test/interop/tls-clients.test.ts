@@ -2,57 +2,16 @@
 // is the real daemon in one process.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { startSampleHost, until } from '../processes/sample-server.js';
-import { type Authority, makeAuthority } from '../support/certificates.js';
+import { test } from 'node:test';
+import { until } from '../processes/sample-server.js';
+import { makeAuthority } from '../support/certificates.js';
 import { needs, needsRoot } from '../support/needs.js';
 import { startPostfix } from '../support/postfix.js';
 import { run } from '../support/program.js';
-import { newRoot, removeRoot } from '../support/recording.js';
+import { hostName, securedHost, user } from '../support/secured-host.js';
 import { SmtpClient } from '../support/smtp-client.js';
-
-/** The name in the certificate, which all clients reach by an address. */
-const hostName = 'localhost';
-const user = 'test@mailtest.example.jp';
-const maildir = 'home/vpopmail/domains/mailtest.example.jp/test/Maildir';
-
-interface SecuredHost {
-  readonly ports: Readonly<Record<string, number>>;
-  readonly authority: Authority;
-  /** A folder for clients' files. */
-  readonly folder: string;
-  /** The messages that have arrived. */
-  arrived(): string[];
-  put(text: string): void;
-  log(): string;
-}
-
-async function securedHost(t: TestContext): Promise<SecuredHost> {
-  const folder = newRoot('vqmail-tls-clients');
-  t.after(() => removeRoot(folder));
-  const authority = makeAuthority(folder);
-  const pem = authority.issue(hostName);
-  const listen = ['smtps', 'submission', 'pop3s'].flatMap((name) => ['--listen', `${name}=127.0.0.1:0`]);
-  const { server, root } = await startSampleHost(t, ['--workers', '0', ...listen], (tree) => {
-    tree['/var/qmail/control/servercert.pem'] = { type: 'file', mode: '0640', text: pem };
-  });
-  const files = (): string[] =>
-    ['new', 'cur'].flatMap((part) => {
-      const directory = path.join(root, maildir, part);
-      return existsSync(directory) ? readdirSync(directory).map((name) => path.join(directory, name)) : [];
-    });
-  let sent = 0;
-  return {
-    ports: server.ports,
-    authority,
-    folder,
-    arrived: () => files().map((file) => readFileSync(file, 'latin1')),
-    put: (text) => writeFileSync(path.join(root, maildir, 'new', `${1772323200 + sent}.${sent++}.h`), text),
-    log: server.log,
-  };
-}
 
 const message = 'From: Noel <noel@example.gr.jp>\nSubject: secret\n\nnobody reads this on the way\n';
 const overTls = /^ {2}by \S+ with ESMTPS \(TLSv1\.[23] \S+ encrypted\); /m;

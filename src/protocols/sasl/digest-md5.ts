@@ -1,12 +1,12 @@
 // DIGEST-MD5 (RFC 2831): both sides show that they know the password, without sending it. Old (RFC 6331), but what Outlook Express and Eudora have.
 //
-//   S: realm="",nonce="OA6MG9tEQGm2hh",qop="auth",charset="utf-8",algorithm="md5-sess"
+//   S: realm="",nonce="OA6MG9tEQGm2hh",qop="auth",charset=utf-8,algorithm=md5-sess
 //   C: charset=utf-8,username="chris@example.test",realm="",nonce="OA6MG9tEQGm2hh",nc=00000001,cnonce="OA6MHXh6VqTrRk",
 //      digest-uri="smtp/mx.example.test",response=d388dad90d4bbd760a152321f2143af7,qop=auth
 //   S: rspauth=ea40f60335c427b5527b84dbabcdfffd
 //   C: (nothing)
 //
-// The realm is offered empty, as Dovecot does: names here are whole addresses. A client that names a realm of its own means the domain of a name without one.
+// The last two stand without quotes, as in the RFC: curl takes no others (Dovecot writes them in quotes). The realm is offered empty, as Dovecot does: names here are whole addresses. A client that names a realm of its own means the domain of a name without one.
 // Neither integrity nor confidentiality layers are offered, no second login with the same nonce, and no initial response.
 
 import { parseDirectives } from './digest-md5-response.js';
@@ -38,7 +38,7 @@ export function digestMd5({ nonce, service }: SaslContext): SaslMechanism {
     begin(initial) {
       const isFirst = state === 'begin' && initial === undefined;
       state = isFirst ? 'response' : 'over';
-      return isFirst ? say(`realm="",nonce="${nonce}",qop="auth",charset="utf-8",algorithm="md5-sess"`) : malformed;
+      return isFirst ? say(`realm="",nonce="${nonce}",qop="auth",charset=utf-8,algorithm=md5-sess`) : malformed;
     },
     answer(bytes) {
       const before = state;

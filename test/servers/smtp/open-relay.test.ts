@@ -135,3 +135,25 @@ test('a client that may relay may do so on smtp, and on submission has to log in
     assert.deepEqual(relayed(host), want, flavour);
   }
 });
+
+const rules =
+  '192.0.2.:allow,RELAYCLIENT=""\n2001:db8:77::allow,RELAYCLIENT=""\n2001:db8::5:allow,RELAYCLIENT=""\n:allow\n';
+const networks: readonly [address: string, mayRelay: boolean][] = [
+  ['192.0.2.200', true],
+  ['192.0.20.1', false],
+  ['2001:db8:77::9', true],
+  ['2001:db8:77:1:2:3:4:5', true],
+  ['2001:db8:78::9', false],
+  ['2001:db8::5', true],
+  ['2001:db8::50', false],
+  ['::1', false],
+];
+
+for (const [remoteIp, mayRelay] of networks) {
+  test(`access rules: ${remoteIp} may ${mayRelay ? '' : 'not '}relay`, async (t) => {
+    const host = await userHost(t, { flavour: 'smtp' });
+    host.rules(rules);
+    await tryTrick(await host.greeted({ remoteIp, localIp: '2001:db8::1' }), to('<victim@prey.example>'));
+    assert.deepEqual(relayed(host), mayRelay ? ['victim@prey.example'] : []);
+  });
+}
