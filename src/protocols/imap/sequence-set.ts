@@ -96,8 +96,3 @@ export function formatNumbers(numbers: Iterable<number>): string {
   end();
   return parts.join(',');
 }
-
-/** The same of ranges. */
-export function formatRanges(ranges: readonly NumberRange[]): string {
-  return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}:${last}`)).join(',');
-}
