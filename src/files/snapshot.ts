@@ -94,7 +94,10 @@ export class Snapshot<T> {
       return undefined;
     const { dev, ino, size, mtimeNs, ctimeNs } = before;
     const identity = { dev, ino, size, mtimeNs, ctimeNs };
-    return { identity, settled: !isRacy(identity, readAtMs), value: this.#parse(bytes, this.path, before) };
+    const settled = !isRacy(identity, readAtMs);
+    // Two versions of one size, written within a tick of the kernel's clock, have one identity: what was read may be half of each.
+    if (!settled && !readToKeep(fd, 0, bytes.length).equals(bytes)) return undefined;
+    return { identity, settled, value: this.#parse(bytes, this.path, before) };
   }
 }
 

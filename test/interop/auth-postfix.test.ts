@@ -1,10 +1,10 @@
 // Debian's Postfix asks us whether a login is right (`smtpd_sasl_type = dovecot`), chrooted and not, with the lines that administrators have had in main.cf for Dovecot.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { makeSelfSigned } from '../../src/stores/certificates/self-signed.js';
+import { childrenOf, titleOf } from '../support/child-processes.js';
 import { tool, until } from '../support/front-end.js';
 import { needs, needsRoot } from '../support/needs.js';
 import { freePort } from '../support/ports.js';
@@ -214,9 +214,7 @@ except smtplib.SMTPAuthenticationError as error: print('wrong password', error.s
 
 /** The session workers of a server. */
 function workersOf(server: StartedServer): number[] {
-  const pid = server.process.pid ?? 0;
-  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
-  return children.filter((child) => fs.readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('session'));
+  return childrenOf(server.process.pid).filter((child) => titleOf(child).includes('session'));
 }
 
 test('not chrooted, and no clear text: what Postfix is told not to offer it does not', async (t) => {

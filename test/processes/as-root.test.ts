@@ -6,17 +6,9 @@ import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, titleOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
-
-/** The pids of a process's children. */
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
-}
-
-function titleOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0+$/, '');
-}
 
 /** A line of /proc/PID/status for every thread of a process, such as `Uid`, as its numbers. */
 function statusOfThreads(pid: number, name: string): number[][] {
@@ -60,7 +52,8 @@ test('a worker that crashes is replaced; a session of the other one goes on', as
   const [first, second] = [await TextClient.open(server.ports.smtp), await TextClient.open(server.ports.smtp)];
   const before = workers();
   assert.equal(before.length, 2);
-  process.kill(before[0] ?? 0, 'SIGSEGV');
+  assert.ok(before[0]);
+  process.kill(before[0], 'SIGSEGV');
   const survivors = [first, second];
   const ends = survivors.map((client) => client.ended.then(() => client));
   const lost = await Promise.race(ends);

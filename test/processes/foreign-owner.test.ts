@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { childrenOf, titleOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
 import { hosterDirectory as directory, hosterDomain as domain, giveToHoster } from './foreign-domain.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
@@ -22,8 +23,7 @@ async function send(port: number | undefined, ...recipients: string[]): Promise<
 }
 
 function agentOf(supervisor: number): number | undefined {
-  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ');
-  return children.map(Number).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('vqmail: agent'));
+  return childrenOf(supervisor).find((pid) => titleOf(pid).startsWith('vqmail: agent'));
 }
 
 test('mail for the domain of another uid, and its POP3 sessions', async (t) => {
@@ -92,14 +92,17 @@ test('mail for the domain of another uid, and its POP3 sessions', async (t) => {
   });
 
   await t.test('an agent that was killed is started again', async () => {
-    process.kill(agentOf(supervisor) ?? 0, 'SIGKILL');
+    const agent = agentOf(supervisor);
+    assert.ok(agent);
+    process.kill(agent, 'SIGKILL');
     await until(() => server.log().includes('of uid 7001 ended with SIGKILL'));
     assert.match(await send(server.ports.smtp, `mina@${domain}`), /^250 ok /);
   });
 
   await t.test('all end together', async () => {
     const agent = agentOf(supervisor);
+    assert.ok(agent);
     assert.equal(await server.stop(), 0);
-    assert.throws(() => process.kill(agent ?? 0, 0));
+    assert.throws(() => process.kill(agent, 0));
   });
 });

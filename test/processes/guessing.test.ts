@@ -8,6 +8,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { AuthClient } from '../support/auth-client.js';
+import { childrenOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
 import { vqmailProgram } from '../support/started-server.js';
 import { startSampleHost, TextClient } from './sample-server.js';
@@ -62,10 +63,9 @@ async function pop3Login(port: number | undefined): Promise<void> {
 
 /** Resident memory of a process and its children, in MiB. */
 function memoryOf(pid: number): number {
-  const pids = [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean)];
-  const resident = (one: number | string): number =>
+  const resident = (one: number): number =>
     Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/status`, 'latin1'))?.[1] ?? 0);
-  return pids.reduce<number>((sum, one) => sum + resident(one), 0) / 1024;
+  return [pid, ...childrenOf(pid)].reduce((sum, one) => sum + resident(one), 0) / 1024;
 }
 
 async function vqmailAuth(root: string, ...args: string[]): Promise<string> {

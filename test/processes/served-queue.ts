@@ -13,6 +13,7 @@ import type { TestContext } from 'node:test';
 import { makeCdb } from '../../src/formats/cdb.js';
 import { compileRules } from '../../src/formats/tcprules.js';
 import { Layout } from '../../src/layout.js';
+import { childrenOf, nameOf } from '../support/child-processes.js';
 import { makeQueue } from '../support/queue-host.js';
 import { countQueue } from '../support/queue-reader.js';
 import { buildTree, type Entry, newRoot, put, removeRoot } from '../support/recording.js';
@@ -131,11 +132,10 @@ export class ServedQueue {
 
   /** The process that works on the queue, as pgrep finds it. */
   queueProcess(): number {
-    const pid = this.server.process.pid ?? 0;
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean);
-    const found = children.filter((child) => readFileSync(`/proc/${child}/comm`, 'latin1') === 'qmail-send\n');
-    if (found.length !== 1) throw new Error(`${found.length} processes are called qmail-send`);
-    return Number(found[0]);
+    const [found, ...others] = childrenOf(this.server.process.pid).filter((child) => nameOf(child) === 'qmail-send');
+    if (found === undefined) throw new Error('no process is called qmail-send');
+    if (others.length > 0) throw new Error(`${others.length + 1} processes are called qmail-send`);
+    return found;
   }
 
   /** Waits until the log has something. */

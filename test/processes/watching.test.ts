@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeAccount, removeAccount, setField } from '../support/account-change.js';
+import { childrenOf, titleOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
 import { buildTree, newRoot, removeRoot } from '../support/recording.js';
 import { vqmailProgram } from '../support/started-server.js';
@@ -41,9 +42,8 @@ function recorder(t: TestContext): { program: string; lines: () => string[] } {
   return { program, lines: () => readFileSync(output, 'utf8').split('\n').slice(0, -1) };
 }
 
-function childrenOf(pid: number | undefined, title: string): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean);
-  return children.map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'latin1').startsWith(title));
+function watchersOf(pid: number | undefined): number[] {
+  return childrenOf(pid).filter((child) => titleOf(child).startsWith('vqmail: watcher'));
 }
 
 function uidOf(pid: number | undefined): number {
@@ -113,7 +113,7 @@ test('as root: sessions end in all workers; a watcher of vpopmail sees it and ru
     program,
   ]);
   await until(() => server.log().includes('accounts are watched'));
-  const [watcher] = childrenOf(server.process.pid, 'vqmail: watcher');
+  const [watcher] = watchersOf(server.process.pid);
   assert.equal(uidOf(watcher), 6020);
   const clients = [];
   for (let n = 0; n < 4; n++) clients.push(await loggedIn(server.ports.pop3, 'test@mailtest.example.jp'));
@@ -126,7 +126,8 @@ test('as root: sessions end in all workers; a watcher of vpopmail sees it and ru
   assert.equal(lines()[1], '6020', 'the program runs as vpopmail');
 
   // A watcher that dies is replaced; what changed meanwhile has its consequence.
-  process.kill(watcher ?? 0, 'SIGKILL');
+  assert.ok(watcher);
+  process.kill(watcher, 'SIGKILL');
   changeAccount(path.join(root, mailtest), 'hanako', removeAccount);
   await assertEnded(other);
   await until(() => /^watch: domain changed mailtest\.example\.jp$/m.test(server.log()));
@@ -139,7 +140,7 @@ test('as root: a domain of another uid is watched by a process of that uid, and 
   const { program, lines } = recorder(t);
   const options = ['--workers', '1', '--on-change', program];
   const { server, root } = await startSampleHost(t, options, giveToHoster);
-  const watchers = (): number[] => childrenOf(server.process.pid, 'vqmail: watcher');
+  const watchers = (): number[] => watchersOf(server.process.pid);
   await until(() => (server.log().match(/accounts are watched/g) ?? []).length === 2);
   assert.deepEqual(watchers().map(uidOf).sort(), [6020, 7001]);
   const client = await loggedIn(server.ports.pop3, `mina@${hosterDomain}`);

@@ -5,9 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { childrenOf, nameOf } from './child-processes.js';
 import { passwd } from './delivery-recording.js';
 import { makeQueue } from './queue-host.js';
 import type { QueueStep } from './queue-replay.js';
@@ -97,11 +98,9 @@ export class QueueProcessesReplay {
 
   /** As pkill finds it. */
   #queueProcess(): number {
-    const pid = this.#server?.process.pid ?? 0;
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
-    const found = children.filter((child) => readFileSync(`/proc/${child}/comm`, 'latin1') === 'qmail-send\n');
-    assert.equal(found.length, 1);
-    return found[0] ?? 0;
+    const [found, ...others] = childrenOf(this.#server?.process.pid).filter((child) => nameOf(child) === 'qmail-send');
+    assert.ok(found !== undefined && others.length === 0);
+    return found;
   }
 
   async #run(step: QueueStep): Promise<void> {

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
+import { childrenOf, titleOf } from '../../support/child-processes.js';
 import { needsRoot } from '../../support/needs.js';
 import { type Entry, newRoot, removeRoot } from '../../support/recording.js';
 import { SmtpClient } from '../../support/smtp-client.js';
@@ -140,11 +141,8 @@ test('a worker that takes the place of another one has the certificates too', as
     tree[servercert] = rootOnly(pem);
   });
   await connect(server.ports.pop3s).then((socket) => socket.destroy());
-  const supervisor = server.process.pid ?? 0;
-  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ');
-  for (const child of children.map(Number)) {
-    if (readFileSync(`/proc/${child}/cmdline`, 'latin1').startsWith('vqmail: session')) process.kill(child, 'SIGKILL');
-  }
+  const workers = childrenOf(server.process.pid).filter((child) => titleOf(child).startsWith('vqmail: session'));
+  for (const worker of workers) process.kill(worker, 'SIGKILL');
   await until(() => (server.log().match(/session worker \d+ ended/g) ?? []).length === 2);
   for (let n = 0; n < 4; n++) assert.equal(await shown(server.ports.pop3s), 'mail.example.gr.jp');
 });
