@@ -81,8 +81,9 @@ export class OwnQueue {
   async begun(log: Log): Promise<QueueService> {
     process.title = ownTitle;
     nameProcess('qmail-send');
-    this.#beginning = this.#begin();
     const { layout, accounts } = this.#host;
+    log.info(`queue: instead of qmail-send, whose lock is free: ${layout.host(this.#tree.mutex)}`);
+    this.#beginning = this.#begin();
     const enqueuer = this.#enqueuer;
     const obey = (orders: unknown): Promise<object> => this.#obey(orders);
     this.#socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log });

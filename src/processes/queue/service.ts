@@ -59,7 +59,6 @@ export async function openQueue(settings: Settings, log: Log, agents?: Agents): 
   if (settings.queue === 'beside') return besides(host, tree, files, log);
   const lock = await claimQueue(settings.queue, tree, host, log);
   if (typeof lock === 'string') return lock === 'beside' ? besides(host, tree, files, log) : without;
-  log.info(`queue: instead of qmail-send, whose lock is free: ${host.layout.host(tree.mutex)}`);
   return new OwnQueue({ settings, host, tree, files, log, lock, agents }).begun(log);
 }
 
