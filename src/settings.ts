@@ -118,6 +118,7 @@ export interface ServeOptions {
   readonly challengeMechanisms?: string;
   readonly wrongLogins?: string;
   readonly senderCheck?: string;
+  readonly fromCheck?: string;
   readonly hideClient?: boolean;
   readonly rateMessages?: string;
   readonly rateRecipients?: string;
@@ -284,9 +285,10 @@ function parseRehash(text: string | undefined): PasswordScheme | undefined {
 function parseSubmission(options: ServeOptions): SubmissionPolicy {
   const number = (option: string, text: string | undefined, otherwise: number, least: number): number =>
     parseNumber(option, text, otherwise, least, 1_000_000);
-  const { senderCheck, messagesPerHour, recipientsPerHour, sessionsPerUser, hidesClient } = defaultPolicy;
+  const { senderCheck, fromCheck, messagesPerHour, recipientsPerHour, sessionsPerUser, hidesClient } = defaultPolicy;
   return {
     senderCheck: oneOf('--sender-check', options.senderCheck ?? senderCheck, ['own', 'domain', 'any']),
+    fromCheck: oneOf('--from-check', options.fromCheck ?? fromCheck, ['own', 'domain', 'any']),
     hidesClient: options.hideClient ?? hidesClient,
     messagesPerHour: number('--rate-messages', options.rateMessages, messagesPerHour, 0),
     recipientsPerHour: number('--rate-recipients', options.rateRecipients, recipientsPerHour, 0),

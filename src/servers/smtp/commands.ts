@@ -33,7 +33,7 @@ import { isProbeSender } from './probes.js';
 import { extendedHello, newReplies, refusal, replies } from './replies.js';
 import { mayBegin, startTls, startTlsKeywords } from './start-tls.js';
 import { authenticate, authKeywords, needsTlsFirst } from './submission/authentication.js';
-import { countMessage, missingFields, permission } from './submission/message-rules.js';
+import { countMessage, permission, userRules } from './submission/message-rules.js';
 import { authReplies } from './submission/replies.js';
 
 /** Answers a command. @throws SessionEnd, and anything that replyToError knows */
@@ -198,8 +198,8 @@ function openMessage(dialog: Dialog, transaction: Transaction): string {
     address: resolution.recipient,
     part: parts.findIndex((part) => part.includes(resolution)),
   }));
-  const fields = user === undefined ? undefined : missingFields(dialog, qp, unixSeconds);
-  dialog.message = { qp, sender, recipients: places, input: new MessageInput(incoming, limit, fields) };
+  const rules = user === undefined ? undefined : userRules(dialog, user, qp, unixSeconds);
+  dialog.message = { qp, sender, recipients: places, input: new MessageInput(incoming, limit, rules) };
   return replies.goAhead;
 }
 

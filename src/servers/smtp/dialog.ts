@@ -82,7 +82,7 @@ export interface Dialog {
   tls: TlsDescription | undefined;
   /** STARTTLS has been agreed to: the handshake comes next. */
   isStartingTls: boolean;
-  /** Who has logged in here. */
+  /** Who sends, having logged in here or at a front end. */
   user: SessionUser | undefined;
   /** An exchange of AUTH: the client's next line is its answer. */
   exchange: OpenExchange | undefined;

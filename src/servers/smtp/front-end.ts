@@ -1,7 +1,8 @@
 // XCLIENT and XFORWARD: a front end that is trusted says for whom it speaks (protocols/xclient.ts).
 //
 //   XCLIENT    from here on the session is that client's: access rules, limits, relay rights, Received and log lines go by it. It begins anew, with a greeting. A HELO word that is given
-//              is kept, whatever the front end says in its own EHLO. LOGIN names who has logged in there, and may relay
+//              is kept, whatever the front end says in its own EHLO. LOGIN names who has logged in there, and may relay, as whom and how much as if it had
+//              logged in here (submission/user.ts)
 //   XFORWARD   the next message came from that client: the log says so, and nothing else changes
 //
 // Who is trusted is decided by where the connection came from, once: a client that is spoken for is never trusted itself. To others neither is offered, and both are refused.
@@ -19,7 +20,7 @@ import {
 import type { Origin } from '../origin.js';
 import { announce, type Dialog, endTransaction, SessionEnd } from './dialog.js';
 import { newReplies, refusal, replies } from './replies.js';
-import { logOut } from './submission/user.js';
+import { logOut, userOfFrontEnd } from './submission/user.js';
 
 /** What EHLO offers to those who are trusted. */
 export const frontEndKeywords: readonly string[] = [
@@ -53,7 +54,11 @@ export async function xclient(dialog: Dialog, argument: string): Promise<string>
   if (admitted === undefined) throw new SessionEnd(newReplies.deniedClient);
   endTransaction(dialog);
   announce(dialog);
-  Object.assign(dialog, { client: admitted, origin, isAnnounced: false, forwarded: undefined });
+  const { login } = visitor;
+  const { users, flavour } = context;
+  // What comes by LMTP is nobody's to send.
+  const user = login === undefined || users === undefined || flavour === 'lmtp' ? undefined : userOfFrontEnd(users, login);
+  Object.assign(dialog, { client: admitted, origin, user, isAnnounced: false, forwarded: undefined });
   dialog.givenHelo = changed(attributes, 'HELO', dialog.givenHelo);
   dialog.helo = dialog.givenHelo;
   announce(dialog);

@@ -4,6 +4,7 @@
 //   a LF without CR                    at once, session ends      thrown away
 //   100 hops or more                   after the end mark, 554    thrown away from there on, the rest is read
 //   more than databytes                after the end mark, 552    thrown away from there on, the rest is read
+//   a From that is not the user's      after the end mark, 550    thrown away then
 //   the client is gone, or too slow    never                      thrown away
 //
 // Thrown away means that IncomingMessage.abort was called: nothing of the message is on disk any more. Hops are told before size, as qmail-smtpd does.
@@ -13,6 +14,7 @@ import { HeaderScanner } from '../../mail/header.js';
 import type { MissingFields } from '../../mail/missing-fields.js';
 import { type DataStatus, SmtpDataDecoder } from '../../protocols/smtp-data.js';
 import { replies } from './replies.js';
+import type { FromCheck } from './submission/from-check.js';
 
 /** Hops from which on a message is looping. */
 const hopLimit = 100;
@@ -26,6 +28,14 @@ export type PartEnd =
   | { readonly kind: 'accepted'; readonly queuedAs: number | undefined }
   | { readonly kind: 'failed'; readonly error: unknown };
 
+/** What is done with a user's message on its way in. */
+export interface UserRules {
+  /** What is added to the header where it is missing. */
+  readonly fields: MissingFields;
+  /** Looks at what the message says of itself. */
+  readonly check?: FromCheck | undefined;
+}
+
 /** One of the messages that a client's message becomes: one by SMTP, one for each recipient by LMTP. */
 interface Part {
   readonly incoming: IncomingMessage;
@@ -37,16 +47,15 @@ export class MessageInput {
   readonly #limitBytes: number;
   readonly #decoder = new SmtpDataDecoder();
   readonly #header = new HeaderScanner();
-  readonly #fields: MissingFields | undefined;
+  readonly #rules: UserRules | undefined;
   #over = false;
   #aborted: Promise<void> | undefined;
 
   /**
    * @param limitBytes the greatest size as stored; 0 for none
-   * @param fields what is added to the header where it is missing
    */
-  constructor(incoming: readonly IncomingMessage[], limitBytes: number, fields?: MissingFields) {
-    this.#fields = fields;
+  constructor(incoming: readonly IncomingMessage[], limitBytes: number, rules?: UserRules) {
+    this.#rules = rules;
     this.#parts = incoming.map((message) => ({ incoming: message, failure: undefined }));
     this.#limitBytes = limitBytes;
   }
@@ -70,17 +79,18 @@ export class MessageInput {
     if (this.#over || body.length === 0) return;
     this.#header.write(body);
     if (this.status === 'stray-lf' || this.#reply() !== undefined) return this.abort();
-    return this.#store(this.#fields?.write(body) ?? body);
+    this.#rules?.check?.write(body);
+    return this.#store(this.#rules?.fields.write(body) ?? body);
   }
 
   /** Ends the message after its end mark. Says how each part ended, in order. */
   async finish(): Promise<readonly PartEnd[]> {
-    const reply = this.#reply();
-    if (reply !== undefined) {
+    const refused = await this.#refused();
+    if (refused !== undefined) {
       await this.abort();
-      return this.#parts.map(() => ({ kind: 'refused', reply }));
+      return this.#parts.map(() => refused);
     }
-    await this.#store(this.#fields?.end() ?? nothing);
+    await this.#store(this.#rules?.fields.end() ?? nothing);
     this.#over = true;
     return Promise.all(this.#parts.map(commit));
   }
@@ -102,6 +112,15 @@ export class MessageInput {
     if (only !== undefined && others.length === 0) return write(only, bytes);
     const waits = this.#parts.map((part) => write(part, bytes)).filter((wait) => wait !== undefined);
     if (waits.length > 0) return Promise.all(waits).then(() => {});
+  }
+
+  async #refused(): Promise<PartEnd | undefined> {
+    try {
+      const reply = this.#reply() ?? (await this.#rules?.check?.refusal());
+      return reply === undefined ? undefined : { kind: 'refused', reply };
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
   }
 
   #reply(): string | undefined {

@@ -91,7 +91,7 @@ async function logIn(dialog: Dialog, login: SaslSuccess, { services, looksBefore
   // The account of another uid's domain cannot be looked at here.
   const leave = login.ticket === undefined ? services.sessions.enter(session, looksBefore) : undefined;
   if (isRevoked) return authReplies.failed;
-  dialog.user = { services, address, account, clientBefore: client, leave: leave ?? ((): void => {}) };
+  dialog.user = { services, address, account, login: { clientBefore: client, leave: leave ?? ((): void => {}) } };
   dialog.client = loggedInClient(client, address);
   context.log.info(`${context.flavour}: login ${address} by ${login.mechanism} from ${client.address}`);
   return authReplies.success;

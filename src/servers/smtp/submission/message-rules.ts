@@ -3,7 +3,7 @@
 //   MAIL    the sender is an address of the account (--sender-check); the empty sender is everybody's, for receipts and the like
 //           there is room in what the user may send within an hour (--rate-messages, --rate-recipients)
 //   RCPT    so is for each recipient
-//   DATA    the message is counted; what it lacks of Date and Message-ID is added
+//   DATA    the message is counted; what it lacks of Date and Message-ID is added; at its end, From names addresses of the account (--from-check)
 //
 // A sender that cannot be looked at now is put off.
 
@@ -13,7 +13,10 @@ import { qmailDate } from '../../../mail/dates.js';
 import { qmailMessageId } from '../../../mail/message-id.js';
 import { MissingFields } from '../../../mail/missing-fields.js';
 import { askControls, type Dialog, whose } from '../dialog.js';
+import type { UserRules } from '../message.js';
 import { refusal } from '../replies.js';
+import { FromCheck } from './from-check.js';
+import type { SenderCheck } from './policy.js';
 import type { SessionUser } from './user.js';
 
 /**
@@ -22,7 +25,8 @@ import type { SessionUser } from './user.js';
  * @throws TemporaryError, CorruptFileError
  */
 export async function permission(dialog: Dialog, user: SessionUser, sender: string): Promise<number | string> {
-  if (!(await isSenderOf(dialog, user, sender)))
+  const isOwn = sender === '' || (await isAddressOf(dialog, user, sender, user.services.policy.senderCheck));
+  if (!isOwn)
     return refused(dialog, sender, refusal(553, '5.7.1', `sorry, <${sender}> is not an address of ${user.address}`));
   const answer = await user.services.rates?.ask(user.address, 1, false);
   if (answer === undefined) return Number.MAX_SAFE_INTEGER;
@@ -38,22 +42,30 @@ export async function countMessage(
   return answer === undefined || answer.isWithin ? undefined : tooMuch(answer.retrySeconds);
 }
 
-/** @param number that of the message, in its Message-ID too */
-export function missingFields({ context }: Dialog, number: number, unixSeconds: number): MissingFields {
+/** What is done with a message on its way in. @param number that of the message, in its Message-ID too */
+export function userRules(dialog: Dialog, user: SessionUser, number: number, unixSeconds: number): UserRules {
+  const { context } = dialog;
   const idHost = askControls(context, (control) => control.line('idhost') ?? control.me() ?? 'idhost');
-  return new MissingFields([
+  const fields = new MissingFields([
     { name: 'Date', value: qmailDate(unixSeconds) },
     { name: 'Message-ID', value: qmailMessageId(unixSeconds, number, idHost) },
   ]);
+  const { fromCheck } = user.services.policy;
+  const isOwn = (address: string): Promise<boolean> => isAddressOf(dialog, user, address, fromCheck);
+  return { fields, check: fromCheck === 'any' ? undefined : new FromCheck(user.address, isOwn) };
 }
 
-async function isSenderOf({ context }: Dialog, { account, services }: SessionUser, sender: string): Promise<boolean> {
-  const { senderCheck } = services.policy;
-  if (senderCheck === 'any' || sender === '') return true;
-  const { domain } = splitAddress(sender);
+async function isAddressOf(
+  { context }: Dialog,
+  { account, services }: SessionUser,
+  address: string,
+  check: SenderCheck,
+): Promise<boolean> {
+  if (check === 'any' || account === undefined) return true;
+  const { domain } = splitAddress(address);
   if (domain === undefined) return false;
-  if (senderCheck === 'domain' && services.domain(lower(domain))?.name === account.domain) return true;
-  return leadsTo(context.delivery, account, sender);
+  if (check === 'domain' && services.domain(lower(domain))?.name === account.domain) return true;
+  return leadsTo(context.delivery, account, address);
 }
 
 function tooMuch(retrySeconds: number): string {

@@ -5,6 +5,8 @@ export type SenderCheck = 'own' | 'domain' | 'any';
 
 export interface SubmissionPolicy {
   readonly senderCheck: SenderCheck;
+  /** The same of the From field. */
+  readonly fromCheck: SenderCheck;
   /** Whether Received lines keep quiet about where a user sends from. */
   readonly hidesClient: boolean;
   /** For each user; 0 for no limit. */
@@ -16,6 +18,7 @@ export interface SubmissionPolicy {
 
 export const defaultPolicy: SubmissionPolicy = {
   senderCheck: 'own',
+  fromCheck: 'any',
   hidesClient: false,
   messagesPerHour: 0,
   recipientsPerHour: 0,

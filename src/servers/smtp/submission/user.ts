@@ -1,12 +1,16 @@
-// The user of a session who has logged in (AUTH): may relay, and is named in Received lines, in the log and to the programs behind, as by qmail's SMTP AUTH patch:
+// The user of a session: may relay, and is named in Received lines, in the log and to the programs behind, as by qmail's SMTP AUTH patch:
 //
 //   RELAYCLIENT    set, to nothing unless the access rules say something else
 //   TCPREMOTEINFO  the user: Received: from phone.example (HELO [10.0.0.3]) (joe@example.jp@192.0.2.4)
 //
-// A user stays until the session ends, or begins anew behind STARTTLS or XCLIENT.
+// One who has logged in here (AUTH) stays until the session ends, or begins anew behind STARTTLS or XCLIENT. One whom a front end names (XCLIENT LOGIN) stays until it names another; what is asked
+// of users' messages is asked of theirs too. A name that is none of this host's domains is of a front end with users of its own: how much they send is counted, and as whom is its business.
 
+import { splitLogin } from '../../../auth/login.js';
 import type { SaslLogin } from '../../../auth/sasl/sasl-login.js';
-import type { Account, Domain } from '../../../stores/domain.js';
+import type { OwnerOfAddresses } from '../../../delivery/leads-to.js';
+import { lower } from '../../../mail/address.js';
+import type { Domain } from '../../../stores/domain.js';
 import type { OpenSessions } from '../../open-sessions.js';
 import type { Client } from '../client.js';
 import type { Dialog } from '../dialog.js';
@@ -29,11 +33,15 @@ export interface SessionUser {
   readonly services: UserServices;
   /** `user@domain`, the real domain, lower case. */
   readonly address: string;
-  readonly account: Account;
-  /** Who the client was before. */
-  readonly clientBefore: Client;
-  /** Takes the session off the list of those that are looked at when accounts change. */
-  readonly leave: () => void;
+  /** undefined: a front end's own user. */
+  readonly account: OwnerOfAddresses | undefined;
+  /** Of one who has logged in here. */
+  readonly login?: {
+    /** Who the client was before. */
+    readonly clientBefore: Client;
+    /** Takes the session off the list of those that are looked at when accounts change. */
+    readonly leave: () => void;
+  };
 }
 
 /** The client as it is from a login on. */
@@ -43,12 +51,34 @@ export function loggedInClient(client: Client, address: string): Client {
   return { ...client, login: address, remoteInfo: address, relaySuffix, environment };
 }
 
-/** The session is nobody's again. Does nothing when it was. */
+/** The session is nobody's again. Does nothing when nobody has logged in here. */
 export function logOut(dialog: Dialog): void {
-  const { user } = dialog;
   dialog.exchange = undefined;
+  const login = dialog.user?.login;
+  if (login === undefined) return;
   dialog.user = undefined;
-  if (user === undefined) return;
-  user.leave();
-  dialog.client = user.clientBefore;
+  login.leave();
+  dialog.client = login.clientBefore;
+}
+
+/**
+ * The user whom a front end has let in.
+ * @param login as it names it
+ * @throws TemporaryError, CorruptFileError
+ */
+export function userOfFrontEnd(services: UserServices, login: string): SessionUser {
+  const { user: name, domain: domainName, invalid } = splitLogin(login);
+  const domain = invalid !== undefined || domainName === '' ? undefined : services.domain(domainName);
+  if (domain === undefined) return { services, address: lower(login), account: undefined };
+  const account = { name, domain: domain.name, directory: directoryOf(domain, name) };
+  return { services, address: `${name}@${domain.name}`, account };
+}
+
+/** Aliases may name it. Of a domain of another uid it is not known here. */
+function directoryOf(domain: Domain, name: string): string {
+  try {
+    return domain.account(name)?.directory ?? '';
+  } catch {
+    return '';
+  }
 }
