@@ -118,10 +118,7 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
       '--sender-check <own|domain|any>',
       'whose address a user may send as: one whose mail leads to the account, any of its domain besides, or any; own',
     )
-    .option(
-      '--from-check <own|domain|any>',
-      'the same of the addresses in the From field, which readers see; any',
-    )
+    .option('--from-check <own|domain|any>', 'the same of the addresses in the From field, which readers see; any')
     .option('--hide-client', "users' Received lines say nothing of where they send from")
     .option('--rate-messages <n>', 'messages that a user may send within an hour; no limit unless given')
     .option('--rate-recipients <n>', 'recipients that a user may send to within an hour; no limit unless given')

@@ -1,5 +1,5 @@
 // An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, logins, look-ups of users, one
-// message, or one POP3 session.
+// message, one POP3 session, or the watch over one session that goes on at the worker.
 
 import type { Socket } from 'node:net';
 import { type LoginOrder, type Logins, withoutSecrets } from '../auth/logins.js';
@@ -9,6 +9,7 @@ import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
 import { findUser } from '../servers/auth-socket/userdb.js';
+import type { OpenSessions, SessionElsewhere } from '../servers/open-sessions.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
 import type { Host } from '../stores/host.js';
 import type { LoginAnswer } from './by-owner.js';
@@ -19,10 +20,14 @@ export interface AgentServices {
   readonly pop3: Pop3Server;
   readonly logins: Logins;
   readonly tickets: LoginTickets;
+  readonly sessions: OpenSessions;
   readonly log: Log;
   /** The uid of this agent. */
   readonly ownUid: number;
 }
+
+/** Of looks at sessions: its login was decided before any of them. */
+const beforeAll = -1;
 
 /** Serves one connection of a session worker until it ends. */
 export async function serveWorker(socket: Socket, services: AgentServices): Promise<void> {
@@ -32,6 +37,8 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
       if (frame.kind === 'R') await resolve(socket, frame, services.delivery);
       else if (frame.kind === 'L') await logIn(socket, frame, services);
       else if (frame.kind === 'U') await find(socket, frame, services.host);
+      else if (frame.kind === 'H')
+        return await hold(socket, frames, JSON.parse(frame.bytes.toString()) as SessionElsewhere, services);
       else if (frame.kind === 'M')
         return await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services);
       else if (frame.kind === 'S') {
@@ -72,6 +79,24 @@ async function logIn(socket: Socket, frame: Frame, { logins, tickets, log }: Age
 async function find(socket: Socket, frame: Frame, host: Host): Promise<void> {
   const { name } = JSON.parse(frame.bytes.toString()) as { name: string };
   await sendFrame(socket, 'u', await findUser(host, name));
+}
+
+/** Looks after a session that goes on at the worker, as long as it does. */
+async function hold(
+  socket: Socket,
+  frames: FrameReader,
+  { ticket, ...session }: SessionElsewhere,
+  { tickets, sessions }: AgentServices,
+): Promise<void> {
+  const login = tickets.redeem(ticket);
+  if (login !== undefined) {
+    const { account, byClearPassword } = login;
+    const end = (): void => void socket.end();
+    const leave = sessions.enter({ ...session, account, byClearPassword, end }, beforeAll);
+    await frames.next();
+    leave();
+  }
+  socket.end();
 }
 
 async function receive(

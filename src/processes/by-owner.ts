@@ -7,6 +7,7 @@
 //   P C A prepare, commit, abort
 //   L     LoginOrder                              l     LoginAnswer
 //   U     name of a user                          u     UserPlace
+//   H     session with a ticket, held by another    (the connection ends with the session, at either side)
 //   S     POP3 session with a ticket; the connection is that session from here on
 //
 // Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
@@ -22,6 +23,7 @@ import { needsQueue } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
 import type { FindUserElsewhere, UserPlace } from '../servers/auth-socket/userdb.js';
+import type { EnterElsewhere } from '../servers/open-sessions.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
 import type { Agents } from './agents.js';
 
@@ -105,6 +107,21 @@ export function pop3ByOwner(agents: Agents): OpenElsewhere {
     const socket = await agents.connect(owner);
     void sendFrame(socket, 'S', session);
     return socket;
+  };
+}
+
+/** Sessions of accounts of other uids that go on here, and are looked at by the agent: the connection to it stands for the session. */
+export function sessionsByOwner(agents: Agents): EnterElsewhere {
+  return async ({ uid, gid }, session, end) => {
+    const socket = await agents.connect({ uid, gid });
+    socket.on('error', () => {});
+    socket.on('close', end);
+    socket.resume();
+    void sendFrame(socket, 'H', session);
+    return () => {
+      socket.off('close', end);
+      socket.destroy();
+    };
   };
 }
 

@@ -32,7 +32,7 @@ import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
 import type { Agents } from './agents.js';
-import { deliveryByOwner, loginByOwner, pop3ByOwner, userByOwner } from './by-owner.js';
+import { deliveryByOwner, loginByOwner, pop3ByOwner, sessionsByOwner, userByOwner } from './by-owner.js';
 import type { Announce } from './login/rehash.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
@@ -150,6 +150,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     users: {
       sasl: logins.sasl,
       sessions,
+      sessionsElsewhere: agents === undefined ? undefined : sessionsByOwner(agents),
       policy: settings.submission,
       rates: hasRateLimits(settings.submission) ? helpers.rates : undefined,
     },

@@ -1,5 +1,5 @@
-// The sessions of this process that have logged in, by account: so that those of an account that was removed, disabled or given another password can be ended. POP3 enters its sessions
-// here; IMAP and submission are to do the same.
+// The sessions of this process that have logged in, by account: so that those of an account that was removed, disabled or given another password can be ended. POP3 and submission enter theirs
+// here; IMAP is to do the same. Those of accounts of other uids are entered in a process of that uid (`EnterElsewhere`).
 //
 //   at a look, on the disk                                          the session
 //   the domain or the account is not there                          ends
@@ -32,6 +32,23 @@ export interface OpenSession {
   readonly byClearPassword: boolean;
   /** Ends the session; called at most once. */
   end(why: SessionEnd): void;
+}
+
+/**
+ * Enters a session of an account of another uid at the process of that uid, which looks at it as is done here. Nobody looks when that process is gone, so it ends then too.
+ * @param session `ticket` is that of its login
+ * @param end ends it; called at most once
+ * @returns to be called when the session is over
+ * @throws TemporaryError
+ */
+export type EnterElsewhere = (
+  owner: { readonly uid: number; readonly gid: number },
+  session: SessionElsewhere,
+  end: () => void,
+) => Promise<() => void>;
+
+export interface SessionElsewhere extends Pick<OpenSession, 'service' | 'kind'> {
+  readonly ticket: string;
 }
 
 export class OpenSessions {

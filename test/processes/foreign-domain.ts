@@ -3,6 +3,7 @@
 import { makeCdb } from '../../src/formats/cdb.js';
 import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
 import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { childrenOf, titleOf } from '../support/child-processes.js';
 import type { Entry } from '../support/recording.js';
 import type { Tree } from './sample-server.js';
 
@@ -35,6 +36,11 @@ export function giveToHoster(tree: Tree): void {
   tree['/var/qmail/users/cdb'] = file(makeCdb(assignRecords(parseAssign(Buffer.from(changed)))), '0644', 0);
   const vpasswd = Buffer.from(tree[`${hosterDirectory}/vpasswd`]?.text ?? '');
   tree[`${hosterDirectory}/vpasswd.cdb`] = file(makeCdb(vpasswdCdbRecords(parseVpasswd(vpasswd))), '0600', 7001);
+}
+
+/** The process of an owner that a supervisor has started. */
+export function agentOf(supervisor: number): number | undefined {
+  return childrenOf(supervisor).find((pid) => titleOf(pid).startsWith('vqmail: agent'));
 }
 
 function file(bytes: Buffer, mode: string, uid: number): Entry {

@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { childrenOf, titleOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
-import { hosterDirectory as directory, hosterDomain as domain, giveToHoster } from './foreign-domain.js';
+import { agentOf, hosterDirectory as directory, hosterDomain as domain, giveToHoster } from './foreign-domain.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
 
 async function send(port: number | undefined, ...recipients: string[]): Promise<string> {
@@ -20,10 +19,6 @@ async function send(port: number | undefined, ...recipients: string[]): Promise<
   const answer = await client.ask('Subject: for hoster\r\n\r\n..dot\r\nlast line\r\n.');
   client.destroy();
   return answer;
-}
-
-function agentOf(supervisor: number): number | undefined {
-  return childrenOf(supervisor).find((pid) => titleOf(pid).startsWith('vqmail: agent'));
 }
 
 test('mail for the domain of another uid, and its POP3 sessions', async (t) => {

@@ -1,17 +1,23 @@
 // Submission of `vqmail serve` with its processes: what a user may send and how many sessions there may be counts over all session workers; users of a domain that belongs to another uid.
 
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { changeAccount, removeAccount } from '../support/account-change.js';
 import { needsRoot } from '../support/needs.js';
 import type { StartedServer } from '../support/started-server.js';
-import { giveToHoster, hosterDomain } from './foreign-domain.js';
+import { agentOf, giveToHoster, hosterDirectory, hosterDomain } from './foreign-domain.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
 
 const ownUser = 'test@mailtest.example.jp';
 
 async function start(t: TestContext, ...options: string[]): Promise<StartedServer> {
+  return (await startHost(t, ...options)).server;
+}
+
+function startHost(t: TestContext, ...options: string[]): ReturnType<typeof startSampleHost> {
   const listen = ['--listen', 'submission=127.0.0.1:0', '--workers', '2', '--queue', 'off'];
-  return (await startSampleHost(t, [...listen, ...options], giveToHoster)).server;
+  return startSampleHost(t, [...listen, ...options], giveToHoster);
 }
 
 async function logIn(
@@ -71,4 +77,26 @@ test('a user of a domain that belongs to another uid', async (t) => {
   assert.match(await send(client, user), /^250 ok /);
   assert.match(await send(client, `mina-list@${hosterDomain}`), /^250 ok /, 'its own process is asked where it leads');
   await until(() => /login mina@/.test(server.log()));
+});
+
+test('sessions of such a user end when its account changes, or nobody can look at it any more', async (t) => {
+  if (!needsRoot(t)) return;
+  const { server, root } = await startHost(t);
+  const user = (name: string): string => `${name}@${hosterDomain}`;
+  const [mina, other, quo] = [
+    await logIn(t, server, user('mina')),
+    await logIn(t, server, user('mina')),
+    await logIn(t, server, user('quo')),
+  ];
+  assert.equal(await mina.client.ask(`MAIL FROM:<${user('mina')}>`), '250 ok');
+  await until(() => (server.log().match(/accounts are watched/g) ?? []).length === 2);
+  changeAccount(path.join(root, hosterDirectory), 'mina', removeAccount);
+  for (const { client } of [mina, other])
+    assert.equal(await client.line(), '421 4.7.0 the account has changed, log in again');
+  assert.match(server.log(), /^submission: the session of mina@shop\.example\.gr\.jp ends: the account was removed$/m);
+  assert.equal(await quo.client.ask('NOOP'), '250 ok', 'the session of another');
+  const agent = agentOf(server.process.pid ?? 0);
+  assert.ok(agent);
+  process.kill(agent, 'SIGKILL');
+  assert.match(await quo.client.line(), /^421 4\.7\.0 /);
 });

@@ -57,7 +57,8 @@ export async function xclient(dialog: Dialog, argument: string): Promise<string>
   const { login } = visitor;
   const { users, flavour } = context;
   // What comes by LMTP is nobody's to send.
-  const user = login === undefined || users === undefined || flavour === 'lmtp' ? undefined : userOfFrontEnd(users, login);
+  const user =
+    login === undefined || users === undefined || flavour === 'lmtp' ? undefined : userOfFrontEnd(users, login);
   Object.assign(dialog, { client: admitted, origin, user, isAnnounced: false, forwarded: undefined });
   dialog.givenHelo = changed(attributes, 'HELO', dialog.givenHelo);
   dialog.helo = dialog.givenHelo;

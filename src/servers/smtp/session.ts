@@ -139,6 +139,8 @@ export class SmtpSession {
     logOut(this.#dialog);
     this.#state = 'over';
     await this.#work;
+    // Of a login that was being looked at when the client went.
+    logOut(this.#dialog);
     await message?.input.abort();
   }
 

@@ -87,11 +87,14 @@ async function logIn(dialog: Dialog, login: SaslSuccess, { services, looksBefore
     dialog.dismiss();
   };
   const kind = loginKind(context.flavour === 'lmtp' ? 'smtp' : context.flavour, origin.remoteIp ?? '');
-  const session = { service: context.flavour, kind, account, byClearPassword: login.byClearPassword, end: revoke };
-  // The account of another uid's domain cannot be looked at here.
-  const leave = login.ticket === undefined ? services.sessions.enter(session, looksBefore) : undefined;
+  const session = { service: context.flavour, kind };
+  const { ticket, byClearPassword, domain } = login;
+  const leave =
+    ticket === undefined
+      ? services.sessions.enter({ ...session, account, byClearPassword, end: revoke }, looksBefore)
+      : await services.sessionsElsewhere?.(domain, { ...session, ticket }, revoke);
   if (isRevoked) return authReplies.failed;
-  dialog.user = { services, address, account, login: { clientBefore: client, leave: leave ?? ((): void => {}) } };
+  dialog.user = { services, address, account, login: { clientBefore: client, leave } };
   dialog.client = loggedInClient(client, address);
   context.log.info(`${context.flavour}: login ${address} by ${login.mechanism} from ${client.address}`);
   return authReplies.success;

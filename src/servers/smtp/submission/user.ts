@@ -11,7 +11,7 @@ import type { SaslLogin } from '../../../auth/sasl/sasl-login.js';
 import type { OwnerOfAddresses } from '../../../delivery/leads-to.js';
 import { lower } from '../../../mail/address.js';
 import type { Domain } from '../../../stores/domain.js';
-import type { OpenSessions } from '../../open-sessions.js';
+import type { EnterElsewhere, OpenSessions } from '../../open-sessions.js';
 import type { Client } from '../client.js';
 import type { Dialog } from '../dialog.js';
 import type { SubmissionPolicy } from './policy.js';
@@ -22,6 +22,8 @@ export interface UserServices {
   readonly sasl: SaslLogin;
   /** Where their sessions are entered, so that they end when an account is closed. */
   readonly sessions: OpenSessions;
+  /** The same for accounts of other uids. */
+  readonly sessionsElsewhere?: EnterElsewhere | undefined;
   readonly policy: SubmissionPolicy;
   /** How much they have sent; undefined: it is not counted. */
   readonly rates?: UserRates | undefined;
@@ -40,7 +42,7 @@ export interface SessionUser {
     /** Who the client was before. */
     readonly clientBefore: Client;
     /** Takes the session off the list of those that are looked at when accounts change. */
-    readonly leave: () => void;
+    readonly leave: (() => void) | undefined;
   };
 }
 
@@ -57,7 +59,7 @@ export function logOut(dialog: Dialog): void {
   const login = dialog.user?.login;
   if (login === undefined) return;
   dialog.user = undefined;
-  login.leave();
+  login.leave?.();
   dialog.client = login.clientBefore;
 }
 

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { TrustedPeers } from '../../../../src/net/trusted-peers.js';
 import { oneCertificate } from '../../../support/server-tls.js';
 import type { SmtpClient } from '../../../support/smtp-client.js';
-import { user, type UserHost, type UserHostOptions, userHost } from '../../../support/user-host.js';
+import { type UserHost, type UserHostOptions, user, userHost } from '../../../support/user-host.js';
 
 const elsewhere = 'RCPT TO:<x@elsewhere.example>';
 
