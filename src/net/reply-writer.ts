@@ -32,6 +32,11 @@ export class ReplyWriter {
     this.#text += '\r\n';
   }
 
+  /** Adds text without a line end. */
+  text(text: string): void {
+    this.#text += text;
+  }
+
   /** Adds bytes to what is to be sent, and sends it when it is enough. The bytes belong to the writer from here on. */
   data(bytes: Buffer): Promise<void> | undefined {
     this.#takeText();

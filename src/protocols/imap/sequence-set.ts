@@ -96,3 +96,8 @@ export function formatNumbers(numbers: Iterable<number>): string {
   end();
   return parts.join(',');
 }
+
+/** `1:3,5` of ranges. */
+export function formatRanges(ranges: readonly NumberRange[]): string {
+  return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}:${last}`)).join(',');
+}

@@ -23,9 +23,9 @@ import { LineStream } from '../../net/line-stream.js';
 import { ReplyWriter } from '../../net/reply-writer.js';
 import { parsePop3Command } from '../../protocols/pop3-command.js';
 import { channelBindingsOf } from '../channel-bindings.js';
+import { passOn } from '../pass-on.js';
 import { Authorization, type AuthorizationClient, type AuthorizationResult, inTrouble } from './authorization.js';
 import { Mailbox } from './mailbox.js';
-import { passOn } from './pass-on.js';
 import type { SessionContext } from './server.js';
 import { type Reply, transactionCommands } from './transaction.js';
 

@@ -1,0 +1,22 @@
+// What CAPABILITY lists. Clients change what they do on seeing a name, so nothing is listed that is not done to the last reply. Before login the list is short, as Dovecot's.
+
+const always = ['IMAP4rev1', 'SASL-IR', 'ID', 'ENABLE', 'IDLE', 'LITERAL+'];
+
+const afterLogin = ['UNSELECT', 'UIDPLUS', 'CONDSTORE'];
+
+export interface LoginOffers {
+  /** Whether STARTTLS can be done now. */
+  readonly tls: boolean;
+  /** Whether LOGIN is taken. */
+  readonly password: boolean;
+  readonly mechanisms: readonly string[];
+}
+
+export function capabilitiesBeforeLogin({ tls, password, mechanisms }: LoginOffers): string {
+  const names = [...always, ...(tls ? ['STARTTLS'] : []), ...(password ? [] : ['LOGINDISABLED'])];
+  return [...names, ...mechanisms.map((name) => `AUTH=${name}`)].join(' ');
+}
+
+export function capabilitiesAfterLogin(): string {
+  return [...always, ...afterLogin].join(' ');
+}

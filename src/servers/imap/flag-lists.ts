@@ -1,0 +1,63 @@
+// The flags of messages as they are told: `(\Answered \Seen \Recent $Label1)`, in Dovecot's order. Most messages of a mailbox have one of a few combinations, which are kept as bytes.
+
+import { letteredKeywords } from '../../formats/mailbox/dovecot-keywords.js';
+import { flagBits } from '../../formats/mailbox/message-flags.js';
+import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
+
+const named = [
+  [flagBits.answered, '\\Answered'],
+  [flagBits.flagged, '\\Flagged'],
+  [flagBits.deleted, '\\Deleted'],
+  [flagBits.seen, '\\Seen'],
+  [flagBits.draft, '\\Draft'],
+] as const;
+
+const mostKept = 1000;
+
+/** Of one view. */
+export class FlagLists {
+  readonly #view: MailboxView;
+  #keywords: MailboxView['keywords'];
+  readonly #plain = new Map<number, Buffer>();
+  readonly #recent = new Map<number, Buffer>();
+
+  constructor(view: MailboxView) {
+    this.#view = view;
+    this.#keywords = view.keywords;
+  }
+
+  /** The list with its parentheses; undefined when the message is gone. */
+  of(sequence: number): Buffer | undefined {
+    const bits = this.#view.flagsAt(sequence);
+    if (bits === undefined) return undefined;
+    const isRecent = this.#view.isRecentAt(sequence);
+    const others = this.#view.otherKeywordsAt(sequence);
+    if (others.length > 0) return this.#format(bits, isRecent, others);
+    this.#refresh();
+    const kept = isRecent ? this.#recent : this.#plain;
+    const known = kept.get(bits);
+    if (known !== undefined) return known;
+    const made = this.#format(bits, isRecent, []);
+    if (kept.size < mostKept) kept.set(bits, made);
+    return made;
+  }
+
+  #refresh(): void {
+    const { keywords } = this.#view;
+    if (keywords === this.#keywords) return;
+    this.#keywords = keywords;
+    this.#plain.clear();
+    this.#recent.clear();
+  }
+
+  #format(bits: number, isRecent: boolean, others: readonly string[]): Buffer {
+    const names: string[] = named.flatMap(([bit, name]) => ((bits & bit) !== 0 ? [name] : []));
+    if (isRecent) names.push('\\Recent');
+    const { keywords } = this.#view;
+    for (let number = 0; number < letteredKeywords; number++) {
+      const name = keywords[number];
+      if (name !== undefined && (bits & (1 << number)) !== 0) names.push(name);
+    }
+    return Buffer.from(`(${[...names, ...others].join(' ')})`, 'latin1');
+  }
+}

@@ -1,0 +1,408 @@
+// One IMAP session from the greeting to its end: the loop that takes commands and answers them (RFC 9051 3, 5.5, 7). What a command does is its own file's business (command.ts).
+//
+//   not authenticated   CAPABILITY NOOP LOGOUT ID STARTTLS LOGIN AUTHENTICATE
+//   authenticated       all about mailboxes
+//   selected            all about messages
+//
+// Commands may be sent ahead; they are obeyed one after another, and their answers leave together. A session whose account is removed, disabled or given another password
+// (servers/open-sessions.ts) ends with BYE before the next command is obeyed, at once when it waits for one; so does one of a daemon that is to end.
+
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { LoggedIn } from '../../auth/login.js';
+import { loginKind } from '../../auth/login-service.js';
+import type { SaslClient } from '../../auth/sasl/sasl-login.js';
+import { TemporaryError } from '../../errors.js';
+import { accountFiles } from '../../layout.js';
+import type { Log } from '../../log.js';
+import { LineStream } from '../../net/line-stream.js';
+import { ReplyWriter } from '../../net/reply-writer.js';
+import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.js';
+import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
+import { MailboxRefusal } from '../../stores/mailboxes/refusal.js';
+import { channelBindingsOf } from '../channel-bindings.js';
+import type { Origin } from '../origin.js';
+import { passOn } from '../pass-on.js';
+import { answerToError, taggedLine } from './answers.js';
+import { capabilitiesAfterLogin, capabilitiesBeforeLogin } from './capabilities.js';
+import { tellViewChanges } from './changes.js';
+import {
+  bad,
+  type Completion,
+  type Extension,
+  type ImapCommand,
+  type LetIn,
+  type LoggedInSession,
+  type LoginSession,
+  no,
+  ok,
+  type Selected,
+  type SelectedSession,
+  type TellHow,
+} from './command.js';
+import { type ClientCommand, CommandInput, type RefusedCommand } from './command-input.js';
+import { commands } from './commands.js';
+import { FlagLists } from './flag-lists.js';
+import { MailboxNames } from './mailbox-names.js';
+import { ImapOutput } from './output.js';
+import type { ImapServices } from './server.js';
+
+export interface ClientOfSession {
+  readonly service: 'imap' | 'imaps';
+  readonly origin: Pick<Origin, 'remoteIp' | 'localIp' | 'isTlsAtProxy' | 'belongTo'>;
+}
+
+/** A session that logged in in another process, with the tag of the command that is still to be answered. */
+export interface Resumption {
+  readonly ticket: string;
+  readonly tag: string;
+}
+
+/** How long a client has to close its side after the last reply. */
+const closingMs = 5_000;
+/** Beyond the session's own time-outs a connection that does not move is cut. */
+const cutAfterMs = 60_000;
+const maxPieces = 1000;
+
+export class ImapConnection implements LoginSession, LoggedInSession {
+  readonly services: ImapServices;
+  readonly log: Log;
+  readonly enabled = new Set<Extension>();
+  readonly names: MailboxNames;
+  input: CommandInput;
+  output: ImapOutput;
+  readonly #client: ClientOfSession;
+  readonly #resumption: Resumption | undefined;
+  #socket: Socket;
+  #lines: LineStream;
+  #writer: ReplyWriter;
+  #login: LoggedIn | undefined;
+  #account: AccountMailboxes | undefined;
+  #selected: Selected | undefined;
+  #timer: NodeJS.Timeout;
+  #leave: (() => void) | undefined;
+  #errors = 0;
+  #failedLogins = 0;
+  #isWaiting = false;
+  #isOver = false;
+  /** What BYE says when the session ends for a reason of ours. */
+  #farewell: string | undefined;
+
+  /** @param resumption of a session that began, and logged in, in another process */
+  constructor(socket: Socket, client: ClientOfSession, services: ImapServices, resumption?: Resumption) {
+    this.services = services;
+    this.log = services.log;
+    this.#client = client;
+    this.#resumption = resumption;
+    this.#socket = socket;
+    this.names = new MailboxNames(services.settings.prefix, this.enabled);
+    const { limits } = services;
+    this.#lines = this.#newLines();
+    this.#writer = new ReplyWriter(socket);
+    this.input = this.#newInput(limits.maxLiteralBytesBeforeLogin);
+    this.output = new ImapOutput(this.#writer);
+    this.#timer = setTimeout(() => this.#beLate(), limits.loginMs);
+  }
+
+  #newLines(initial?: Buffer): LineStream {
+    const { maxLineBytes, idleMs } = this.services.limits;
+    return new LineStream(this.#socket, { maxLineBytes, idleMs: idleMs + cutAfterMs, ...(initial && { initial }) });
+  }
+
+  #newInput(maxLiteralBytes: number): CommandInput {
+    return new CommandInput(this.#lines, this.#writer, { maxLiteralBytes, maxPieces });
+  }
+
+  get login(): LoggedIn {
+    if (this.#login === undefined) throw new Error('nobody has logged in');
+    return this.#login;
+  }
+
+  get user(): string {
+    return `${this.login.account.name}@${this.login.account.domain}`;
+  }
+
+  get account(): AccountMailboxes {
+    if (this.#account === undefined) throw new Error('nobody has logged in');
+    return this.#account;
+  }
+
+  get selected(): Selected | undefined {
+    return this.#selected;
+  }
+
+  select(view: MailboxView | undefined): void {
+    this.#selected?.view.close();
+    this.#selected = view && { view, flagLists: new FlagLists(view), savedUids: [] };
+  }
+
+  enable(extension: Extension): void {
+    this.enabled.add(extension);
+    if (extension === 'QRESYNC') this.enabled.add('CONDSTORE');
+  }
+
+  async capabilities(): Promise<string> {
+    if (this.#login !== undefined) return capabilitiesAfterLogin();
+    const mechanisms = this.services.sasl.mechanisms(this.saslClient());
+    const [tls, password] = [await this.offersTls(), await this.mayPasswordBeSent()];
+    return capabilitiesBeforeLogin({ tls, password, mechanisms });
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Serves the client to the end of the session. */
+  async run(): Promise<void> {
+    try {
+      if (this.#resumption !== undefined) await this.#goOn(this.#resumption);
+      else this.output.untagged(`OK [CAPABILITY ${await this.capabilities()}] vqmail ready.`);
+      await this.#serve();
+      this.#close();
+    } finally {
+      clearTimeout(this.#timer);
+      this.#leave?.();
+      this.select(undefined);
+    }
+  }
+
+  async #serve(): Promise<void> {
+    while (!this.#isOver && this.#farewell === undefined) {
+      const command = await this.#next();
+      if (command === undefined) break;
+      this.#timer.refresh();
+      this.output.begin();
+      if ('problem' in command) this.#refuse(command);
+      else await this.#obey(command);
+      this.#timer.refresh();
+    }
+    if (this.#isOver) return;
+    if (this.#lines.ended === 'line-too-long') this.#farewell ??= 'Input line is too long.';
+    if (this.#farewell !== undefined) this.output.untagged(`BYE ${this.#farewell}`);
+  }
+
+  async #next(): Promise<ClientCommand | RefusedCommand | undefined> {
+    if (!this.#lines.hasLine || this.#writer.isFull) await this.#writer.flush();
+    if (this.#farewell !== undefined) return undefined;
+    this.#isWaiting = true;
+    const command = await this.input.next();
+    this.#isWaiting = false;
+    return command;
+  }
+
+  async nextLine(): Promise<string | undefined> {
+    await this.#writer.flush();
+    if (this.#farewell !== undefined) return undefined;
+    this.#isWaiting = true;
+    const line = await this.#lines.next();
+    this.#isWaiting = false;
+    return line;
+  }
+
+  #refuse({ tag, problem, isFatal }: RefusedCommand): void {
+    this.#answer(tag, bad(`${problem}.`));
+    if (isFatal) this.#farewell ??= 'Too long argument.';
+  }
+
+  async #obey(command: ClientCommand): Promise<void> {
+    const { tag, name, announced } = command;
+    const known = commands.get(name);
+    const whyNot = this.#whyNot(known);
+    if (known === undefined || whyNot !== undefined) {
+      const problem = `Error in IMAP command ${name}: ${whyNot}`;
+      const refused = announced && (await this.input.refuse(announced, tag, problem));
+      return this.#refuse(refused ?? { tag, problem, isFatal: false });
+    }
+    const completion = await this.#run(known, command);
+    if (completion === undefined) return;
+    if (this.#selected !== undefined && known.tellsNothing !== true) await this.#tellBehind(known, name);
+    if (this.#farewell !== undefined) return;
+    this.#answer(tag, completion);
+    await completion.afterwards?.();
+  }
+
+  /** Why a command cannot be obeyed in this state. */
+  #whyNot(command: ImapCommand | undefined): string | undefined {
+    if (command === undefined) return 'Unknown command';
+    const isIn = this.#login !== undefined;
+    if (command.state === 'any') return undefined;
+    if (command.state === 'before-login') return isIn ? 'Unknown command' : undefined;
+    if (!isIn) return 'Please log in first';
+    return command.state === 'selected' && this.#selected === undefined ? 'No mailbox selected' : undefined;
+  }
+
+  async #run(known: ImapCommand, command: ClientCommand): Promise<Completion | undefined> {
+    try {
+      if (known.state === 'selected') return await known.run(this as unknown as SelectedSession, command);
+      return await known.run(this, command);
+    } catch (error) {
+      return this.#answerTo(error, command.name);
+    }
+  }
+
+  #answerTo(error: unknown, name: string): Completion {
+    if (error instanceof MailboxRefusal && error.code === 'LOST') this.#loseMailbox();
+    const { completion, warning, alert } = answerToError(error, name);
+    const who = `${this.#client.service}: ${this.#login === undefined ? this.#client.origin.remoteIp : this.user}: ${name}`;
+    if (warning !== undefined) this.log.warning(`${who}: ${warning}`);
+    if (alert !== undefined) this.log.alert(`${who}: ${alert}`);
+    return completion;
+  }
+
+  /** Trouble with news does not turn what was done into a failure. */
+  async #tellBehind(known: ImapCommand, name: string): Promise<void> {
+    const looks = known.mayLookLater !== true || !this.#lines.hasLine;
+    const how = { mayExpunge: known.keepsNumbers !== true, withUid: name.startsWith('UID '), looks };
+    await this.tellChanges(how).catch((error: unknown) => this.#answerTo(error, name));
+  }
+
+  async tellChanges({ mayExpunge, withUid, looks }: TellHow): Promise<void> {
+    const selected = this.#selected;
+    if (selected === undefined) return;
+    if (looks) await selected.view.sync();
+    await tellViewChanges(this.output, selected, { mayExpunge, withUid, enabled: this.enabled });
+  }
+
+  #loseMailbox(): void {
+    this.#farewell ??= 'IMAP session state is inconsistent, please relogin.';
+  }
+
+  #answer(tag: string, completion: Completion): void {
+    this.output.line(taggedLine(tag, completion));
+    this.#errors = completion.status === 'BAD' ? this.#errors + 1 : 0;
+    const { maxErrors, maxErrorsBeforeLogin } = this.services.limits;
+    if (this.#errors >= (this.#login === undefined ? maxErrorsBeforeLogin : maxErrors))
+      this.#farewell ??= 'Too many invalid IMAP commands.';
+  }
+
+  /** Ends the session where it loses nothing by it. */
+  drain(): void {
+    this.#dismiss('Server shutting down.');
+  }
+
+  /** Ends the session when its command is done, or at once when it waits for one. */
+  #dismiss(farewell: string): void {
+    this.#farewell ??= farewell;
+    if (this.#isWaiting) this.#lines.stop();
+  }
+
+  /** A client that has not logged in by now will not; one that has, and says nothing, has forgotten us. */
+  #beLate(): void {
+    if (this.#login === undefined) this.#dismiss('Disconnected for inactivity.');
+    else if (this.#isWaiting) this.#dismiss('Disconnected for inactivity.');
+    else this.#timer.refresh();
+  }
+
+  /** Sends what is left. The client should close its side then; one that does not is cut off. */
+  #close(): void {
+    if (this.#socket.destroyed) return;
+    this.#writer.end();
+    this.#socket.resume();
+    this.#lines.setIdle(closingMs);
+  }
+
+  /** Here, or between the client and a proxy. */
+  get #isSecure(): boolean {
+    return this.#socket instanceof TLSSocket || this.#client.origin.isTlsAtProxy === true;
+  }
+
+  saslClient(): SaslClient {
+    const { service, origin } = this.#client;
+    const channelBindings = this.#socket instanceof TLSSocket ? channelBindingsOf(this.#socket) : undefined;
+    return { service, origin, isSecure: channelBindings !== undefined, channelBindings };
+  }
+
+  async mayPasswordBeSent(): Promise<boolean> {
+    const { sasl, tls } = this.services;
+    return sasl.mayPasswordBeSent(this.saslClient()) || !(await tls?.isAvailable());
+  }
+
+  async offersTls(): Promise<boolean> {
+    return !this.#isSecure && ((await this.services.tls?.isAvailable()) ?? false);
+  }
+
+  /** RFC 9051 6.2.1: what was sent in clear before the handshake counts for nothing. */
+  async secure(): Promise<void> {
+    const { tls } = this.services;
+    if (tls === undefined) return;
+    // Before the answer leaves: what comes behind it belongs to the handshake.
+    this.#lines.detach();
+    await this.#writer.flush();
+    this.#writer.detach();
+    try {
+      this.#socket = await tls.secure(this.#socket);
+    } catch (error) {
+      tls.tellFailure(this.log, `imap: ${this.#client.origin.remoteIp}: STARTTLS`, error);
+      return this.end();
+    }
+    this.#takeSocket(this.services.limits.maxLiteralBytesBeforeLogin);
+  }
+
+  #takeSocket(maxLiteralBytes: number): void {
+    this.#lines = this.#newLines();
+    this.#writer = new ReplyWriter(this.#socket);
+    this.input = this.#newInput(maxLiteralBytes);
+    this.output = new ImapOutput(this.#writer);
+  }
+
+  async #goOn({ ticket, tag }: Resumption): Promise<void> {
+    const { looks } = this.services.sessions;
+    const login = this.services.redeem?.(ticket);
+    if (login !== undefined) this.#answer(tag, await this.#begin(login, looks));
+    else {
+      this.#answer(tag, no('Authentication failed.', 'AUTHENTICATIONFAILED'));
+      this.#farewell = 'Log in again.';
+    }
+  }
+
+  async enter(login: LetIn, looksBefore: number, tag: string): Promise<Completion | undefined> {
+    const { belongTo } = this.#client.origin;
+    const user = `${login.account.name}@${login.account.domain}`;
+    if ((await belongTo?.(`imap ${user}`)) !== undefined)
+      return no('Too many connections of this user, try again later.', 'UNAVAILABLE');
+    if (login.ticket === undefined) return this.#begin(login, looksBefore);
+    await this.#goElsewhere(login, login.ticket, tag);
+    return undefined;
+  }
+
+  failed(completion: Completion): Completion {
+    if (++this.#failedLogins < this.services.limits.maxFailedLogins) return completion;
+    const afterwards = async (): Promise<void> => this.#dismiss('Too many failed logins.');
+    return { ...completion, afterwards };
+  }
+
+  async #begin(login: LoggedIn, looksBefore: number): Promise<Completion> {
+    const { service, origin } = this.#client;
+    const { account, domain, byClearPassword } = login;
+    const { name, passwd, clearPasswd } = account;
+    const kind = loginKind(service, origin.remoteIp ?? '');
+    const session = { service, kind, account: { name, domain: account.domain, passwd, clearPasswd }, byClearPassword };
+    const end = (): void => this.#dismiss('The account has changed, log in again.');
+    this.#leave = this.services.sessions.enter({ ...session, end }, looksBefore);
+    const owner = { uid: domain.uid, gid: domain.gid };
+    const maildir = accountFiles.maildir(account.directory);
+    this.#account = this.services.mailboxes.account(maildir, owner, { quota: account.quota });
+    this.#login = login;
+    const { limits } = this.services;
+    this.input.limits = { maxLiteralBytes: limits.maxLiteralBytes, maxPieces };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#beLate(), limits.idleMs);
+    return ok('Logged in', `CAPABILITY ${await this.capabilities()}`);
+  }
+
+  /** Lets a session for another uid, which has checked the login, go on in a process of that uid. Resolves when it is over there. */
+  async #goElsewhere({ domain }: LetIn, ticket: string, tag: string): Promise<void> {
+    const { uid, gid } = domain;
+    const { service, origin } = this.#client;
+    const { remoteIp, localIp } = origin;
+    const session = { service, origin: { remoteIp, localIp }, ticket, tag };
+    const other = await this.services.elsewhere?.({ uid, gid }, session);
+    if (other === undefined) throw new TemporaryError('4.3.0', 'Temporary trouble with this mailbox');
+    clearTimeout(this.#timer);
+    await this.#writer.flush();
+    const sentAhead = this.#lines.detach();
+    this.#writer.detach();
+    this.end();
+    await passOn(this.#socket, other, sentAhead);
+  }
+}
