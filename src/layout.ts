@@ -88,6 +88,10 @@ export class Layout {
   get loginSocket(): string {
     return path.join(this.root, 'run/vqmail/logins');
   }
+  /** What users have sent lately. */
+  get sentNumbers(): string {
+    return path.join(this.root, 'run/vqmail/sent');
+  }
   /** Addresses that did not answer lately; qmail-remote's. */
   get tcpto(): string {
     return path.join(this.queue, 'lock/tcpto');

@@ -15,6 +15,7 @@ import type { Log } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificates/care.js';
+import { KeptRates } from './processes/kept-rates.js';
 import { LoginKeeper } from './processes/login/keeper.js';
 import { checkRehash } from './processes/login/rehash.js';
 import { checkOpenFiles } from './processes/open-files.js';
@@ -23,7 +24,6 @@ import { type BeginSession, Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
 import type { Watching } from './processes/watching.js';
-import { RateKeeper } from './servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from './settings.js';
 import { type Host, openHost } from './stores/host.js';
 import type { Recheck } from './watch/recheck.js';
@@ -107,10 +107,11 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
   let queue: QueueService | undefined;
   const logins = new LoginKeeper(settings, host, log);
   logins.start();
+  const rates = new KeptRates(settings.submission, host.layout.sentNumbers, log);
   const service = startService(settings, log, {
     queue: () => queue?.enqueuer,
     logins,
-    rates: new RateKeeper(settings.submission, log),
+    rates: rates.keeper,
   });
   let watching: Promise<Watching> | undefined;
   const defect = (error: unknown): void => {
@@ -146,6 +147,7 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
       const sessions = service.drain(ms);
       const given = queue?.stop(ms, sessions);
       await sessions;
+      await rates.close();
       await watched;
       await given;
     },

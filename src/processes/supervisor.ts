@@ -9,11 +9,11 @@
 import { RelayOpener } from '../admin/relay.js';
 import type { Succession } from '../auth/rehash/successors.js';
 import type { Log } from '../log.js';
-import { RateKeeper } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 import { AgentPool } from './agent-pool.js';
+import { KeptRates } from './kept-rates.js';
 import { LoginKeeper } from './login/keeper.js';
 import type { SharedLoginTerms, ToChild } from './messages.js';
 import { type Ids, sessionOwner } from './ownership.js';
@@ -27,6 +27,7 @@ export class Supervisor {
   readonly #agents: AgentPool;
   readonly #workers: WorkerPool;
   readonly #logins: LoginKeeper;
+  readonly #rates: KeptRates;
   readonly #shared: { readonly settings: Settings; readonly host: Host; readonly log: Log; readonly owner: Ids };
   readonly #queue: QueueChild;
   #watchers: WatcherPool | undefined;
@@ -45,7 +46,8 @@ export class Supervisor {
     );
     const gate = this.#logins.gate;
     const loginTerms = (): SharedLoginTerms => this.#logins.terms;
-    const rates = new RateKeeper(settings.submission, log);
+    this.#rates = new KeptRates(settings.submission, host.layout.sentNumbers, log);
+    const rates = this.#rates.keeper;
     const common = { settings, layout: host.layout, owner, log };
     this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms, announce, rates });
     this.#queue = new QueueChild({ settings, log, findAgent });
@@ -108,6 +110,7 @@ export class Supervisor {
     await Promise.all([sessions, this.#queue.drain(ms, sessions)]);
     await this.#agents.drain(ms);
     this.#logins.close();
+    await this.#rates.close();
     await watched;
   }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { changeAccount, removeAccount } from '../support/account-change.js';
 import { needsRoot } from '../support/needs.js';
-import type { StartedServer } from '../support/started-server.js';
+import { type StartedServer, startServer } from '../support/started-server.js';
 import { agentOf, giveToHoster, hosterDirectory, hosterDomain } from './foreign-domain.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
 
@@ -49,6 +49,22 @@ test('--rate-messages counts over all workers', async (t) => {
   for (const client of [other.client, one.client]) assert.match(await send(client), /^450 4\.7\.1 /);
   assert.match(server.log(), /^warning: test@mailtest\.example\.jp has sent 3 messages within an hour/m);
   assert.equal(await server.stop(), 0);
+});
+
+test('what was sent counts over a restart, of one process and of several', async (t) => {
+  for (const workers of needsRoot(t) ? ['0', '2'] : ['0']) {
+    const { server, root } = await startHost(t, '--rate-messages', '2', '--workers', workers);
+    const { client } = await logIn(t, server);
+    for (let n = 0; n < 2; n++) assert.match(await send(client), /^250 ok /);
+    client.destroy();
+    assert.equal(await server.stop(), 0);
+    const next = await startServer([
+      ...['--root', root, '--listen', 'submission=127.0.0.1:0', '--workers', workers],
+      ...['--queue', 'off', '--rate-messages', '2'],
+    ]);
+    t.after(() => next.stop('SIGKILL'));
+    assert.match(await send((await logIn(t, next)).client), /^450 4\.7\.1 /);
+  }
 });
 
 test('--max-sessions-per-user counts over all workers, and a session that ends makes room', async (t) => {

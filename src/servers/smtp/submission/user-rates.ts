@@ -1,10 +1,11 @@
-// How much each user has sent within the last hour: a stolen password should not make this host a spammer's. Counted is what reaches DATA, by the minute, in memory: a daemon that starts anew
-// begins at nothing. The process that knows of all sessions keeps the numbers; session workers ask it (processes/rate-requests.ts).
+// How much each user has sent within the last hour: a stolen password should not make this host a spammer's. Counted is what reaches DATA, by the minute. The process
+// that knows of all sessions keeps the numbers, over a restart too (processes/kept-rates.ts); session workers ask it (processes/rate-requests.ts).
 //
 // A user who has met the limit is a line in the log, and then not more than one in ten minutes:
 //
 //   warning: joe@example.jp has sent to 500 recipients within an hour and is put off (--rate-recipients), 12 times since the last such line
 
+import type { SentMinute } from '../../../formats/sent-numbers.js';
 import type { Log } from '../../../log.js';
 import type { SubmissionPolicy } from './policy.js';
 
@@ -53,6 +54,23 @@ export class RateKeeper implements UserRates {
   /** Users that are remembered. */
   get size(): number {
     return this.#sent.size;
+  }
+
+  /** What has been sent within the last hour. */
+  *sent(): Generator<SentMinute> {
+    const oldest = Math.floor(this.#now() / 60_000) - minutesKept;
+    for (const [user, minutes] of this.#sent)
+      for (const { number, messages, recipients } of minutes)
+        if (number > oldest) yield { user, minute: number, messages, recipients };
+  }
+
+  /** Counts what was sent before, in order; what is of another hour counts for nothing. */
+  remember(sent: Iterable<SentMinute>): void {
+    const now = Math.floor(this.#now() / 60_000);
+    for (const { user, minute: number, messages, recipients } of sent) {
+      if (number > now || number <= now - minutesKept) continue;
+      this.#sent.set(user, [...(this.#sent.get(user) ?? []), { number, messages, recipients }]);
+    }
   }
 
   ask(user: string, recipients: number, isSent: boolean): RateAnswer {

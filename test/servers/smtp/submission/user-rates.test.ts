@@ -89,6 +89,35 @@ test('users of long ago are forgotten', () => {
   assert.equal(rates.size, 1);
 });
 
+test('what was sent is remembered by another, as long as it counts', () => {
+  const before = keeper({ messagesPerHour: 3 });
+  before.send(2);
+  before.clock.ms += 30 * minuteMs;
+  before.send(1, 'ann@example.jp');
+  before.send(1);
+  const after = keeper({ messagesPerHour: 3 });
+  after.clock.ms = before.clock.ms + 5 * minuteMs;
+  after.rates.remember(before.rates.sent());
+  assert.deepEqual([after.send(), after.send()], [true, false]);
+  assert.deepEqual(
+    [...after.rates.sent()].map(({ user, messages }) => [user, messages]),
+    [
+      ['joe@example.jp', 1],
+      ['joe@example.jp', 1],
+      ['joe@example.jp', 1],
+      ['ann@example.jp', 1],
+    ],
+  );
+  const late = keeper({ messagesPerHour: 1 });
+  late.clock.ms = before.clock.ms + 61 * minuteMs;
+  late.rates.remember(before.rates.sent());
+  assert.ok(late.send(), 'of another hour');
+  const clockBack = keeper({ messagesPerHour: 1 });
+  clockBack.clock.ms = before.clock.ms - 60 * minuteMs;
+  clockBack.rates.remember(before.rates.sent());
+  assert.ok(clockBack.send(), 'of a clock that was wrong');
+});
+
 test('without limits there is nothing to ask', () => {
   assert.ok(!hasRateLimits({ messagesPerHour: 0, recipientsPerHour: 0 }));
   assert.ok(hasRateLimits({ messagesPerHour: 0, recipientsPerHour: 1 }));
