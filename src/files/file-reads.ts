@@ -18,26 +18,26 @@ export class FileReads {
   #readsInARow = 0;
 
   /**
-   * Reads on where the last read ended.
+   * Reads at a place, or on where the last read ended.
    * @returns how much of `piece` was filled; less than its length only at the end of the file
    * @throws TemporaryError
    */
-  read(fd: number, piece: Buffer): number | Promise<number> {
-    if (piece.length > smallBytes) return readLater(fd, piece);
+  read(fd: number, piece: Buffer, position: number | null = null): number | Promise<number> {
+    if (piece.length > smallBytes) return readLater(fd, piece, position);
     if (this.#slowReadsLeft > 0) {
       this.#slowReadsLeft--;
-      return readLater(fd, piece);
+      return readLater(fd, piece, position);
     }
-    const count = this.#readNow(fd, piece);
+    const count = this.#readNow(fd, piece, position);
     if (++this.#readsInARow < readsInARow) return count;
     this.#readsInARow = 0;
     return nextTurn(count);
   }
 
-  #readNow(fd: number, piece: Buffer): number {
+  #readNow(fd: number, piece: Buffer, position: number | null): number {
     const start = performance.now();
     try {
-      return fs.readSync(fd, piece, 0, piece.length, null);
+      return fs.readSync(fd, piece, 0, piece.length, position);
     } catch (error) {
       throw fileTrouble(error);
     } finally {
@@ -46,9 +46,9 @@ export class FileReads {
   }
 }
 
-function readLater(fd: number, piece: Buffer): Promise<number> {
+function readLater(fd: number, piece: Buffer, position: number | null): Promise<number> {
   return new Promise((resolve, reject) => {
-    fs.read(fd, piece, 0, piece.length, null, (error, count) => {
+    fs.read(fd, piece, 0, piece.length, position, (error, count) => {
       if (error === null) resolve(count);
       else reject(fileTrouble(error));
     });

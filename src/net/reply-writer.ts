@@ -67,6 +67,12 @@ export class ReplyWriter {
     else this.#socket.end();
   }
 
+  /** Ends the connection at once: what was sent last cannot be completed, and nothing else may follow it. */
+  cut(): void {
+    this.#forget();
+    this.#socket.destroy();
+  }
+
   /** Leaves the socket to another owner. */
   detach(): void {
     this.#socket.off('drain', this.#awake).off('close', this.#awake).off('error', this.#awake);

@@ -2,13 +2,8 @@
 // is NIL, Sender and Reply-To are From when they are missing. Texts are Latin-1; whoever writes them to a client turns them into bytes.
 
 import { type MailAddress, parseAddresses } from '../mime/addresses.js';
-import {
-  type Parameter,
-  parseContentDisposition,
-  parseContentLanguage,
-  parseTransferEncoding,
-} from '../mime/content-fields.js';
-import type { MimePart } from '../mime/structure.js';
+import { type Parameter, parseContentDisposition, parseContentLanguage } from '../mime/content-fields.js';
+import { type MimePart, transferEncodingOf } from '../mime/structure.js';
 import { nstring, nstringUnfolded, quotedOrLiteral, stringForHumans } from './strings.js';
 
 type Fields = MimePart['fields'];
@@ -49,7 +44,7 @@ export function formatBodyStructure(part: MimePart, isExtended: boolean): string
     formatParameters(isText(part) && !hasCharset(parameters) ? [...parameters, usAscii] : parameters),
     fieldText(part, 'content-id'),
     fieldText(part, 'content-description'),
-    quotedOrLiteral(encodingOf(part)),
+    quotedOrLiteral(transferEncodingOf(part)),
     String(part.body.crlfBytes),
   ];
   const [inner] = part.children;
@@ -99,11 +94,6 @@ function formatParameters(parameters: readonly Parameter[]): string {
 
 function fieldText({ fields }: MimePart, name: string): string {
   return nstringUnfolded(fields.get(name)?.[0]);
-}
-
-function encodingOf({ fields }: MimePart): string {
-  const value = fields.get('content-transfer-encoding')?.[0];
-  return (value === undefined ? undefined : parseTransferEncoding(value)) ?? '7bit';
 }
 
 function isText({ contentType }: MimePart): boolean {

@@ -29,8 +29,13 @@ export interface Section {
   /** Numbers of parts, outermost first; none: the message. */
   readonly part: readonly number[];
   readonly what: 'ALL' | 'HEADER' | 'TEXT' | 'MIME' | 'HEADER.FIELDS' | 'HEADER.FIELDS.NOT';
-  /** Names of fields, as the client wrote them. */
-  readonly fields: readonly string[];
+  readonly fields: readonly FieldName[];
+}
+
+export interface FieldName {
+  readonly name: string;
+  /** The answer spells it as the client did. */
+  readonly isQuoted: boolean;
 }
 
 export interface Partial {
@@ -145,9 +150,9 @@ export function parseSection(decoder: Decoder): Section {
   return { part, what: what as Section['what'], fields };
 }
 
-function fieldNames(decoder: Decoder): string[] {
+function fieldNames(decoder: Decoder): FieldName[] {
   decoder.sp();
-  const names = decoder.list(() => decoder.astring());
+  const names = decoder.list(() => ({ isQuoted: decoder.peek() === '"', name: decoder.astring() }));
   if (names.length === 0) throw new SyntaxProblem('Invalid section: no field');
   return names;
 }
@@ -182,8 +187,8 @@ export function formatItemName(item: FetchItem): string {
   if (item.kind === 'plain') return item.name;
   if (item.kind === 'preview') return 'PREVIEW';
   const { part, what, fields } = item.section;
-  const names = fields.map((name) =>
-    /^[!#$&'+\-.0-9A-Z^_`a-z|~]+$/.test(name) ? name.toUpperCase() : quotedOrLiteral(name.toUpperCase()),
+  const names = fields.map(({ name, isQuoted }) =>
+    isQuoted || !/^[!#$&'+\-.0-9A-Z^_`a-z|~]+$/.test(name) ? quotedOrLiteral(name.toUpperCase()) : name.toUpperCase(),
   );
   const list = names.length === 0 ? '' : ` (${names.join(' ')})`;
   const ending = what === 'ALL' ? [] : [`${what}${list}`];

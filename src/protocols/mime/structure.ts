@@ -8,7 +8,7 @@
 // The line end before a boundary line belongs to the boundary. A boundary line ends every part inside, headers too. A line that only begins with a boundary counts, the longest
 // boundary winning, as in Dovecot, whose answers mail programs have kept. A multipart without boundary has no children. Parts that are too deep or too many are leaves.
 
-import { type ContentType, parseContentType } from './content-fields.js';
+import { type ContentType, parseContentType, parseTransferEncoding } from './content-fields.js';
 
 /** A size in three measures. */
 export interface Extent {
@@ -37,6 +37,8 @@ export interface MimePart {
 interface OpenPart {
   readonly start: Extent;
   bodyStart: Extent | undefined;
+  /** Of the empty line that ended the header; 0 while there is none. */
+  emptyLineBytes: number;
   readonly isMessage: boolean;
   readonly inDigest: boolean;
   readonly fields: Map<string, string[]>;
@@ -227,6 +229,7 @@ export class StructureParser {
     this.#open.push({
       start: this.#mark(),
       bodyStart: undefined,
+      emptyLineBytes: 0,
       isMessage,
       inDigest,
       fields: new Map(),
@@ -242,6 +245,7 @@ export class StructureParser {
   #endHeader(): void {
     const part = this.#current();
     part.bodyStart = this.#mark();
+    part.emptyLineBytes = this.#lineEnd;
     this.#settle(part);
     this.#state = 'body';
     this.#lineEnd = 0;
@@ -284,7 +288,8 @@ export class StructureParser {
     if (owner.isOver) {
       this.#boundaries--;
       owner.boundary = undefined;
-    } else if (this.#parts < mostParts) this.#begin(false, owner.contentType.subtype.toLowerCase() === 'digest');
+    } else if (this.#parts < mostParts && bytes[end - 1] === lineFeed)
+      this.#begin(false, owner.contentType.subtype.toLowerCase() === 'digest');
     return true;
   }
 
@@ -306,15 +311,19 @@ export class StructureParser {
     if (part === undefined) return;
     if (part.bodyStart === undefined) {
       part.bodyStart = end;
+      part.emptyLineBytes = this.#lineEnd;
       // The line end before is the header's.
       this.#lineEnd = 0;
       this.#settle(part);
       if (part.kind === 'message') part.children.push(emptyMessage(end));
     }
     if (part.boundary !== undefined) this.#boundaries--;
+    // An empty line right before a boundary belongs to the boundary, also when it ended the header.
+    const isShortened = isBeforeBoundary && end.bytes === part.bodyStart.bytes;
+    const headerEnd = isShortened ? withoutLineEnd(end, part.emptyLineBytes) : part.bodyStart;
     const closed: MimePart = {
       start: part.start.bytes,
-      header: difference(part.bodyStart, part.start),
+      header: difference(headerEnd, part.start),
       body: difference(isBeforeBoundary ? this.#beforeLineEnd(end, part.bodyStart) : end, part.bodyStart),
       fields: part.fields,
       contentType: part.contentType,
@@ -328,9 +337,14 @@ export class StructureParser {
 
   #beforeLineEnd(lineStart: Extent, bodyStart: Extent): Extent {
     if (lineStart.bytes <= bodyStart.bytes || this.#lineEnd === 0) return lineStart;
-    const { bytes, crlfBytes, lines } = lineStart;
-    return { bytes: bytes - this.#lineEnd, crlfBytes: crlfBytes - 2, lines: lines - 1 };
+    return withoutLineEnd(lineStart, this.#lineEnd);
   }
+}
+
+/** Content-Transfer-Encoding as the part spells it; 7bit when it says none that can be read. */
+export function transferEncodingOf({ fields }: MimePart): string {
+  const value = fields.get('content-transfer-encoding')?.[0];
+  return (value === undefined ? undefined : parseTransferEncoding(value)) ?? '7bit';
 }
 
 /** The structure of a message that is at hand as a whole. */
@@ -346,6 +360,12 @@ function startsWithDash(bytes: Buffer, at: number): boolean {
 
 function isLineEnd(bytes: Buffer, start: number, end: number): boolean {
   return bytes[end - 1] === lineFeed && (end - start === 1 || (end - start === 2 && bytes[start] === carriageReturn));
+}
+
+/** @param lineEndBytes of the line end before it; 0: there is none */
+function withoutLineEnd({ bytes, crlfBytes, lines }: Extent, lineEndBytes: number): Extent {
+  const isThere = lineEndBytes > 0;
+  return { bytes: bytes - lineEndBytes, crlfBytes: crlfBytes - (isThere ? 2 : 0), lines: lines - (isThere ? 1 : 0) };
 }
 
 function difference(end: Extent, start: Extent): Extent {

@@ -2,7 +2,7 @@
 
 const always = ['IMAP4rev1', 'SASL-IR', 'ID', 'ENABLE', 'IDLE', 'LITERAL+'];
 
-const afterLogin = ['UNSELECT', 'UIDPLUS', 'CONDSTORE'];
+const afterLogin = ['UNSELECT', 'UIDPLUS', 'CONDSTORE', 'BINARY', 'MOVE', 'PREVIEW', 'SAVEDATE'];
 
 export interface LoginOffers {
   /** Whether STARTTLS can be done now. */

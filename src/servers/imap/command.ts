@@ -18,6 +18,7 @@ import { Decoder } from '../../protocols/imap/decoder.js';
 import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.js';
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
 import type { ClientCommand, CommandInput } from './command-input.js';
+import type { LargeMessageMemory } from './fetch/message-text.js';
 import type { FlagLists } from './flag-lists.js';
 import type { MailboxNames } from './mailbox-names.js';
 import type { ImapOutput } from './output.js';
@@ -90,6 +91,8 @@ export interface Selected {
   readonly flagLists: FlagLists;
   /** UIDs that SEARCH RETURN (SAVE) has kept, ascending (`$`, RFC 5182); those that are gone do not matter. */
   savedUids: readonly number[];
+  /** What is known of the large message that was read last. */
+  readonly largeMessage: LargeMessageMemory;
 }
 
 export interface TellHow {

@@ -6,7 +6,11 @@ import { capability, id, logout, noop } from './authentication/general.js';
 import { login } from './authentication/login.js';
 import { startTls } from './authentication/start-tls.js';
 import type { ImapCommand } from './command.js';
+import { fetch, uidFetch } from './fetch/fetch.js';
 import { examine, select } from './mailboxes/select.js';
+import { copy, move, uidCopy, uidMove } from './messages/copy.js';
+import { expunge, uidExpunge } from './messages/expunge.js';
+import { store, uidStore } from './messages/store.js';
 
 export const commands: ReadonlyMap<string, ImapCommand> = new Map<string, ImapCommand>([
   ['CAPABILITY', capability],
@@ -19,4 +23,14 @@ export const commands: ReadonlyMap<string, ImapCommand> = new Map<string, ImapCo
   ['ENABLE', enable],
   ['SELECT', select],
   ['EXAMINE', examine],
+  ['FETCH', fetch],
+  ['UID FETCH', uidFetch],
+  ['STORE', store],
+  ['UID STORE', uidStore],
+  ['COPY', copy],
+  ['UID COPY', uidCopy],
+  ['MOVE', move],
+  ['UID MOVE', uidMove],
+  ['EXPUNGE', expunge],
+  ['UID EXPUNGE', uidExpunge],
 ]);

@@ -41,6 +41,11 @@ export class ImapOutput {
     return this.#writer.isBroken;
   }
 
+  /** Ends the connection at once: a literal was announced that cannot be completed. */
+  cut(): void {
+    this.#writer.cut();
+  }
+
   /** Begins a command's time. */
   begin(): void {
     this.#begunAt = performance.now();

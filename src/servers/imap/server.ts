@@ -7,7 +7,9 @@ import type { Socket } from 'node:net';
 import type { LoggedIn } from '../../auth/login.js';
 import type { Logins } from '../../auth/logins.js';
 import type { SaslLogin } from '../../auth/sasl/sasl-login.js';
+import { FileReads } from '../../files/file-reads.js';
 import type { Log } from '../../log.js';
+import { Charsets } from '../../protocols/mime/charset.js';
 import type { Host } from '../../stores/host.js';
 import type { OpenMailboxes } from '../../stores/mailboxes/open-mailboxes.js';
 import type { OpenSessions } from '../open-sessions.js';
@@ -91,6 +93,13 @@ export interface ImapContext {
 export interface ImapServices extends Omit<ImapContext, 'settings' | 'limits'> {
   readonly settings: ImapSettings;
   readonly limits: ImapLimits;
+  readonly reading: Reading;
+}
+
+/** For reading messages. */
+export interface Reading {
+  readonly reads: FileReads;
+  readonly charsets: Charsets;
 }
 
 export interface ImapServer {
@@ -111,6 +120,7 @@ export function createImapServer(context: ImapContext): ImapServer {
     ...context,
     settings: { ...defaultImapSettings, ...context.settings },
     limits: { ...defaultImapLimits, ...context.limits },
+    reading: { reads: new FileReads(), charsets: new Charsets() },
   };
   const { log, tls } = services;
   const live = new Set<ImapConnection>();

@@ -42,6 +42,7 @@ import {
 } from './command.js';
 import { type ClientCommand, CommandInput, type RefusedCommand } from './command-input.js';
 import { commands } from './commands.js';
+import { noLargeMessage } from './fetch/message-text.js';
 import { FlagLists } from './flag-lists.js';
 import { MailboxNames } from './mailbox-names.js';
 import { ImapOutput } from './output.js';
@@ -133,7 +134,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   select(view: MailboxView | undefined): void {
     this.#selected?.view.close();
-    this.#selected = view && { view, flagLists: new FlagLists(view), savedUids: [] };
+    this.#selected = view && { view, flagLists: new FlagLists(view), savedUids: [], largeMessage: noLargeMessage() };
   }
 
   enable(extension: Extension): void {

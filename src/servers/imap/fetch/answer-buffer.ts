@@ -1,0 +1,94 @@
+// Answers gathered as bytes, for commands that answer for many messages: text goes straight into one large buffer, and what has gathered is handed on when it is enough.
+
+/** Where bytes go in the end. A promise: the client has to take something first. */
+export interface ByteOutput {
+  data(bytes: Buffer): Promise<void> | undefined;
+}
+
+const roomBytes = 64 * 1024;
+/** What is left to be filled when a buffer is handed on. */
+const spareBytes = 4 * 1024;
+const zero = 0x30;
+
+export class AnswerBuffer {
+  readonly #output: ByteOutput;
+  #room: Buffer = Buffer.alloc(0);
+  #from = 0;
+  #at = 0;
+  #pending: Promise<void> | undefined;
+
+  constructor(output: ByteOutput) {
+    this.#output = output;
+  }
+
+  /** Latin-1. */
+  text(text: string): void {
+    this.#need(text.length);
+    this.#at += this.#room.write(text, this.#at, 'latin1');
+  }
+
+  /** A whole number that is not negative. */
+  number(number: number): void {
+    this.#need(20);
+    if (number >= 1e9) {
+      this.text(String(number));
+      return;
+    }
+    let digits = 1;
+    for (let limit = 10; number >= limit; limit *= 10) digits++;
+    let rest = number;
+    for (let to = this.#at + digits - 1; to >= this.#at; to--) {
+      const next = Math.floor(rest / 10);
+      this.#room[to] = zero + rest - next * 10;
+      rest = next;
+    }
+    this.#at += digits;
+  }
+
+  /** Bytes that are copied if they are few; many belong to the output from here on. */
+  bytes(bytes: Buffer): void {
+    if (bytes.length > spareBytes) {
+      this.#handOn();
+      this.#send(bytes);
+      return;
+    }
+    this.#need(bytes.length);
+    if (bytes.length < 64) for (let from = 0; from < bytes.length; from++) this.#room[this.#at++] = bytes[from] ?? 0;
+    else this.#at += bytes.copy(this.#room, this.#at);
+  }
+
+  /** Hands on what has gathered. To be awaited before more is written. */
+  flush(): Promise<void> | undefined {
+    this.#handOn();
+    return this.taken();
+  }
+
+  /** Something to wait for before more is written; undefined: go on. */
+  taken(): Promise<void> | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    return pending;
+  }
+
+  #need(bytes: number): void {
+    if (this.#room.length - this.#at >= bytes) return;
+    this.#handOn();
+    // Not the pool's: what was handed on may wait in the socket for long.
+    this.#room = Buffer.allocUnsafeSlow(Math.max(roomBytes, bytes));
+    this.#from = 0;
+    this.#at = 0;
+  }
+
+  #handOn(): void {
+    if (this.#at === this.#from) return;
+    this.#send(this.#room.subarray(this.#from, this.#at));
+    this.#from = this.#at;
+  }
+
+  #send(bytes: Buffer): void {
+    const waits = this.#output.data(bytes);
+    if (waits === undefined) return;
+    const before = this.#pending;
+    this.#pending = before === undefined ? waits : before.then(() => waits);
+  }
+}

@@ -1,0 +1,56 @@
+// A FETCH, prepared: its items in the order in which they are answered, and what must be at hand for them.
+//
+// As Dovecot answers: what is short and cheap first, then the rest, each in the order in which it was asked for; what is asked for twice is answered once.
+
+import { type FetchItem, formatItemName, marksSeen, type PlainItem } from '../../../protocols/imap/fetch-items.js';
+
+export interface PlannedItem {
+  readonly item: FetchItem;
+  /** As it stands in the answer. */
+  readonly name: string;
+}
+
+export interface FetchPlan {
+  readonly items: readonly PlannedItem[];
+  /** The file is read. */
+  readonly needsText: boolean;
+  /** Sizes or dates are needed. */
+  readonly needsFacts: boolean;
+  readonly setsSeen: boolean;
+  readonly hasFlags: boolean;
+}
+
+const cheap: ReadonlySet<PlainItem> = new Set<PlainItem>([
+  'UID',
+  'FLAGS',
+  'INTERNALDATE',
+  'RFC822.SIZE',
+  'MODSEQ',
+  'EMAILID',
+  'THREADID',
+  'SAVEDATE',
+]);
+const ofFacts: ReadonlySet<PlainItem> = new Set<PlainItem>(['INTERNALDATE', 'RFC822.SIZE', 'SAVEDATE']);
+
+/** @param options.isUid the answers tell UIDs, asked for or not @param options.tellsModSeq likewise mod-sequences */
+export function planFetch(
+  asked: readonly FetchItem[],
+  { isUid, tellsModSeq }: { readonly isUid: boolean; readonly tellsModSeq: boolean },
+): FetchPlan {
+  const all: FetchItem[] = isUid ? [{ kind: 'plain', name: 'UID' }, ...asked] : [...asked];
+  if (tellsModSeq) all.push({ kind: 'plain', name: 'MODSEQ' });
+  const once = new Map(all.map((item) => [JSON.stringify(item), item]));
+  const items = [...once.values()];
+  const planned = [...items.filter(isCheap), ...items.filter((item) => !isCheap(item))];
+  return {
+    items: planned.map((item) => ({ item, name: formatItemName(item) })),
+    needsText: items.some((item) => item.kind === 'preview' || !isCheap(item)),
+    needsFacts: items.some((item) => item.kind === 'plain' && ofFacts.has(item.name)),
+    setsSeen: items.some(marksSeen),
+    hasFlags: items.some((item) => item.kind === 'plain' && item.name === 'FLAGS'),
+  };
+}
+
+function isCheap(item: FetchItem): boolean {
+  return item.kind === 'preview' || (item.kind === 'plain' && cheap.has(item.name));
+}

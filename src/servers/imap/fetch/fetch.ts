@@ -1,0 +1,161 @@
+// FETCH and UID FETCH (RFC 9051 6.4.5; RFC 7162 CHANGEDSINCE, VANISHED).
+//
+//   FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])
+//   UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345 VANISHED)
+//
+// What sets \Seen sets it before the message is sent, some messages at a time, so that the flags in the answer are those on disk.
+
+import { flagBits } from '../../../formats/mailbox/message-flags.js';
+import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
+import { type FetchItem, parseFetchItems } from '../../../protocols/imap/fetch-items.js';
+import { formatRanges, type SequenceSet } from '../../../protocols/imap/sequence-set.js';
+import { argumentsOf, type Completion, type ImapCommand, no, ok, type SelectedSession } from '../command.js';
+import type { ClientCommand } from '../command-input.js';
+import { readMessageSet, sequencesOf, uidRangesOf } from '../messages/message-set.js';
+import { modSequenceNumber, useModSequences } from '../messages/mod-sequences.js';
+import { AnswerBuffer } from './answer-buffer.js';
+import { type Answered, BrokenAnswer, FetchAnswer } from './fetch-answer.js';
+import { type FetchPlan, planFetch } from './fetch-plan.js';
+
+export const fetch: ImapCommand = {
+  state: 'selected',
+  keepsNumbers: true,
+  mayLookLater: true,
+  run: (session, command) => run(session, command, false),
+};
+
+export const uidFetch: ImapCommand = {
+  state: 'selected',
+  mayLookLater: true,
+  run: (session, command) => run(session, command, true),
+};
+
+interface Asked {
+  readonly set: SequenceSet;
+  readonly items: readonly FetchItem[];
+  readonly changedSince: number | undefined;
+  readonly isVanished: boolean;
+}
+
+async function run(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
+  const { set, items, changedSince, isVanished } = readArguments(argumentsOf(command));
+  if (isVanished && (!isUid || !session.enabled.has('QRESYNC'))) throw new SyntaxProblem('Unknown FETCH modifier');
+  if (isVanished && changedSince === undefined) throw new SyntaxProblem('VANISHED used without CHANGEDSINCE');
+  const all = sequencesOf(session.selected, set, isUid);
+  const asksModSeq = items.some((item) => item.kind === 'plain' && item.name === 'MODSEQ');
+  if (asksModSeq || changedSince !== undefined) useModSequences(session);
+  if (isVanished && changedSince !== undefined) tellVanished(session, set, changedSince);
+  const { view } = session.selected;
+  const sequences = changedSince === undefined ? all : all.filter((sequence) => view.modSeqAt(sequence) > changedSince);
+  const plan = planFetch(items, { isUid, tellsModSeq: changedSince !== undefined });
+  return new Fetching(session, plan, isUid).all(sequences);
+}
+
+function readArguments(decoder: Decoder): Asked {
+  const set = readMessageSet(decoder);
+  decoder.sp();
+  const items = parseFetchItems(decoder);
+  if (items.length === 0) throw new SyntaxProblem('FETCH list is empty');
+  let changedSince: number | undefined;
+  let isVanished = false;
+  if (decoder.maybeSp())
+    decoder.list(() => {
+      const word = decoder.word();
+      if (word === 'VANISHED') isVanished = true;
+      else if (word === 'CHANGEDSINCE') {
+        decoder.sp();
+        changedSince = modSequenceNumber(decoder.number64());
+      } else throw new SyntaxProblem('Unknown FETCH modifier');
+    });
+  decoder.end();
+  return { set, items, changedSince, isVanished };
+}
+
+function tellVanished({ output, selected }: SelectedSession, set: SequenceSet, changedSince: number): void {
+  const { view, savedUids } = selected;
+  const within =
+    set === 'saved' ? savedUids.map((uid) => ({ first: uid, last: uid })) : uidRangesOf(view, beyondLast(set));
+  const vanished = view.vanishedSince(changedSince, within);
+  if (vanished.length > 0) output.untagged(`VANISHED (EARLIER) ${formatRanges(vanished)}`);
+
+  /** `5:*` names what was expunged behind the last message too. */
+  function beyondLast(ranges: Exclude<SequenceSet, 'saved'>): Exclude<SequenceSet, 'saved'> {
+    const isOpen = (number: number): boolean => number === Number.POSITIVE_INFINITY;
+    const end = Math.max(view.uidNext - 1, view.uids.at(-1) ?? 0);
+    return ranges.map((range) =>
+      isOpen(range.last) && !isOpen(range.first) ? { first: range.first, last: Math.max(end, range.first) } : range,
+    );
+  }
+}
+
+/** Messages whose \Seen is set in one go, before they are sent. */
+const seenAtOnce = 32;
+
+class Fetching {
+  readonly #session: SelectedSession;
+  readonly #plan: FetchPlan;
+  readonly #isUid: boolean;
+  readonly #out: AnswerBuffer;
+  readonly #answer: FetchAnswer;
+  #gone = 0;
+  #unknownEncodings = 0;
+
+  constructor(session: SelectedSession, plan: FetchPlan, isUid: boolean) {
+    const { selected, services, output } = session;
+    this.#session = session;
+    this.#plan = plan;
+    this.#isUid = isUid;
+    this.#out = new AnswerBuffer(output);
+    const world = { ...services.reading, memory: selected.largeMessage, flags: selected.flagLists };
+    this.#answer = new FetchAnswer(selected.view, plan, this.#out, world);
+  }
+
+  async all(sequences: readonly number[]): Promise<Completion> {
+    const { output, selected } = this.#session;
+    const setsSeen = this.#plan.setsSeen && !selected.view.isReadOnly;
+    let newlySeen: ReadonlySet<number> = new Set();
+    try {
+      for (const [done, sequence] of sequences.entries()) {
+        if (setsSeen && done % seenAtOnce === 0)
+          newlySeen = await this.#setSeen(sequences.slice(done, done + seenAtOnce));
+        const answered = this.#answer.message(sequence, newlySeen.has(sequence));
+        this.#count(answered instanceof Promise ? await answered : answered);
+        const pause = this.#out.taken() ?? output.breathe();
+        if (pause !== undefined) await pause;
+        if (output.isBroken) break;
+      }
+    } catch (error) {
+      if (!(error instanceof BrokenAnswer)) throw error;
+      this.#session.log.warning(`imap: ${this.#session.user}: FETCH: ${String(error.cause)}`);
+      output.cut();
+    } finally {
+      await this.#out.flush();
+    }
+    return this.#completion();
+  }
+
+  /** @returns the messages that had not been seen */
+  async #setSeen(sequences: readonly number[]): Promise<ReadonlySet<number>> {
+    const { view } = this.#session.selected;
+    const unseen = sequences.filter((sequence) => {
+      const flags = view.flagsAt(sequence);
+      return flags !== undefined && (flags & flagBits.seen) === 0;
+    });
+    if (unseen.length === 0) return new Set();
+    await view.store(unseen, { mode: 'add', flags: flagBits.seen, keywords: [] }, { isSilent: true });
+    return new Set(unseen);
+  }
+
+  #count(answered: Answered): void {
+    if (answered === 'gone') this.#gone++;
+    if (answered === 'unknown encoding') this.#unknownEncodings++;
+  }
+
+  /** RFC 2180 4.1.2: what is there is sent, and the client is told that something is missing. A UID that is gone is no fault of the client. */
+  #completion(): Completion {
+    if (this.#unknownEncodings > 0) return no('Unknown Content-Transfer-Encoding.', 'UNKNOWN-CTE');
+    if (this.#gone === 0) return ok('Fetch completed.');
+    if (this.#isUid) return ok('Some messages were already expunged.', 'EXPUNGEISSUED');
+    return no('Some of the requested messages no longer exist.', 'EXPUNGEISSUED');
+  }
+}
