@@ -188,9 +188,18 @@ class Exchange implements SaslExchange {
       case 'success':
         return this.#success();
       case 'failure':
+        this.#tellRefusal(step.reason);
         this.#mechanism = undefined;
         return failure(step.why === 'refused' ? 'wrong' : 'malformed');
     }
+  }
+
+  /** What vchkpw has no words for: nothing was compared. */
+  #tellRefusal(reason: string | undefined): void {
+    if (reason === undefined) return;
+    const { service, origin } = this.#client;
+    const who = origin.remoteIp ?? 'unix';
+    this.#options.host.log.info(`${service}: ${this.#mechanism?.name} from ${who} refused: ${reason}`);
   }
 
   async #check({ login, proof }: SaslAttempt): Promise<SaslAnswer> {

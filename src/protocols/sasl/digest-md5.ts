@@ -13,6 +13,7 @@ import { parseDirectives } from './digest-md5-response.js';
 import {
   malformed,
   refused,
+  refusedForOther,
   type SaslAttempt,
   type SaslContext,
   type SaslMechanism,
@@ -28,7 +29,7 @@ export function digestMd5({ nonce, service }: SaslContext): SaslMechanism {
   const respond = (bytes: Buffer): SaslStep => {
     const attempt = bytes.length > longestResponse ? undefined : attemptOf(bytes.toString('latin1'), nonce, service);
     if (attempt === undefined) return malformed;
-    if (attempt === 'refused') return refused;
+    if (attempt === 'refused') return refusedForOther;
     state = 'check';
     return { kind: 'check', attempt };
   };

@@ -45,8 +45,8 @@ export type SaslStep =
   /** Decide this, and tell. */
   | { readonly kind: 'check'; readonly attempt: SaslAttempt }
   | { readonly kind: 'success' }
-  /** `malformed`: what came is not of this mechanism. */
-  | { readonly kind: 'failure'; readonly why: 'refused' | 'malformed' };
+  /** `malformed`: what came is not of this mechanism. `reason`: what the mechanism itself found wrong, for the log. */
+  | { readonly kind: 'failure'; readonly why: 'refused' | 'malformed'; readonly reason?: string };
 
 /** One exchange. What is called out of order ends it as malformed. */
 export interface SaslMechanism {
@@ -71,7 +71,13 @@ export interface SaslContext {
 }
 
 export const malformed: SaslStep = { kind: 'failure', why: 'malformed' };
-export const refused: SaslStep = { kind: 'failure', why: 'refused' };
+export const refused: SaslStep = refusedSince(undefined);
+/** An authorization identity other than the login. */
+export const refusedForOther: SaslStep = refusedSince('it is to act for somebody else');
+
+export function refusedSince(reason: string | undefined): SaslStep {
+  return { kind: 'failure', why: 'refused', ...(reason !== undefined && { reason }) };
+}
 
 export function say(text: string): SaslStep {
   return { kind: 'say', bytes: Buffer.from(text, 'latin1') };

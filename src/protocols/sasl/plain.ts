@@ -2,7 +2,15 @@
 //
 //   AGpvZUBleGFtcGxlLnRlc3QAcGFzcw==      NUL joe@example.test NUL pass
 
-import { malformed, refused, type SaslDecision, type SaslMechanism, type SaslStep, say } from './exchange.js';
+import {
+  malformed,
+  refused,
+  refusedForOther,
+  type SaslDecision,
+  type SaslMechanism,
+  type SaslStep,
+  say,
+} from './exchange.js';
 
 export function plain(): SaslMechanism {
   let state: 'begin' | 'message' | 'check' | 'over' = 'begin';
@@ -11,7 +19,7 @@ export function plain(): SaslMechanism {
     state = 'over';
     const [authzid, login, password, ...more] = bytes.toString('latin1').split('\0');
     if (login === undefined || password === undefined || more.length > 0 || login === '') return malformed;
-    if (authzid !== '' && authzid !== login) return refused;
+    if (authzid !== '' && authzid !== login) return refusedForOther;
     state = 'check';
     return { kind: 'check', attempt: { login, proof: { password } } };
   };

@@ -19,6 +19,8 @@ import {
   type MechanismName,
   malformed,
   refused,
+  refusedForOther,
+  refusedSince,
   type SaslContext,
   type SaslMechanism,
   type SaslStep,
@@ -29,6 +31,10 @@ import { type ScramHash, scramHashBytes } from './scram-proof.js';
 /** What RFC 7677 asks for at least. */
 const iterations = 4096;
 const longestMessage = 4096;
+
+const inBetween = 'somebody is between it and this host';
+const otherChannel = refusedSince(`the client is at the end of another TLS connection than this one: ${inBetween}`);
+const downgraded = refusedSince(`the client was not shown the -PLUS mechanisms of this host: ${inBetween}`);
 
 interface FirstMessage {
   readonly login: string;
@@ -48,7 +54,7 @@ export function scram(hash: ScramHash, isPlus: boolean, context: SaslContext): S
     state = 'over';
     const read = bytes.length > longestMessage ? undefined : readFirst(bytes.toString('latin1'), isPlus, context);
     if (read === undefined) return malformed;
-    if (read === 'refused') return refused;
+    if ('kind' in read) return read;
     first = read;
     state = 'final';
     return say(read.serverFirst);
@@ -61,7 +67,7 @@ export function scram(hash: ScramHash, isPlus: boolean, context: SaslContext): S
     if (first === undefined || withoutProof === undefined || bytes.length > longestMessage) return malformed;
     const [channel, nonce] = withoutProof.split(',');
     if (nonce !== `r=${first.nonce}` || Buffer.from(proof, 'base64').length !== scramHashBytes[hash]) return malformed;
-    if (channel !== `c=${boundChannel(first, context)}`) return refused;
+    if (channel !== `c=${boundChannel(first, context)}`) return otherChannel;
     state = 'check';
     const authMessage = `${first.bare},${first.serverFirst},${withoutProof}`;
     return {
@@ -103,7 +109,7 @@ function nameOf(hash: ScramHash, isPlus: boolean): MechanismName {
   return isPlus ? `${base}-PLUS` : base;
 }
 
-function readFirst(text: string, isPlus: boolean, context: SaslContext): FirstMessage | 'refused' | undefined {
+function readFirst(text: string, isPlus: boolean, context: SaslContext): FirstMessage | SaslStep | undefined {
   const match = /^((?:n|y|p=([A-Za-z0-9.-]+)),(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]+)(?:,[A-Za-z]=[^,]*)*)$/.exec(
     text,
   );
@@ -115,8 +121,10 @@ function readFirst(text: string, isPlus: boolean, context: SaslContext): FirstMe
   if (isPlus !== (binding !== undefined)) return undefined;
   const bindings = context.channelBindings;
   const isDowngraded = gs2Header.startsWith('y') && bindings !== undefined && bindings.size > 0;
-  if (isDowngraded || (binding !== undefined && !bindings?.has(binding))) return 'refused';
-  if (authzid !== undefined && authzid !== login) return 'refused';
+  if (isDowngraded) return downgraded;
+  if (binding !== undefined && !bindings?.has(binding))
+    return refusedSince(`there is no ${binding} of this connection`);
+  if (authzid !== undefined && authzid !== login) return refusedForOther;
   const nonce = clientNonce + context.nonce;
   const salt = saltOf(login, context.host);
   return { login, gs2Header, binding, bare, serverFirst: `r=${nonce},s=${salt},i=${iterations}`, nonce, salt };

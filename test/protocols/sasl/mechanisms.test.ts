@@ -26,6 +26,9 @@ const context: SaslContext = { ...plainContext, channelBindings: new Map([['tls-
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const malformed: SaslStep = { kind: 'failure', why: 'malformed' };
 const refused: SaslStep = { kind: 'failure', why: 'refused' };
+const refusedSince = (reason: string): SaslStep => ({ kind: 'failure', why: 'refused', reason });
+const forOther = refusedSince('it is to act for somebody else');
+const inBetween = 'somebody is between it and this host';
 
 /** Goes on until something is to be decided, or the exchange has ended. */
 function untilCheck(mechanism: SaslMechanism, user = 'u@d.example', password = 'pw'): SaslStep {
@@ -82,7 +85,7 @@ const plainMessages: readonly (readonly [string, string, SaslStep])[] = [
   ['no name', '\0\0p', malformed],
   ['three NULs', '\0u\0p\0x', malformed],
   ['nothing', '', malformed],
-  ['for somebody else', 'x\0u\0p', refused],
+  ['for somebody else', 'x\0u\0p', forOther],
   ['for oneself', 'u\0u\0p', { kind: 'check', attempt: { login: 'u', proof: { password: 'p' } } }],
   ['an empty password', '\0u\0', { kind: 'check', attempt: { login: 'u', proof: { password: '' } } }],
   ['bytes above 127', '\0u\0p\xe4\xff', { kind: 'check', attempt: { login: 'u', proof: { password: 'p\xe4\xff' } } }],
@@ -101,11 +104,23 @@ test('an initial response is no more than the first answer, and refused where th
 const scramFirsts: readonly (readonly [string, MechanismName, SaslContext, string, 'say' | SaslStep])[] = [
   ['no binding', 'SCRAM-SHA-1', plainContext, 'n,,n=u,r=abc', 'say'],
   ['the client has none that we have', 'SCRAM-SHA-1', plainContext, 'y,,n=u,r=abc', 'say'],
-  ['our offer was taken out of the list', 'SCRAM-SHA-1', context, 'y,,n=u,r=abc', refused],
+  [
+    'our offer was taken out of the list',
+    'SCRAM-SHA-1',
+    context,
+    'y,,n=u,r=abc',
+    refusedSince(`the client was not shown the -PLUS mechanisms of this host: ${inBetween}`),
+  ],
   ['a binding without -PLUS', 'SCRAM-SHA-1', context, 'p=tls-exporter,,n=u,r=abc', malformed],
   ['-PLUS without a binding', 'SCRAM-SHA-1-PLUS', context, 'n,,n=u,r=abc', malformed],
-  ['a binding that we have not', 'SCRAM-SHA-1-PLUS', context, 'p=tls-unique,,n=u,r=abc', refused],
-  ['for somebody else', 'SCRAM-SHA-1', plainContext, 'n,a=x,n=u,r=abc', refused],
+  [
+    'a binding that we have not',
+    'SCRAM-SHA-1-PLUS',
+    context,
+    'p=tls-unique,,n=u,r=abc',
+    refusedSince('there is no tls-unique of this connection'),
+  ],
+  ['for somebody else', 'SCRAM-SHA-1', plainContext, 'n,a=x,n=u,r=abc', forOther],
   ['for oneself', 'SCRAM-SHA-1', plainContext, 'n,a=u,n=u,r=abc', 'say'],
   ['an extension that must be understood', 'SCRAM-SHA-1', plainContext, 'n,,m=x,n=u,r=abc', malformed],
   ['no name', 'SCRAM-SHA-1', plainContext, 'n,,n=,r=abc', malformed],
@@ -137,7 +152,10 @@ test('SCRAM-PLUS: a login that was passed on over another connection is refused'
     binding: { type: 'tls-exporter', data: bytes('j'.repeat(32)) },
   });
   const step = mechanism.begin(talk.initial);
-  assert.deepEqual(step.kind === 'say' && mechanism.answer(talk.answer(step.bytes)), refused);
+  assert.deepEqual(
+    step.kind === 'say' && mechanism.answer(talk.answer(step.bytes)),
+    refusedSince(`the client is at the end of another TLS connection than this one: ${inBetween}`),
+  );
 });
 
 const offers: readonly (readonly [string, Parameters<typeof offeredMechanisms>[0], string])[] = [
