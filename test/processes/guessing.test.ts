@@ -1,12 +1,14 @@
-// `vqmail serve` under a flood of wrong logins: 100,000 from 100 addresses, through a front end at the auth socket and at the POP3 port. Who was let in before is served as ever, so is who
-// comes for the first time, memory does not grow, the log stays readable, and `vqmail auth` tells what happens.
+// `vqmail serve` under a flood of wrong logins: 100,000 from 100 addresses through a front end at the auth socket, and 1,500 more from ten other addresses at the POP3 port, where each is a connection.
+// Who was let in before is served as ever, at either place, so is who comes for the first time, memory does not grow, the log stays readable, and `vqmail auth` tells what happens.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { GuessingStatus } from '../../src/auth/guessing/guess-gate.js';
 import { AuthClient } from '../support/auth-client.js';
 import { childrenOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
@@ -16,6 +18,8 @@ import { startSampleHost, TextClient } from './sample-server.js';
 const user = 'test@mailtest.example.jp';
 const atOnce = 800;
 const connections = 8;
+const pop3AtOnce = 80;
+const mostPop3 = 1500;
 
 const plain = (name: string, password: string): string => Buffer.from(`\0${name}\0${password}`).toString('base64');
 const authLine = (id: number, ip: string, name: string, password: string): string =>
@@ -40,6 +44,36 @@ async function flood(socketPath: string, first: number, count: number): Promise<
   }
   client.destroy();
   return answered;
+}
+
+/** Wrong logins by POP3, a connection each, until it is enough. More at once than are held up. @returns how many there were, and how many were put off */
+async function floodPop3(port: number | undefined, isEnough: (count: number) => boolean) {
+  let [count, putOff] = [0, 0];
+  const guess = async (): Promise<void> => {
+    while (!isEnough(count)) {
+      const number = count++;
+      const answer = await wrongPop3Login(port ?? 0, number);
+      assert.match(answer, /^-ERR /);
+      if (answer.includes('too many failed logins')) putOff++;
+    }
+  };
+  await Promise.all(Array.from({ length: pop3AtOnce }, guess));
+  return { count, putOff };
+}
+
+/** Sends all at once. @returns the last line of the answer */
+function wrongPop3Login(port: number, number: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const localAddress = `127.0.5.${1 + (number % 10)}`;
+    const socket = net.connect({ host: '127.0.0.1', port, localAddress });
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+    });
+    socket.once('error', reject);
+    socket.once('close', () => resolve(text.trimEnd().split('\r\n').at(-1) ?? ''));
+    socket.write(`USER user${number % 997}@mailtest.example.jp\r\nPASS guess${number}\r\n`);
+  });
 }
 
 /** How long a good login takes, in milliseconds. */
@@ -105,6 +139,7 @@ async function check(t: TestContext, workers: string, attempts: number): Promise
     isOver = true;
     return first + second;
   })();
+  const floodedPop3 = floodPop3(server.ports.pop3, (count) => isOver || count >= mostPop3);
   const times = { known: [] as number[], pop3: [] as number[], fresh: [] as number[] };
   for (let n = 0; !isOver; n++) {
     times.known.push(await timed(() => smtpLogin('203.0.113.1', user)));
@@ -114,13 +149,15 @@ async function check(t: TestContext, workers: string, attempts: number): Promise
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.equal(await flooded, attempts);
+  const pop3 = await floodedPop3;
   const seconds = (performance.now() - started) / 1000;
   const after = memoryOf(pid);
   const lines = server.log().split('\n').length;
   const slow = Object.entries(times).map(([who, all]) => [who, Math.round(usualWorst(all))] as const);
   t.diagnostic(
-    `${seconds.toFixed(1)} s; ${slow.map((one) => one.join(' ')).join(', ')} ms; ${atHalf.toFixed()} to ${after.toFixed()} MiB; ${lines} lines of log`,
+    `${seconds.toFixed(1)} s; ${pop3.count} by POP3; ${slow.map((one) => one.join(' ')).join(', ')} ms; ${atHalf.toFixed()} to ${after.toFixed()} MiB; ${lines} lines of log`,
   );
+  assert.ok(pop3.count > 2 * pop3AtOnce && pop3.putOff > pop3.count / 2, `${pop3.putOff} of ${pop3.count} put off`);
   for (const [who, ms] of slow) assert.ok(ms < 1000, `${who}: ${ms} ms`);
   assert.ok(after - atHalf < 48, `${atHalf} MiB after half of it, ${after} MiB after all`);
   assert.ok(lines < 4000, `${lines} lines of log`);
@@ -133,8 +170,10 @@ async function check(t: TestContext, workers: string, attempts: number): Promise
   assert.match(status, /^\d+ right, \d+ wrong, \d+ put off since the start; \d+ addresses are known for an account\n/);
   assert.match(status, /^198\.51\.100\.\d+ +\d+ wrong, put off for \d+ seconds$/m);
   assert.match(status, /^test@mailtest\.example\.jp +\d+ wrong/m);
-  const { putOff, wrong } = JSON.parse(await vqmailAuth(root, 'status', '--json')) as { putOff: number; wrong: number };
+  const { putOff, wrong, addresses } = JSON.parse(await vqmailAuth(root, 'status', '--json')) as GuessingStatus;
   assert.ok(putOff > 0.9 * attempts && wrong < 4000, `${putOff} put off, ${wrong} looked at`);
+  const ofPop3 = addresses.filter(({ key, failures }) => key.startsWith('127.0.5.') && failures > 10);
+  assert.equal(ofPop3.length, 10, 'those at the POP3 port too');
   await vqmailAuth(root, 'forget', '198.51.100.7', user);
   await smtpLogin('198.51.100.7', user);
 }
