@@ -235,6 +235,7 @@ export class NewFile {
   readonly #fd: number;
   readonly #before: BeforeAct;
   #isOpen = true;
+  #syncs = 0;
 
   constructor(fd: number, file: string, before: BeforeAct) {
     this.#fd = fd;
@@ -257,7 +258,13 @@ export class NewFile {
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#before('sync', this.path);
-      fs.fsync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
+      this.#syncs++;
+      fs.fsync(this.#fd, (error) => {
+        this.#syncs--;
+        if (!this.#isOpen) this.#closeUnlessSynced();
+        if (error === null) resolve();
+        else reject(error);
+      });
     });
   }
 
@@ -274,9 +281,14 @@ export class NewFile {
     }
   }
 
-  /** Twice does nothing. */
+  /** Twice does nothing. A sync that runs ends before. */
   close(): void {
-    if (this.#isOpen) fs.closeSync(this.#fd);
+    if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#closeUnlessSynced();
+  }
+
+  #closeUnlessSynced(): void {
+    if (this.#syncs === 0) fs.closeSync(this.#fd);
   }
 }

@@ -18,7 +18,8 @@ import type { EnqueueNotice } from './ending/bounce.js';
 import { FailureNotes } from './ending/failure-notes.js';
 import { finishMessage } from './ending/finish.js';
 import type { QueueFiles } from './files.js';
-import { preprocess } from './intake/preprocess.js';
+import { channelsOf, type PreprocessOptions, readNewMessage, settleMessage } from './intake/preprocess.js';
+import { StraightMessages } from './intake/straight.js';
 import { TodoScan } from './intake/todo-scan.js';
 import type { QueueLog } from './log.js';
 import { carryOut, type OrderName, type OrderResult } from './orders/order.js';
@@ -57,6 +58,7 @@ export class QueueManager {
   readonly #log: QueueLog;
   readonly #passes: Readonly<Record<ChannelName, ChannelPasses>>;
   readonly #scan: TodoScan;
+  readonly #straight: StraightMessages;
   readonly #notes: FailureNotes;
   /** Messages at their end. */
   readonly #ending = new TimeHeap();
@@ -80,6 +82,12 @@ export class QueueManager {
     const isStopping = (): boolean => this.#isStopping;
     const virtualDomains = (): ReadonlyMap<string, string> => this.#controls.rules.virtualDomains;
     this.#notes = new FailureNotes({ tree, files, owner: owners.send, clock, log, virtualDomains, isStopping });
+    this.#straight = new StraightMessages({
+      tree,
+      files,
+      clock,
+      settle: (message, birthSeconds) => settleMessage(this.#preprocessing, message, birthSeconds),
+    });
     this.#passes = { local: this.#channel('local'), remote: this.#channel('remote') };
     this.#scan = new TodoScan({
       tree,
@@ -87,7 +95,7 @@ export class QueueManager {
       clock,
       log,
       trigger: (pulled) => new Trigger(tree.trigger, pulled),
-      take: (id) => this.#preprocess(id),
+      take: (id) => this.#takeNew(id),
     });
   }
 
@@ -118,6 +126,11 @@ export class QueueManager {
   /** Looks through todo/ soon, as when the trigger is pulled. */
   lookForNew(): void {
     this.#scan.ask();
+  }
+
+  /** Takes up a message that was put into todo/ by this process. */
+  found(id: string): void {
+    this.#scan.found(id);
   }
 
   /** Reads locals and virtualdomains again. Messages that are preprocessed afterwards go by them. */
@@ -206,7 +219,7 @@ export class QueueManager {
     this.#cancelTimer();
     this.#cancelCleanup();
     for (const channel of channelNames) this.#passes[channel].stop();
-    const quiet = Promise.all([this.#scan.stop(), this.#quiet(), this.#cleaning]);
+    const quiet = Promise.all([this.#scan.stop(), this.#straight.stop(), this.#quiet(), this.#cleaning]);
     await within(quiet, withinMs);
     await this.#saveTimes();
     this.#log({ event: 'exiting' });
@@ -220,6 +233,7 @@ export class QueueManager {
       files,
       channel,
       lifetimeSeconds: controls.lifetimeSeconds,
+      straight: this.#straight,
       deliveries: channels[channel],
       limit: controls.concurrency[channel],
       clock: this.#clock,
@@ -232,11 +246,18 @@ export class QueueManager {
     });
   }
 
-  async #preprocess(id: string): Promise<void> {
+  get #preprocessing(): PreprocessOptions {
     const { tree, files, owners } = this.#options;
-    const rules = (): QueueControls['rules'] => this.#controls.rules;
-    const channels = await preprocess({ tree, files, owner: owners.send, log: this.#log, rules }, id);
-    if (channels === undefined) return;
+    return { tree, files, owner: owners.send, log: this.#log, rules: () => this.#controls.rules };
+  }
+
+  async #takeNew(id: string): Promise<void> {
+    if (this.#straight.has(id)) return;
+    const message = readNewMessage(this.#preprocessing, id);
+    if (message === undefined) return;
+    const channel = this.#straight.take(message);
+    if (channel === undefined && !(await settleMessage(this.#preprocessing, message))) return;
+    const channels = channel === undefined ? channelsOf(message) : [channel];
     const now = this.#clock.now();
     for (const channel of channels) this.#passes[channel].schedule.insert(id, now);
     if (channels.length === 0) this.#ending.insert(id, now);
@@ -337,6 +358,8 @@ export class QueueManager {
     let saved = 0;
     for (const channel of channelNames) {
       for (const { id, seconds } of [...this.#passes[channel].schedule]) {
+        // Still in todo/: it has no such file.
+        if (this.#straight.has(id)) continue;
         this.#saveTime(channel, id, seconds);
         if (++saved % stepsAtOnce === 0) await turnOfLoop();
       }

@@ -113,6 +113,8 @@ export class QueueReplay {
     await this.#settled(recorded.length);
     this.#isTakenOver ||= step.start !== undefined;
     this.#compareLog(recorded);
+    // What runs on is preprocessed then.
+    if (step.queued !== undefined) this.clock.advance(1);
     // Some marks are made behind the line in the log, when the disk has the reason.
     await eventually(() => {
       this.#compareQueued(step);

@@ -59,7 +59,9 @@ export class OwnQueue {
 
   constructor({ settings, host, tree, files, log, lock, agents }: OwnQueueParts) {
     const owners = queueOwners(tree, host.accounts);
-    this.#enqueuer = nativeEnqueuer({ tree, files, accounts: host.accounts });
+    // What is queued here needs no trigger.
+    const wake = (id: string): void => this.#manager.found(id);
+    this.#enqueuer = nativeEnqueuer({ tree, files, accounts: host.accounts, wake });
     const enqueuer = ownWay(host, this.#enqueuer);
     this.#host = host;
     this.#tree = tree;

@@ -9,7 +9,7 @@ import type { QueueTree } from '../tree.js';
 import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';
 import { queueError } from './exit-codes.js';
 import { idsOf } from './invokers.js';
-import { EnqueueError, NativeMessage } from './native.js';
+import { EnqueueError, NativeMessage, type QueuePlace } from './native.js';
 
 export interface NativeEnqueuerOptions {
   readonly tree: QueueTree;
@@ -17,10 +17,11 @@ export interface NativeEnqueuerOptions {
   readonly accounts: SystemAccounts;
   /** Numbers for messages whose submitter wants none; this process's unless given. */
   readonly nextNumber?: () => number;
+  readonly wake?: QueuePlace['wake'];
 }
 
 /** @throws TemporaryError when the accounts cannot be asked */
-export function nativeEnqueuer({ tree, files, accounts, nextNumber }: NativeEnqueuerOptions): Enqueuer {
+export function nativeEnqueuer({ tree, files, accounts, nextNumber, wake }: NativeEnqueuerOptions): Enqueuer {
   const owners: QueueOwners = queueOwners(tree, accounts);
   let queued = 0;
   const next = nextNumber ?? (() => process.pid + ++queued);
@@ -31,7 +32,7 @@ export function nativeEnqueuer({ tree, files, accounts, nextNumber }: NativeEnqu
         const owner = owners.queue && { uid: owners.queue.uid, gid: ids.gid };
         const pid = number ?? next();
         const invoker = { invokedBy, uid: ids.uid, pid, nowSeconds: Math.floor(Date.now() / 1000) };
-        return { message: NativeMessage.begin({ tree, files, owner }, invoker), pid };
+        return { message: NativeMessage.begin({ tree, files, owner, ...(wake && { wake }) }, invoker), pid };
       });
     },
   };

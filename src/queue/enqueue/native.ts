@@ -3,8 +3,8 @@
 //   step                                   a crash behind it leaves
 //   create pid/ANY                         pid/ANY, which is removed after 36 hours
 //   link to mess/S/N, unlink pid/ANY       a message without envelope, removed after 36 hours
-//   Received line and message, fsync       the same
-//   create intd/N, envelope, fsync         the same, with a half envelope
+//   Received line and message              the same
+//   create intd/N, envelope, fsync both    the same, with a half envelope
 //   link to todo/N                         the message is queued
 //   pull the trigger                       the message is queued, and noticed after 25 minutes at the latest
 //
@@ -24,6 +24,8 @@ export interface QueuePlace {
   readonly files: QueueFiles;
   /** Of messages and envelopes; undefined: as it falls. */
   readonly owner: Ids | undefined;
+  /** Tells who works on the queue of a message; the trigger is pulled unless given. */
+  readonly wake?: (id: string) => void;
 }
 
 /** Who queues a message, as the Received line and the log of qmail-send tell it. */
@@ -84,6 +86,7 @@ export class NativeMessage {
   /** The file's first name, and its removal. */
   readonly #name: string;
   #removal: Promise<void> = Promise.resolve();
+  #sync: Promise<void> = Promise.resolve();
   #isQueued = false;
 
   private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile, name: string) {
@@ -126,11 +129,15 @@ export class NativeMessage {
     attempt(53, () => this.#file.write(chunk));
   }
 
-  /** The message is complete: makes it durable and begins the envelope. */
+  /** The message is complete: begins to make it durable, and the envelope. */
   async finish(): Promise<void> {
     const { tree, files, owner } = this.#place;
     await attemptAsync(63, () => this.#removal);
-    await attemptAsync(53, () => this.#file.sync());
+    attempt(53, () => {
+      this.#sync = this.#file.sync();
+    });
+    // Told by commit.
+    this.#sync.catch(() => {});
     await attemptAsync(65, async () => {
       this.#envelope = await files.make(tree.intd(this.id), 0o644, owner);
     });
@@ -144,12 +151,18 @@ export class NativeMessage {
     const { uid, pid } = this.#invoker;
     attempt(53, () => envelope.write(todoHead({ uid, pid })));
     attempt(53, () => envelope.write(todoAddresses(addresses)));
-    await attemptAsync(53, () => Promise.all([envelope.sync(), files.syncEntry(tree.mess(this.id))]));
+    await attemptAsync(53, () => Promise.all([this.#sync, envelope.sync(), files.syncEntry(tree.mess(this.id))]));
     attempt(66, () => files.link(tree.intd(this.id), tree.todo(this.id)));
     this.#isQueued = true;
     this.#close();
     await attemptAsync(66, () => files.syncEntry(tree.todo(this.id)));
-    files.pullTrigger(tree.trigger);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const { tree, files, wake } = this.#place;
+    if (wake === undefined) files.pullTrigger(tree.trigger);
+    else wake(this.id);
   }
 
   /**
@@ -169,7 +182,7 @@ export class NativeMessage {
     const { tree, files } = this.#place;
     const wasBegun = this.#envelope !== undefined;
     this.#close();
-    if (this.#isQueued) files.pullTrigger(tree.trigger);
+    if (this.#isQueued) this.#wake();
     else {
       quietly(() => files.unlink(this.#name));
       if (wasBegun) quietly(() => files.unlink(tree.intd(this.id)));

@@ -5,10 +5,10 @@
 //   unlink intd/N, todo/N                        now the message is preprocessed
 //
 // A failure or a crash before the last step leaves todo/N, and everything is done again at the next look. qmail-send does one message at a time and waits for the disk
-// each time; here several are on their way at once, each in that order.
+// each time; here several are on their way at once, each in that order. A message that can be tried at once is not preprocessed before that (intake/straight).
 
 import { type RewritingRules, rewrite } from '../../formats/address-rewriting.js';
-import { parseEnvelopeRecords } from '../../formats/queue-envelope.js';
+import { parseEnvelopeRecords, parseInfo } from '../../formats/queue-envelope.js';
 import { serializeRecipients } from '../../formats/queue-recipients.js';
 import type { NewFile, QueueFiles } from '../files.js';
 import type { QueueEvent, QueueLog } from '../log.js';
@@ -30,52 +30,89 @@ class PreprocessTrouble extends Error {
   }
 }
 
-interface Contents {
+/** A message of todo/ as it was read. */
+export interface NewMessage {
+  readonly id: string;
+  readonly sizeBytes: number;
+  /** undefined: its envelope has none, and nothing of it can be delivered. */
+  readonly sender: string | undefined;
+  /** What its info and recipient files are to hold. */
   readonly info: Buffer;
   readonly recipients: ReadonlyMap<ChannelName, Buffer>;
-  readonly lines: readonly QueueEvent[];
-  readonly isKnown: boolean;
+  readonly recipientCount: number;
 }
 
 /** Preprocesses one message. @returns its channels; undefined when it stays in todo/ */
 export async function preprocess(options: PreprocessOptions, id: string): Promise<readonly ChannelName[] | undefined> {
-  const { tree, log } = options;
+  const message = readNewMessage(options, id);
+  if (message === undefined || !(await settleMessage(options, message))) return undefined;
+  return channelsOf(message);
+}
+
+export function channelsOf({ recipients }: NewMessage): readonly ChannelName[] {
+  return channelNames.filter((channel) => recipients.has(channel));
+}
+
+/** Reads what is in todo/, removes leftovers of a try before, and tells the log of the message. @returns undefined when it is gone or in trouble, which is in the log then */
+export function readNewMessage(options: PreprocessOptions, id: string): NewMessage | undefined {
+  const { tree, files, log } = options;
+  const shown = (file: string): string => tree.shown(file);
   try {
-    return await attempt(options, id);
+    const envelope = trying('unable to open', shown(tree.todo(id)), () => files.read(tree.todo(id)));
+    // It was dealt with since its name was read.
+    if (envelope === undefined) return undefined;
+    const message = trying('unable to stat', shown(tree.mess(id)), () => files.status(tree.mess(id)));
+    if (message === undefined) throw new PreprocessTrouble('unable to stat', shown(tree.mess(id)));
+    for (const file of [...channelNames.map((channel) => tree.channel(channel, id)), tree.info(id)])
+      trying('unable to unlink', shown(file), () => files.unlink(file));
+    const { isKnown, lines, ...contents } = contentsOf(envelope, id, message.sizeBytes, options.rules());
+    // Before anything comes of it: who reads the log knows every message, whenever this process ends.
+    for (const line of lines) log(line);
+    if (!isKnown) throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
+    return { id, sizeBytes: message.sizeBytes, ...contents };
   } catch (error) {
-    const words = error instanceof PreprocessTrouble ? error.message : `trouble reading ${tree.shown(tree.todo(id))}`;
-    log({ event: 'warning', text: words });
+    warn(options, id, error);
     return undefined;
   }
 }
 
-async function attempt(options: PreprocessOptions, id: string): Promise<readonly ChannelName[]> {
-  const { tree, files, log } = options;
-  const shown = (file: string): string => tree.shown(file);
-  const envelope = trying('unable to open', shown(tree.todo(id)), () => files.read(tree.todo(id)));
-  if (envelope === undefined) throw new PreprocessTrouble('unable to open', shown(tree.todo(id)));
-  const message = trying('unable to stat', shown(tree.mess(id)), () => files.status(tree.mess(id)));
-  if (message === undefined) throw new PreprocessTrouble('unable to stat', shown(tree.mess(id)));
-  for (const file of [...channelNames.map((channel) => tree.channel(channel, id)), tree.info(id)])
-    trying('unable to unlink', shown(file), () => files.unlink(file));
-  const contents = contentsOf(envelope, id, message.sizeBytes, options.rules());
-  if (!contents.isKnown) {
-    for (const line of contents.lines) log(line);
-    throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
-  }
-  await write(options, id, contents);
-  // Before the removal: who reads the log knows every message, whenever this process ends.
-  for (const line of contents.lines) log(line);
+/**
+ * Writes the info and recipient files of a message and takes it out of todo/.
+ * @param birthSeconds when it was taken up, if not just now
+ * @returns false when it stays in todo/, which is in the log then
+ */
+export async function settleMessage(
+  options: PreprocessOptions,
+  message: NewMessage,
+  birthSeconds?: number,
+): Promise<boolean> {
+  const { tree, files } = options;
+  const { id } = message;
   try {
-    await files.remove(tree.intd(id));
-    await files.remove(tree.todo(id));
-  } catch {
-    throw new PreprocessTrouble('qmail-clean unable to clean up', `todo/${id}`);
+    await write(options, message, birthSeconds);
+    try {
+      await files.remove(tree.intd(id));
+      await files.remove(tree.todo(id));
+    } catch {
+      throw new PreprocessTrouble('qmail-clean unable to clean up', `todo/${id}`);
+    }
+    return true;
+  } catch (error) {
+    warn(options, id, error);
+    return false;
   }
-  return channelNames.filter((channel) => contents.recipients.has(channel));
 }
 
-async function write({ tree, files, owner }: PreprocessOptions, id: string, contents: Contents): Promise<void> {
+function warn({ tree, log }: PreprocessOptions, id: string, error: unknown): void {
+  const text = error instanceof PreprocessTrouble ? error.message : `trouble reading ${tree.shown(tree.todo(id))}`;
+  log({ event: 'warning', text });
+}
+
+async function write(
+  { tree, files, owner }: PreprocessOptions,
+  { id, info, recipients }: NewMessage,
+  birthSeconds: number | undefined,
+): Promise<void> {
   const made: NewFile[] = [];
   const make = async (file: string, bytes: Buffer): Promise<void> => {
     try {
@@ -86,8 +123,9 @@ async function write({ tree, files, owner }: PreprocessOptions, id: string, cont
     trying('trouble writing to', tree.shown(file), () => made.at(-1)?.write(bytes));
   };
   try {
-    await make(tree.info(id), contents.info);
-    for (const [channel, bytes] of contents.recipients) await make(tree.channel(channel, id), bytes);
+    await make(tree.info(id), info);
+    if (birthSeconds !== undefined) files.setTimes(tree.info(id), birthSeconds);
+    for (const [channel, bytes] of recipients) await make(tree.channel(channel, id), bytes);
     const sync = async (open: NewFile): Promise<void> => {
       try {
         await Promise.all([open.sync(), files.syncEntry(open.path)]);
@@ -104,7 +142,12 @@ async function write({ tree, files, owner }: PreprocessOptions, id: string, cont
 }
 
 /** What the envelope becomes. An unknown record ends it. */
-function contentsOf(envelope: Buffer, id: string, sizeBytes: number, rules: RewritingRules): Contents {
+function contentsOf(
+  envelope: Buffer,
+  id: string,
+  sizeBytes: number,
+  rules: RewritingRules,
+): Omit<NewMessage, 'id' | 'sizeBytes'> & { readonly lines: readonly QueueEvent[]; readonly isKnown: boolean } {
   const lines: QueueEvent[] = [{ event: 'new', msg: id }];
   const senders: string[] = [];
   const recipients = new Map<ChannelName, string[]>();
@@ -128,7 +171,9 @@ function contentsOf(envelope: Buffer, id: string, sizeBytes: number, rules: Rewr
     }
   }
   const files = new Map([...recipients].map(([channel, addresses]) => [channel, serializeRecipients(addresses)]));
-  return { info: Buffer.from(senders.join(''), 'latin1'), recipients: files, lines, isKnown };
+  const recipientCount = [...recipients.values()].reduce((sum, addresses) => sum + addresses.length, 0);
+  const info = Buffer.from(senders.join(''), 'latin1');
+  return { info, sender: parseInfo(info), recipients: files, recipientCount, lines, isKnown };
 }
 
 function digitsOf(text: string): string {

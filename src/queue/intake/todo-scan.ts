@@ -1,5 +1,5 @@
 // Looking through todo/: at the start, when the trigger is pulled, and every 25 minutes (formats/qmail.md 3.7). The trigger is set anew before the look begins, so that what is
-// queued during it is either seen or brings another look.
+// queued during it is either seen or brings another look. What this process has queued itself is taken up without a look.
 //
 // A message whose preprocessing failed stays, and is met at the next look.
 
@@ -28,7 +28,11 @@ const withoutTriggerSeconds = 10;
 export class TodoScan {
   readonly #options: TodoScanOptions;
   readonly #trigger: Trigger;
-  readonly #taken = new Set<Promise<void>>();
+  /** By number, messages that are being dealt with. */
+  readonly #taken = new Map<string, Promise<void>>();
+  /** Messages that are known to be there. */
+  #found: string[] = [];
+  #hasBegun = false;
   #isScanning = false;
   #isAsked = false;
   #isStopping = false;
@@ -47,7 +51,15 @@ export class TodoScan {
   /** Has todo/ looked at; when that is being done already, once more behind it. */
   ask(): void {
     this.#isAsked = true;
-    if (!this.#isScanning && !this.#isStopping) void this.#scan();
+    this.#hasBegun = true;
+    this.#go();
+  }
+
+  /** Takes up a message that is there; before the first `ask` it is left to that. */
+  found(id: string): void {
+    if (!this.#hasBegun) return;
+    this.#found.push(id);
+    this.#go();
   }
 
   /** Takes up nothing any more. Resolves when what was begun is over. */
@@ -55,21 +67,29 @@ export class TodoScan {
     this.#isStopping = true;
     this.#cancelTimer();
     this.#trigger.close();
-    await Promise.all(this.#taken);
+    await Promise.all(this.#taken.values());
+  }
+
+  #go(): void {
+    if (!this.#isScanning && !this.#isStopping) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isScanning = true;
+    while ((this.#isAsked || this.#found.length > 0) && !this.#isStopping) {
+      const found = this.#found;
+      this.#found = [];
+      for (const id of found) await this.#take(id);
+      if (this.#isAsked) await this.#scan();
+    }
+    this.#isScanning = false;
   }
 
   async #scan(): Promise<void> {
-    this.#isScanning = true;
+    this.#isAsked = false;
     this.#cancelTimer();
-    let isListening = true;
-    while (this.#isAsked && !this.#isStopping) {
-      this.#isAsked = false;
-      isListening = this.#trigger.reset();
-      for (const directory of this.#options.tree.directories('todo')) await this.#look(directory);
-      // A message that is still on its way must not be met again.
-      await Promise.all(this.#taken);
-    }
-    this.#isScanning = false;
+    const isListening = this.#trigger.reset();
+    for (const directory of this.#options.tree.directories('todo')) await this.#look(directory);
     if (this.#isStopping) return;
     this.#cancelTimer = this.#options.clock.after(isListening ? scanSeconds : withoutTriggerSeconds, () => this.ask());
   }
@@ -77,11 +97,18 @@ export class TodoScan {
   async #look(directory: string): Promise<void> {
     for (const name of await this.#names(directory)) {
       if (this.#isStopping) return;
-      if (messageNumber(name) === undefined) continue;
-      if (this.#taken.size >= atOnce) await Promise.race(this.#taken);
-      const taken = this.#options.take(name).finally(() => this.#taken.delete(taken));
-      this.#taken.add(taken);
+      if (messageNumber(name) !== undefined) await this.#take(name);
     }
+  }
+
+  /** Has a message dealt with as soon as there is room. One that is on its way is not met again. */
+  async #take(id: string): Promise<void> {
+    if (this.#taken.size >= atOnce) await Promise.race(this.#taken.values());
+    if (this.#isStopping || this.#taken.has(id)) return;
+    this.#taken.set(
+      id,
+      this.#options.take(id).finally(() => this.#taken.delete(id)),
+    );
   }
 
   async #names(directory: string): Promise<string[]> {

@@ -16,6 +16,7 @@ import type { DeliveryChannel, DeliveryReport } from '../../delivery/report.js';
 import { describe } from '../../errors.js';
 import { letters, type RecipientRecord } from '../../formats/queue-recipients.js';
 import { verpSender } from '../../formats/queue-verp.js';
+import { removeMessage } from '../ending/finish.js';
 import type { QueueLog } from '../log.js';
 import { givingUp, type QueueClock, troubleSeconds } from '../schedule.js';
 import { TimeHeap } from '../time-heap.js';
@@ -229,24 +230,30 @@ export class ChannelPasses {
     const delivery = attempt.deliveries[index];
     if (delivery === undefined || delivery.isOver) return;
     delivery.isOver = true;
+    this.#settling++;
+    const settling = this.#options.straight.over(attempt.pass.message.id, report?.outcome === 'success');
+    if (settling === undefined) this.#conclude(attempt, delivery, report);
+    else void settling.then(() => this.#conclude(attempt, delivery, report));
+  }
+
+  #conclude(
+    attempt: Attempt,
+    { number, record }: Attempt['deliveries'][number],
+    report: DeliveryReport | undefined,
+  ): void {
     const { log, clock, tellStatus } = this.#options;
     const { pass, destination } = attempt;
-    const { number, record } = delivery;
-    this.#settling++;
     const { outcome, text } = report === undefined ? { outcome: 'deferral' as const, text: '' } : final(report, pass);
     if (report === undefined) log({ event: 'mangled', delivery: number });
     else log({ event: 'delivery', delivery: number, outcome, text });
     this.#running--;
     destination.end(outcome, clock.now() - attempt.startedSeconds);
     this.#list(destination);
-    if (outcome === 'failure') {
-      void this.#settleFailure(pass, record, text);
-      tellStatus();
-    } else {
-      if (outcome === 'success') this.#markDone(pass, record);
-      this.#settled(pass);
-      tellStatus();
-    }
+    const isSettledLater = outcome !== 'success' && this.#isPreprocessed(pass) && outcome === 'failure';
+    if (isSettledLater) void this.#settleFailure(pass, record, text);
+    else if (outcome === 'success') this.#markDone(pass, record);
+    tellStatus();
+    if (!isSettledLater) this.#settled(pass);
     if (destination.isIdle) this.#destinations.delete(destination.key);
     this.#options.changed();
   }
@@ -262,10 +269,24 @@ export class ChannelPasses {
     this.#release(pass);
   }
 
+  /** Whether a message whose first try was no success has its files now; otherwise it is left to the next look at todo/. */
+  #isPreprocessed(pass: Pass): boolean {
+    const { straight } = this.#options;
+    if (!straight.has(pass.message.id)) return true;
+    straight.leave(pass.message.id);
+    pass.remains = 'todo';
+    return false;
+  }
+
   #markDone(pass: Pass, record: RecipientRecord): void {
-    const { tree, files, channel } = this.#options;
+    const { tree, files, channel, straight } = this.#options;
+    const { id } = pass.message;
     try {
-      files.mark(tree.channel(channel, pass.message.id), record.offset, letters.done);
+      if (straight.has(id)) {
+        pass.remains = 'todo';
+        straight.remove(id);
+        pass.remains = 'text';
+      } else files.mark(tree.channel(channel, id), record.offset, letters.done);
     } catch {
       this.#warn(`trouble marking ${this.#shown(pass)}; message will be delivered twice!`);
     }
@@ -275,8 +296,21 @@ export class ChannelPasses {
   /** Something of the try is over; with the last of it the try is. */
   #release(pass: Pass): void {
     if (--pass.holds > 0) return;
-    if (!pass.hasEnded || pass.undone > 0) this.schedule.insert(pass.message.id, pass.retrySeconds);
+    // It is met again at the next look through todo/.
+    if (pass.remains === 'todo') return;
+    if (pass.remains === 'text') void this.#forget(pass);
+    else if (!pass.hasEnded || pass.undone > 0) this.schedule.insert(pass.message.id, pass.retrySeconds);
     else void this.#finish(pass);
+  }
+
+  /** The message is done, and its text is what is left. */
+  async #forget({ message: { id } }: Pass): Promise<void> {
+    const { log } = this.#options;
+    this.#settling++;
+    log({ event: 'end', msg: id });
+    if (!(await removeMessage(this.#options, id))) this.#warn(`qmail-clean unable to clean up foop/${id}`);
+    this.#settling--;
+    this.#options.changed();
   }
 
   /** Every recipient on this channel is done. */

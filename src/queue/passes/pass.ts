@@ -6,6 +6,7 @@ import type { QueuedMessage } from '../../delivery/report.js';
 import { parseInfo } from '../../formats/queue-envelope.js';
 import { offsetBehind, type RecipientRecord, recipientAt } from '../../formats/queue-recipients.js';
 import type { QueueFiles } from '../files.js';
+import type { StraightMessage, StraightMessages } from '../intake/straight.js';
 import { isLastAttempt, nextAttempt } from '../schedule.js';
 import type { ChannelName, QueueTree } from '../tree.js';
 
@@ -20,6 +21,7 @@ export interface PassSource {
   readonly files: QueueFiles;
   readonly channel: ChannelName;
   readonly lifetimeSeconds: number;
+  readonly straight: StraightMessages;
 }
 
 export class Pass {
@@ -34,6 +36,8 @@ export class Pass {
   /** Recipients that have been taken up and are not done. */
   undone = 0;
   hasEnded = false;
+  /** What there is of the message on the disk: what preprocessing makes of it or will, nothing but its text, or what it was before. */
+  remains: 'files' | 'text' | 'todo' = 'files';
   /** How many recipients it may take up before others have their turn. */
   allowance = 0;
   readonly #records: Buffer;
@@ -82,21 +86,23 @@ export class Pass {
 }
 
 /** Begins a try. @returns undefined when its files cannot be read or do not hold what they should. @throws the system error */
-export function openPass(
-  { tree, files, channel, lifetimeSeconds }: PassSource,
-  id: string,
-  now: number,
-): Pass | undefined {
+export function openPass(source: PassSource, id: string, now: number): Pass | undefined {
+  const found = source.straight.get(id) ?? readFiles(source, id);
+  if (found === undefined) return undefined;
+  const { sender, records, sizeBytes, birthSeconds } = found;
+  const message = { id, path: source.tree.mess(id), sizeBytes, birthSeconds };
+  return new Pass(message, sender, records, {
+    retrySeconds: nextAttempt(source.channel, birthSeconds, now),
+    isLast: isLastAttempt(birthSeconds, now, source.lifetimeSeconds),
+  });
+}
+
+function readFiles({ tree, files, channel }: PassSource, id: string): StraightMessage | undefined {
   const records = files.read(tree.channel(channel, id));
   const info = files.read(tree.info(id));
   const status = files.status(tree.info(id));
   const sender = info === undefined ? undefined : parseInfo(info);
   if (records === undefined || status === undefined || sender === undefined) return undefined;
-  const path = tree.mess(id);
-  const birthSeconds = status.modifiedSeconds;
-  const message = { id, path, sizeBytes: files.status(path)?.sizeBytes ?? 0, birthSeconds };
-  return new Pass(message, sender, records, {
-    retrySeconds: nextAttempt(channel, birthSeconds, now),
-    isLast: isLastAttempt(birthSeconds, now, lifetimeSeconds),
-  });
+  const sizeBytes = files.status(tree.mess(id))?.sizeBytes ?? 0;
+  return { sender, records, sizeBytes, birthSeconds: status.modifiedSeconds };
 }
