@@ -1,5 +1,5 @@
-// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing: resolutions, logins, look-ups of users, one
-// message, one POP3 session, or the watch over one session that goes on at the worker.
+// An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing after the other: resolutions, logins,
+// look-ups of users, messages; a POP3 session, or the watch over one session that goes on at the worker, is the last.
 
 import type { Socket } from 'node:net';
 import { type LoginOrder, type Logins, withoutSecrets } from '../auth/logins.js';
@@ -39,9 +39,9 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
       else if (frame.kind === 'U') await find(socket, frame, services.host);
       else if (frame.kind === 'H')
         return await hold(socket, frames, JSON.parse(frame.bytes.toString()) as SessionElsewhere, services);
-      else if (frame.kind === 'M')
-        return await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services);
-      else if (frame.kind === 'S') {
+      else if (frame.kind === 'M') {
+        if (!(await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services))) break;
+      } else if (frame.kind === 'S') {
         frames.detach();
         services.pop3.resume(socket, JSON.parse(frame.bytes.toString()) as ElsewhereSession);
         return;
@@ -99,12 +99,13 @@ async function hold(
   socket.end();
 }
 
+/** Takes one message in. @returns whether it was delivered, and the connection may be used for another one */
 async function receive(
   socket: Socket,
   frames: FrameReader,
   envelope: Envelope,
   services: AgentServices,
-): Promise<void> {
+): Promise<boolean> {
   const message = await accept(envelope, services).catch((error: unknown) => new RefusedMessage(error));
   let isOver = false;
   try {
@@ -112,13 +113,13 @@ async function receive(
       if (frame.kind === 'W') await message.write(Buffer.from(frame.bytes));
       else if (frame.kind === 'P') isOver = !(await answer(socket, () => message.prepare(), services.log));
       else if (frame.kind === 'C') {
-        await answer(socket, () => message.commit(), services.log);
         isOver = true;
+        return await answer(socket, () => message.commit(), services.log);
       }
     }
+    return false;
   } finally {
     if (!isOver) await abortQuietly(message);
-    socket.end();
   }
 }
 

@@ -15,13 +15,13 @@
 // A message for mailboxes of several owners is prepared everywhere before it is committed anywhere, so that a full or looping mailbox refuses the whole. When a later
 // commit fails although all were prepared, the answer is temporary and the owners before have the message: a copy too many, never a loss.
 
-import type { Socket } from 'node:net';
 import type { LoginRefusal } from '../auth/login.js';
 import type { LoginElsewhere, LoginThere } from '../auth/logins.js';
 import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
 import { needsQueue } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
+import type { KeptConnection } from '../net/kept-connections.js';
 import type { FindUserElsewhere, UserPlace } from '../servers/auth-socket/userdb.js';
 import type { EnterElsewhere } from '../servers/open-sessions.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
@@ -152,22 +152,21 @@ async function resolveThere(
 
 /** A message that an agent writes. */
 class MessageThere implements IncomingMessage {
-  readonly #socket: Promise<Socket>;
-  #frames: FrameReader | undefined;
+  readonly #connection: Promise<KeptConnection>;
+  #isGivenBack = false;
 
   constructor(agents: Agents, owner: Owner, envelope: Envelope) {
-    this.#socket = agents.connect(owner).then((socket) => {
-      this.#frames = new FrameReader(socket);
-      void sendFrame(socket, 'M', envelope);
-      return socket;
+    this.#connection = agents.take(owner).then((connection) => {
+      void sendFrame(connection.socket, 'M', envelope);
+      return connection;
     });
     // Told to the client by prepare or commit.
-    this.#socket.catch(() => {});
+    this.#connection.catch(() => {});
   }
 
   async write(chunk: Buffer): Promise<void> {
-    const socket = await this.#socket.catch(() => undefined);
-    if (socket !== undefined) await sendFrame(socket, 'W', chunk);
+    const connection = await this.#connection.catch(() => undefined);
+    if (connection !== undefined) await sendFrame(connection.socket, 'W', chunk);
   }
 
   prepare(): Promise<void> {
@@ -176,19 +175,21 @@ class MessageThere implements IncomingMessage {
 
   async commit(): Promise<void> {
     await this.#ask('C');
-    (await this.#socket).end();
+    this.#isGivenBack = true;
+    (await this.#connection).release();
   }
 
   async abort(): Promise<void> {
-    const socket = await this.#socket.catch(() => undefined);
+    const connection = await this.#connection.catch(() => undefined);
+    if (this.#isGivenBack) return;
     // An agent that loses its connection before commit forgets the message.
-    socket?.destroy();
+    connection?.socket.destroy();
   }
 
   async #ask(kind: 'P' | 'C'): Promise<void> {
-    const socket = await this.#socket;
+    const { socket, frames } = await this.#connection;
     void sendFrame(socket, kind, Buffer.alloc(0));
-    const answer = await this.#frames?.next();
+    const answer = await frames.next();
     if (answer?.kind === 'k') return;
     socket.destroy();
     throw answer?.kind === 'e'

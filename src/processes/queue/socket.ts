@@ -53,11 +53,20 @@ const longestMessageMs = 24 * 3600 * 1000;
 export async function openQueueSocket(options: QueueSocketOptions): Promise<QueueSocket | undefined> {
   const { path: place, log } = options;
   const live = new Set<net.Socket>();
+  const idle = new Set<net.Socket>();
+  let isClosing = false;
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     live.add(socket);
     socket.on('error', () => {});
-    socket.once('close', () => live.delete(socket));
-    void serve(socket, options);
+    socket.once('close', () => {
+      live.delete(socket);
+      idle.delete(socket);
+    });
+    void serve(socket, options, () => {
+      if (isClosing) socket.end();
+      else idle.add(socket);
+      return () => idle.delete(socket);
+    });
   });
   try {
     fs.mkdirSync(path.dirname(place), { recursive: true, mode: 0o755 });
@@ -73,6 +82,8 @@ export async function openQueueSocket(options: QueueSocketOptions): Promise<Queu
   server.on('error', (error) => log.alert(`queue: ${describe(error)}`));
   return {
     async close(ms) {
+      isClosing = true;
+      for (const socket of idle) socket.destroy();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const timer = setTimeout(
         () => {
@@ -86,14 +97,20 @@ export async function openQueueSocket(options: QueueSocketOptions): Promise<Queu
   };
 }
 
-async function serve(socket: net.Socket, options: QueueSocketOptions): Promise<void> {
+/** @param served called after each message: the connection waits for the next one until what it gives back is called */
+async function serve(socket: net.Socket, options: QueueSocketOptions, served: () => () => void): Promise<void> {
   const caller = callerOf(socket, options.accounts);
   const frames = new FrameReader(socket);
   try {
-    const first = caller === undefined ? undefined : await frames.next();
-    if (first?.kind === 'B' && caller !== undefined) await receive(socket, frames, first, caller, options);
-    else if (first?.kind === 'Q' && caller?.mayOrder)
-      await sendFrame(socket, 'q', await options.obey(JSON.parse(first.bytes.toString())));
+    for (let frame = await frames.next(); frame !== undefined && caller !== undefined; ) {
+      if (frame.kind === 'Q' && caller.mayOrder)
+        await sendFrame(socket, 'q', await options.obey(JSON.parse(frame.bytes.toString())));
+      if (frame.kind !== 'B') break;
+      await receive(socket, frames, frame, caller, options);
+      const goesOn = served();
+      frame = await frames.next();
+      goesOn();
+    }
     socket.end();
   } catch (error) {
     options.log.alert(`queue: a request was broken off: ${describe(error)}`);

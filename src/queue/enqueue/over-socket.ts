@@ -1,5 +1,5 @@
-// Queueing through the queue process, for processes that may not write the queue: session workers, and tools that people run. One connection for each message, on the unix
-// socket of layout.queueSocket, in frames (net/frames):
+// Queueing through the queue process, for processes that may not write the queue: session workers, and tools that people run. On the unix socket of layout.queueSocket, in frames
+// (net/frames), one message after the other:
 //
 //   kind  to the queue process                             kind  from it
 //   B     begin {as, number}                               k     queued {qp}
@@ -15,6 +15,7 @@ import net from 'node:net';
 import { PermanentError, TemporaryError } from '../../errors.js';
 import type { Envelope } from '../../formats/queue-envelope.js';
 import { FrameReader, sendFrame } from '../../net/frames.js';
+import { type KeptConnection, KeptConnections } from '../../net/kept-connections.js';
 import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';
 import { queueError } from './exit-codes.js';
 
@@ -38,51 +39,50 @@ const brokenOff = 74;
 
 /** @param path of the socket */
 export function socketEnqueuer(path: string): Enqueuer {
-  return { begin: (submitter) => new SentMessage(path, submitter) };
+  const connections = new KeptConnections(() => connect(path));
+  return { begin: (submitter) => new SentMessage(connections, submitter) };
 }
 
 class SentMessage implements EnqueueingMessage {
-  readonly #socket: Promise<net.Socket>;
-  #frames: FrameReader | undefined;
+  readonly #connection: Promise<KeptConnection>;
 
-  constructor(path: string, { invokedBy, number }: Submitter) {
+  constructor(connections: KeptConnections, { invokedBy, number }: Submitter) {
     const begin: BeginFrame = {
       ...(invokedBy === 'network' && { as: invokedBy }),
       ...(typeof invokedBy === 'object' && { as: invokedBy }),
       ...(number !== undefined && { number }),
     };
-    this.#socket = connect(path).then((socket) => {
-      this.#frames = new FrameReader(socket);
-      void sendFrame(socket, 'B', begin);
-      return socket;
+    this.#connection = connections.take().then((connection) => {
+      void sendFrame(connection.socket, 'B', begin);
+      return connection;
     });
     // Told by commit.
-    this.#socket.catch(() => {});
+    this.#connection.catch(() => {});
   }
 
   async write(chunk: Buffer): Promise<void> {
-    const socket = await this.#socket.catch(() => undefined);
-    if (socket !== undefined && !socket.destroyed) await sendFrame(socket, 'W', chunk);
+    const connection = await this.#connection.catch(() => undefined);
+    if (connection !== undefined && !connection.socket.destroyed) await sendFrame(connection.socket, 'W', chunk);
   }
 
   async commit({ sender, recipients }: Envelope): Promise<number> {
-    const socket = await this.#socket;
-    try {
-      void sendFrame(socket, 'C', { sender, recipients });
-      const answer = await this.#frames?.next();
-      if (answer?.kind === 'k') return (JSON.parse(answer.bytes.toString()) as { qp: number }).qp;
-      if (answer?.kind !== 'e') throw queueError(brokenOff, '', new Error('the queue process is gone'));
-      const { isForGood, status, text, exitCode } = JSON.parse(answer.bytes.toString()) as FailureFrame;
-      const error = isForGood ? new PermanentError(status, text) : new TemporaryError(status, text);
-      throw Object.assign(error, { exitCode });
-    } finally {
-      socket.destroy();
+    const { socket, frames, release } = await this.#connection;
+    void sendFrame(socket, 'C', { sender, recipients });
+    const answer = await frames.next();
+    if (answer?.kind === 'k') {
+      release();
+      return (JSON.parse(answer.bytes.toString()) as { qp: number }).qp;
     }
+    socket.destroy();
+    if (answer?.kind !== 'e') throw queueError(brokenOff, '', new Error('the queue process is gone'));
+    const { isForGood, status, text, exitCode } = JSON.parse(answer.bytes.toString()) as FailureFrame;
+    const error = isForGood ? new PermanentError(status, text) : new TemporaryError(status, text);
+    throw Object.assign(error, { exitCode });
   }
 
   async abort(): Promise<void> {
-    const socket = await this.#socket.catch(() => undefined);
-    socket?.destroy();
+    const connection = await this.#connection.catch(() => undefined);
+    connection?.socket.destroy();
   }
 }
 
