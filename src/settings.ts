@@ -29,6 +29,11 @@ export type LogFormat = 'text' | 'json';
 const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'auth', 'postmap', 'qmqp'] as const;
 export type ServedProtocol = (typeof servedProtocols)[number];
 
+/** Whether `--listen` takes this protocol. */
+export function isServedProtocol(name: string): name is ServedProtocol {
+  return servedProtocols.some((served) => served === name);
+}
+
 export interface Settings {
   readonly layout: LayoutOptions;
   readonly listen: readonly ServedAddress[];

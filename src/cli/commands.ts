@@ -254,6 +254,10 @@ export const commands: Readonly<Record<string, Command>> = {
     about: `prints what changes on the host, live`,
     load: async () => (await import('./watch.js')).watch,
   },
+  migrate: {
+    about: 'preflight: moving a host to this server, step by step',
+    load: async () => (await import('../../migrate/command.js')).migrate,
+  },
   'postfix-maps': {
     about: `--into DIR: writes Postfix's maps, and keeps them current`,
     load: async () => (await import('./postfix-maps.js')).postfixMaps,

@@ -1,0 +1,33 @@
+// `vqmail migrate NAME ARGUMENTS...`: what a migration needs around the server. Each is loaded by itself.
+
+import type { Tool } from '../src/cli/commands.js';
+import type { ToolIo } from '../src/cli/tool-io.js';
+import { PermanentError } from '../src/errors.js';
+
+interface Subcommand {
+  readonly about: string;
+  readonly load: () => Promise<Tool>;
+}
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  preflight: {
+    about: 'what is on this host, what vqmail does with it, what is broken, and in which order to go',
+    load: async () => (await import('./preflight/command.js')).preflight,
+  },
+};
+
+/** @throws PermanentError for a subcommand that there is not */
+export async function migrate([name, ...args]: string[], io: ToolIo): Promise<number> {
+  if (name === undefined || name === '--help' || name === 'help') {
+    io.stdout(usage());
+    return name === undefined ? 100 : 0;
+  }
+  const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
+  if (subcommand === undefined) throw new PermanentError('5.5.4', `migrate: there is no ${name}\n${usage()}`.trimEnd());
+  return (await subcommand.load())(args, io);
+}
+
+function usage(): string {
+  const list = Object.entries(subcommands).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}\n`);
+  return `usage: vqmail migrate NAME ...\n${list.join('')}`;
+}
