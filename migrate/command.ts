@@ -1,12 +1,12 @@
 // `vqmail migrate NAME ARGUMENTS...`: what a migration needs around the server. Each is loaded by itself.
 
-import type { Tool } from '../src/cli/commands.js';
+import type { RunCommand } from '../src/cli/program.js';
 import type { ToolIo } from '../src/cli/tool-io.js';
 import { PermanentError } from '../src/errors.js';
 
 interface Subcommand {
   readonly about: string;
-  readonly load: () => Promise<Tool>;
+  readonly load: () => Promise<RunCommand>;
 }
 
 const subcommands: Readonly<Record<string, Subcommand>> = {

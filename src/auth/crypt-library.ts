@@ -11,8 +11,8 @@
 // struct crypt_data is 32768 bytes in libxcrypt, 131232 in glibc's own libcrypt before it, less elsewhere; it is allocated once for each call that may run at the same
 // time. It holds key material and is wiped after use.
 
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import { loadKoffi } from '../files/koffi.js';
 
 /**
  * crypt(3): the hash of a password under the scheme, salt and cost of `setting`, which may be a whole stored hash. undefined: the setting is none
@@ -43,14 +43,22 @@ const libxcryptDataBytes = 32_768;
 const glibcDataBytes = 131_232;
 
 function bind(libraryName: string | null): Crypt {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const library = koffi.load(libraryName);
   const call = library.func('crypt_r', 'str', ['void *', 'void *', 'void *']) as unknown as AsyncCrypt;
   const dataBytes = isLibxcrypt(library) ? libxcryptDataBytes : glibcDataBytes;
-  const scratch: Buffer[] = Array.from({ length: concurrentCalls() }, () => Buffer.alloc(dataBytes));
+  const most = concurrentCalls();
+  const scratch: Buffer[] = [];
+  let made = 0;
   const waiting: Array<(data: Buffer) => void> = [];
 
-  const take = (): Promise<Buffer> | Buffer => scratch.pop() ?? new Promise<Buffer>((resolve) => waiting.push(resolve));
+  const take = (): Promise<Buffer> | Buffer => {
+    const free = scratch.pop();
+    if (free !== undefined) return free;
+    if (made === most) return new Promise<Buffer>((resolve) => waiting.push(resolve));
+    made++;
+    return Buffer.alloc(dataBytes);
+  };
   const giveBack = (data: Buffer): void => {
     data.fill(0);
     const next = waiting.shift();

@@ -1,27 +1,20 @@
-// The thread that computes hashes in JavaScript, and its owner's side. Loaded on both: in the thread it answers, in the process it starts the thread at the
-// first use. Only the thread loads the libraries: most hosts have a crypt(3) and never need them, and every tool that sets a password loads this. The thread keeps no process alive; when it dies, what was asked fails and the next question starts another.
+// The owner's side of the thread that computes hashes in JavaScript (crypt-thread.ts), which is started at the first use: most hosts have a crypt(3) and never need it. The thread keeps no
+// process alive; when it dies, what was asked fails and the next question starts another.
 
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
 import type { Crypt } from './crypt-library.js';
-
-interface Question {
-  readonly id: number;
-  readonly password: Uint8Array;
-  readonly setting: string;
-}
-
-interface Answer {
-  readonly id: number;
-  readonly hash?: string | undefined;
-  readonly error?: string;
-}
+import type { Answer, Question } from './crypt-thread.js';
 
 interface Waiting {
   resolve(hash: string | undefined): void;
   reject(error: Error): void;
 }
 
-const role = 'vqmail-crypt';
+/** The program of the thread, as seen from here and from the tools' one file, which is in a folder beside this one. */
+function threadProgram(): string {
+  return createRequire(import.meta.url).resolve('../auth/crypt-thread.js');
+}
 
 /** crypt(3) in a thread of its own. A hash that JavaScript cannot compute is an error. */
 export function scriptCryptInThread(): Crypt {
@@ -30,7 +23,7 @@ export function scriptCryptInThread(): Crypt {
   let lastId = 0;
 
   const start = (): Worker => {
-    const started = new Worker(new URL(import.meta.url), { workerData: role });
+    const started = new Worker(threadProgram());
     started.on('message', ({ id, hash, error }: Answer) => {
       const asked = waiting.get(id);
       waiting.delete(id);
@@ -56,18 +49,4 @@ export function scriptCryptInThread(): Crypt {
       waiting.set(id, { resolve, reject });
       worker.postMessage({ id, password, setting } satisfies Question);
     });
-}
-
-function answer(crypt: (password: Buffer, setting: string) => string | undefined, question: Question): Answer {
-  const { id, password, setting } = question;
-  try {
-    return { id, hash: crypt(Buffer.from(password), setting) };
-  } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-if (!isMainThread && workerData === role) {
-  const { scriptCrypt } = await import('./crypt-script.js');
-  parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(scriptCrypt, question)));
 }

@@ -110,7 +110,7 @@ function shown(file: string): string {
 }
 
 function instructions(root: string, smtp: number, pop3: number): string {
-  const program = `node ${shown(fileURLToPath(new URL('./vqmail.js', import.meta.url)))}`;
+  const program = `node ${shown(fileURLToPath(new URL('./vqmail.cjs', import.meta.url)))}`;
   const user = 'test@mailtest.example.jp';
   return `The sample host lies in ${root}. Two domains, every password is "password":
   mailtest.example.jp   test, hanako, postmaster

@@ -20,8 +20,8 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { describe, errnoOf, PermanentError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
-import { commands, isAsOriginal } from './commands.js';
 import { argumentPath, orFail, ToolFailure, type ToolIo } from './tool-io.js';
+import { toolFolders } from './tools.js';
 
 const onlyByName: ReadonlySet<string> = new Set(['qmail-queue', 'checkpassword']);
 
@@ -65,10 +65,9 @@ export async function installTools(args: string[], io: ToolIo): Promise<number> 
 }
 
 function chosen(given: readonly string[]): string[] {
-  const all = Object.entries(commands).flatMap(([name, command]) => (isAsOriginal(command) ? [name] : []));
+  const all = Object.values(toolFolders).flatMap((folder) => Object.keys(folder));
   for (const name of given)
-    if (!all.includes(name) && !onlyByName.has(name))
-      throw new PermanentError('5.5.4', `install-tools: there is no original tool ${name}`);
+    if (!all.includes(name)) throw new PermanentError('5.5.4', `install-tools: there is no original tool ${name}`);
   return given.length > 0 ? [...given] : all.filter((name) => !onlyByName.has(name));
 }
 
@@ -79,10 +78,10 @@ function tellWhereNodeIs(io: ToolIo): void {
   io.stderr(`install-tools: node is in ${directory}; whoever runs these tools, qmail-local too, needs it in PATH\n`);
 }
 
-/** This program's own file. */
+/** The file that has all tools, where it was built; from the sources their entry. */
 function program(): string {
   const own = fileURLToPath(import.meta.url);
-  return path.join(path.dirname(own), `vqmail${path.extname(own)}`);
+  return path.join(path.dirname(own), own.endsWith('.ts') ? 'vqmail.ts' : 'vqmail.cjs');
 }
 
 interface Place {
@@ -155,7 +154,7 @@ function stateOf(file: string, target: string): 'absent' | 'ours' | 'foreign' {
   if (status === undefined) return 'absent';
   if (!status.isSymbolicLink()) return status.isFile() && isWrapper(file) ? 'ours' : 'foreign';
   const leads = fs.readlinkSync(file);
-  return leads === target || /(?:^|\/)vqmail(?:\/.*)?\/cli\/vqmail\.js$/.test(leads) ? 'ours' : 'foreign';
+  return leads === target || /(?:^|\/)vqmail(?:\/.*)?\/cli\/vqmail\.c?js$/.test(leads) ? 'ours' : 'foreign';
 }
 
 /** @param wrapper undefined for a link */

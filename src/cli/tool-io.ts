@@ -8,7 +8,8 @@ import path from 'node:path';
 import { ConfigurationError, CorruptFileError, describe, errnoOf, PermanentError, TemporaryError } from '../errors.js';
 import type { Layout } from '../layout.js';
 import { systemErrorText } from '../mail/system-errors.js';
-import { askSecret, DescriptorLines } from './terminal.js';
+import { latin1 } from './called-for.js';
+import { DescriptorLines } from './descriptor-lines.js';
 
 export interface ToolIo {
   readonly layout: Layout;
@@ -101,11 +102,15 @@ export function argumentPath(argument: string, io: ToolIo): string {
 
 /** The tool's world in this process. */
 export function processIo(layout: Layout): ToolIo {
-  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
-  // Whoever reads our output may leave early; nothing is left to do then.
-  process.stdout.on('error', () => process.exit(111));
   const lines = new DescriptorLines(0);
   const env = processEnvironment();
+  // Opened when something is written, which most tools do for bad news only.
+  let output: NodeJS.WriteStream | undefined;
+  const standardOutput = (): NodeJS.WriteStream => {
+    // Whoever reads our output may leave early; nothing is left to do then.
+    output ??= process.stdout.on('error', () => process.exit(111));
+    return output;
+  };
   return {
     layout,
     env,
@@ -115,10 +120,10 @@ export function processIo(layout: Layout): ToolIo {
     readDescriptor: givenDescriptor,
     readLine: () => lines.next(),
     readLineWithEnd: () => lines.nextWithEnd(),
-    askSecret: (prompt) => askSecret(prompt, () => lines.next()),
-    stdout: (output) => process.stdout.write(output, 'latin1'),
-    stderr: (output) => process.stderr.write(output, 'latin1'),
-    flushed: () => (process.stdout.writableNeedDrain ? drained() : Promise.resolve()),
+    askSecret: async (prompt) => (await import('./terminal.js')).askSecret(prompt, () => lines.next()),
+    stdout: (text) => standardOutput().write(text, 'latin1'),
+    stderr: (text) => process.stderr.write(text, 'latin1'),
+    flushed: () => (output?.writableNeedDrain ? drained(output) : Promise.resolve()),
     become,
     umask: process.umask(),
     workingDirectory: latin1(process.cwd()),
@@ -137,9 +142,9 @@ function become(uid: number, gid: number): boolean {
 }
 
 /** An error ends the process, so there is only this to wait for. */
-function drained(): Promise<void> {
+function drained(output: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    process.stdout.once('drain', resolve);
+    output.once('drain', resolve);
   });
 }
 
@@ -203,18 +208,5 @@ function processEnvironment(): Record<string, string | undefined> {
       // What node made of them, then.
     }
   }
-  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
   return Object.fromEntries(decoded.map(([name, value]) => [latin1(name), latin1(value)]));
-}
-
-/** The process's arguments from its `skip`th on, as Latin-1 strings. `process.argv` has lost the bytes that are not UTF-8; the kernel has them. */
-export function processArguments(skip = 2): string[] {
-  const decoded = process.argv.slice(skip);
-  if (decoded.every((argument) => /^[\x00-\x7f]*$/.test(argument))) return decoded;
-  try {
-    const all = fs.readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
-    return decoded.length === 0 ? [] : all.slice(-decoded.length);
-  } catch {
-    return decoded.map((argument) => Buffer.from(argument).toString('latin1'));
-  }
 }

@@ -2,7 +2,7 @@
 // everybody's data, where an fsync waits for one's own. Where it cannot be called (Linux alone has it), sync(2) for all file systems is.
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
+import { loadKoffi } from './koffi.js';
 import { bytesPath, fileTrouble } from './read.js';
 
 interface AsyncCall {
@@ -24,7 +24,7 @@ export async function syncFileSystem(path: string): Promise<void> {
 }
 
 function callSync(fd: number): Promise<void> {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const library = koffi.load(null);
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, result: number | undefined): void => {

@@ -3,7 +3,7 @@
 //
 // Struct layouts are those of 64-bit Linux. Elsewhere `cLibrary()` is undefined, and who calls it falls back or says so.
 
-import { createRequire } from 'node:module';
+import { loadKoffi } from './koffi.js';
 
 /** What is used of a `struct passwd` and a `struct group`. */
 export interface NativeUser {
@@ -44,7 +44,6 @@ export interface NativePeer {
   readonly gid: number;
 }
 
-const require = createRequire(import.meta.url);
 type Koffi = typeof import('koffi');
 
 let loaded: CLibrary | null | undefined;
@@ -59,7 +58,7 @@ function load(): CLibrary | null {
   if (process.platform !== 'linux' || !['x64', 'arm64', 'riscv64', 'loong64', 'ppc64'].includes(process.arch))
     return null;
   try {
-    return bind(require('koffi') as Koffi);
+    return bind(loadKoffi());
   } catch {
     return null;
   }

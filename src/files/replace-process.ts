@@ -11,9 +11,9 @@
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import { errnoOf } from '../errors.js';
+import { loadKoffi } from './koffi.js';
 
 /** What to run: Latin-1 strings, the first argument is the program's name. */
 export interface Program {
@@ -89,7 +89,7 @@ interface ExecLibrary {
 
 function execLibrary(): ExecLibrary | undefined {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const koffi = loadKoffi();
     const library = koffi.load(null);
     const execve: (path: Buffer, argv: Buffer, envp: Buffer) => number = library.func('execve', 'int', [
       'void *',

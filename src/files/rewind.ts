@@ -1,8 +1,6 @@
 // Winding an open file back to its start, which node does not offer: programs that inherit a descriptor share its position (lseek(2), called through koffi).
 
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import { loadKoffi } from './koffi.js';
 
 let seek: ((fd: number) => { position: number; errno: number }) | undefined;
 
@@ -14,7 +12,7 @@ export function rewind(fd: number): void {
 }
 
 function bind(): (fd: number) => { position: number; errno: number } {
-  const koffi = require('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const lseek: (fd: number, offset: number, whence: number) => number = koffi
     .load(null)
     .func('lseek', 'int64', ['int', 'int64', 'int']);

@@ -5,7 +5,7 @@
 // node has no such sockets, so the C library is asked through koffi. Without it, or when nobody listens, the line is lost: a log never stops a login. The time is
 // this zone's. A socket is opened for the first line and closed with the process.
 
-import { createRequire } from 'node:module';
+import { loadKoffi } from './koffi.js';
 
 /** Sends lines. Nothing is thrown. */
 export interface SystemLog {
@@ -44,7 +44,7 @@ const datagram = 2;
 
 function connect(path: string): (bytes: Buffer) => void {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const koffi = loadKoffi();
     const library = koffi.load(null);
     const socket: (family: number, type: number, protocol: number) => number = library.func('socket', 'int', [
       'int',

@@ -2,7 +2,7 @@
 //
 //   npm run bench                         everything, 15 to 20 minutes (as root, with Debian's postfix, dovecot-pop3d installed)
 //   npm run bench -- --quick              a small selection, one to two minutes
-//   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 logins connections queue admin
+//   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 logins connections queue start admin
 //   --json FILE      every measurement      --rounds N  --seconds S   of each measurement
 //   --dir DIRECTORY  on the disk to measure (default: the temporary directory)      --keep  leave the files there
 //   --profile DIRECTORY  profile vqmail's processes, and list the functions that cost most (the rates of such a run count for nothing)
@@ -23,6 +23,7 @@ import { pop3 } from './benchmarks/pop3.js';
 import { queue } from './benchmarks/queue.js';
 import { rcpt } from './benchmarks/rcpt.js';
 import { smtp } from './benchmarks/smtp.js';
+import { start } from './benchmarks/start.js';
 import { stores } from './benchmarks/stores.js';
 import { loadPrograms } from './load/programs.js';
 import { runAsLoad } from './measure/load.js';
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   logins,
   connections: connectionsHeld,
   queue,
+  start,
   admin,
 };
 

@@ -37,8 +37,8 @@ test('links with the names of the originals, and away again', async (t) => {
   for (const name of ['vadddomain', 'vchkpw', 'vdelivermail', 'valias', 'clearopensmtp', 'qmail-newu', 'tcprules'])
     assert.ok(names().includes(name), name);
   for (const name of ['serve', 'check', 'install-tools', 'qmail-queue']) assert.ok(!names().includes(name), name);
-  assert.match(readlinkSync(path.join(directory, 'vchkpw')), /^\/.*\/cli\/vqmail\.[jt]s$/);
-  assert.match(first.stdout, /^vchkpw: made a link to \/.*vqmail\.[jt]s$/m);
+  assert.match(readlinkSync(path.join(directory, 'vchkpw')), /^\/.*\/cli\/vqmail\.(?:cjs|ts)$/);
+  assert.match(first.stdout, /^vchkpw: made a link to \/.*vqmail\.(?:cjs|ts)$/m);
   const again = await call('vchkpw');
   assert.equal(again.exit, 0);
   assert.match(again.stdout, /^vchkpw: is a link to .* already$/m);
@@ -94,7 +94,7 @@ test('wrappers know where node is, and run where the address space is limited', 
   const wrapper = path.join(directory, 'valias');
   assert.ok(readFileSync(wrapper, 'latin1').includes(`'${process.execPath}'`));
   assert.match((await call('--wrappers', 'valias')).stdout, /^valias: is a script for .* already$/m);
-  if (readFileSync(wrapper, 'latin1').includes('vqmail.js')) {
+  if (readFileSync(wrapper, 'latin1').includes('vqmail.cjs')) {
     // From the sources there is no program yet that it could run.
     for (const limit of ['', 'ulimit -v 300000; ']) {
       const { status, stderr } = await run(['/bin/sh', '-c', `${limit}unset PATH; ${wrapper}`]);

@@ -1,11 +1,11 @@
-// cli/qmail-newu and cli/qmail-newmrh: the recordings step by step, then failures that were not recorded.
+// cli/databases/qmail-newu and cli/qmail-newmrh: the recordings step by step, then failures that were not recorded.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { qmailNewmrh } from '../../src/cli/qmail-newmrh.js';
-import { qmailNewu } from '../../src/cli/qmail-newu.js';
+import { qmailNewmrh } from '../../src/cli/databases/qmail-newmrh.js';
+import { qmailNewu } from '../../src/cli/databases/qmail-newu.js';
 import { Layout } from '../../src/layout.js';
 import { capturedIo } from '../support/captured-io.js';
 import { needsRoot } from '../support/needs.js';

@@ -1,11 +1,11 @@
-// cli/tcprules and cli/tcprulescheck: every recording through the tools, and what they do when something is in the way.
+// cli/databases/tcprules and cli/tcprulescheck: every recording through the tools, and what they do when something is in the way.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { tcprules } from '../../src/cli/tcprules.js';
-import { tcprulescheck } from '../../src/cli/tcprulescheck.js';
+import { tcprules } from '../../src/cli/databases/tcprules.js';
+import { tcprulescheck } from '../../src/cli/databases/tcprulescheck.js';
 import { Layout } from '../../src/layout.js';
 import { type CapturedOptions, capturedIo } from '../support/captured-io.js';
 import { newRoot, removeRoot } from '../support/recording.js';

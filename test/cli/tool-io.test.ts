@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { it } from 'node:test';
 
+const argumentsUrl = new URL('../../src/cli/called-for.js', import.meta.url).href;
 const moduleUrl = new URL('../../src/cli/tool-io.js', import.meta.url).href;
 const layoutUrl = new URL('../../src/layout.js', import.meta.url).href;
 
@@ -15,7 +16,8 @@ function inProcess(
   input: string | Buffer = '',
 ): { status: number | null; stdout: string; stderr: string } {
   const program = `
-    import { processArguments, processIo } from ${JSON.stringify(moduleUrl)};
+    import { processArguments } from ${JSON.stringify(argumentsUrl)};
+    import { processIo } from ${JSON.stringify(moduleUrl)};
     import { Layout } from ${JSON.stringify(layoutUrl)};
     const io = processIo(new Layout()), args = processArguments(1);
     ${code}`;

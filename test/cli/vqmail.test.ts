@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
+import { toolFolders } from '../../src/cli/tools.js';
 import { newRoot, removeRoot } from '../support/recording.js';
 import { vqmailProgram } from '../support/started-server.js';
 
@@ -92,14 +94,26 @@ test('an address that is in use', (t) => {
   );
 });
 
-test('the built file can be run, and a tool loads nothing of the server', () => {
+test('the built file can be run, and a tool loads no module and no library that it does not need', () => {
   accessSync(vqmailProgram, constants.X_OK);
-  const loaded = spawnSync(process.execPath, [vqmailProgram, 'tcprules'], {
-    encoding: 'utf8',
-    env: { ...process.env, NODE_DEBUG: 'esm,module' },
-  });
-  assert.doesNotMatch(
-    loaded.stderr,
-    /dist\/src\/(servers|stores|processes|auth|delivery)\/|koffi|smtp-server|commander/,
-  );
+  const loaded = (args: string[]): string =>
+    vqmail(args, { env: { NODE_DEBUG: 'esm,module' } }).stderr.replaceAll('vqmail.cjs', '');
+  const usage = loaded(['tcprules']);
+  assert.match(usage, /databases-tools\.cjs/);
+  assert.doesNotMatch(usage, /dist\/src\/[^ "]*\.js|koffi|smtp-server|commander|bcryptjs/);
+  assert.doesNotMatch(loaded(['vuserinfo', 'nobody@example.jp']), /dist\/src\/[^ "]*\.js|koffi|commander|bcryptjs/);
+});
+
+test('every tool is in the file of its folder', () => {
+  for (const [folder, tools] of Object.entries(toolFolders)) {
+    const file = path.join(path.dirname(vqmailProgram), `${folder}-tools.cjs`);
+    const built = createRequire(import.meta.url)(file) as { readonly tools: object };
+    assert.deepEqual(Object.keys(built.tools).sort(), Object.keys(tools).sort());
+  }
+});
+
+test('a stack trace can be read: names are those of the sources, and a map leads to their lines', () => {
+  const source = readFileSync(path.join(path.dirname(vqmailProgram), 'users-tools.cjs'), 'utf8');
+  assert.match(source, /function parseVpasswdText\(/);
+  assert.match(source, /sourceMappingURL=users-tools\.cjs\.map/);
 });

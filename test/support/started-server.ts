@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const vqmailProgram: string = (() => {
   let directory = path.dirname(fileURLToPath(import.meta.url));
   while (!existsSync(path.join(directory, 'package.json'))) directory = path.dirname(directory);
-  return path.join(directory, 'dist/src/cli/vqmail.js');
+  return path.join(directory, 'dist/src/cli/vqmail.cjs');
 })();
 
 export interface StartedServer {

@@ -116,10 +116,10 @@ async function* forwarded({ head, from, task }: ForwardRequest): AsyncGenerator<
   yield* fs.createReadStream(bytesPath(task.message.path), { start: from, highWaterMark: 64 * 1024 });
 }
 
-/** The program that has all tools, compiled as from the sources. */
+/** The file that has all tools, where it was built; from the sources their entry. */
 function vqmailProgram(): string {
   const own = fileURLToPath(import.meta.url);
-  return path.resolve(path.dirname(own), `../../cli/vqmail${path.extname(own)}`);
+  return path.resolve(path.dirname(own), `../../cli/vqmail${own.endsWith('.ts') ? '.ts' : '.cjs'}`);
 }
 
 /** Where the host is, as arguments. */

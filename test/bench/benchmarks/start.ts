@@ -2,13 +2,13 @@
 
 import { type StdioOptions, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { accountName, domainName } from '../../../stores/large-host.js';
-import { makeQueue } from '../../../support/queue-host.js';
-import { vqmailProgram } from '../../../support/started-server.js';
-import { figure, median, table } from '../../measure/table.js';
-import { mailOwner, type Workplace } from '../../servers/workplace.js';
-import type { BenchmarkOptions, BenchmarkResult } from '../benchmark.js';
-import { makeAdminTree } from './admin-tree.js';
+import { accountName, domainName } from '../../stores/large-host.js';
+import { makeQueue } from '../../support/queue-host.js';
+import { vqmailProgram } from '../../support/started-server.js';
+import { figure, median, table } from '../measure/table.js';
+import { mailOwner, type Workplace } from '../servers/workplace.js';
+import { makeAdminTree } from './admin/admin-tree.js';
+import type { BenchmarkOptions, BenchmarkResult } from './benchmark.js';
 
 interface Measurement {
   readonly tool: string;
@@ -117,7 +117,7 @@ const environment = {
   UFLINE: 'From a@b.example Tue Nov 24 02:03:31 2026\n',
 } as const;
 
-export async function startTimes(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
+export async function start(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const layout = makeAdminTree(workplace, 'start-times', { domains: 3, accountsPerDomain: 100, maildirsPerDomain: 3 });
   makeQueue(layout.root);
   workplace.write(layout.control('smtproutes'), ':127.0.0.1:1\n');
@@ -172,7 +172,7 @@ function report(measurements: readonly Measurement[]): string {
   ]);
   const slowest = rows.slice(1).reduce((a, b) => (Number(a[2]) > Number(b[2]) ? a : b));
   return [
-    'admin: a tool for one small piece of work, start to exit, beside `node -e 0` (medians; aim: under 3 times)',
+    'start: a tool for one small piece of work, start to exit, beside `node -e 0` (medians; aim: under 3 times)',
     '',
     table(['tool', 'ms', 'x node -e 0'], rows),
     '',

@@ -5,12 +5,12 @@
 // user alias.
 
 import fs from 'node:fs';
-import { errnoOf, TemporaryError, temporaryErrnos } from '../errors.js';
-import { SystemAccounts, type SystemUser } from '../files/accounts.js';
-import { bytesPath } from '../files/read.js';
-import type { Layout } from '../layout.js';
-import { lower } from '../mail/address.js';
-import { ToolFailure, type ToolIo } from './tool-io.js';
+import { errnoOf, TemporaryError, temporaryErrnos } from '../../errors.js';
+import { SystemAccounts, type SystemUser } from '../../files/accounts.js';
+import { bytesPath } from '../../files/read.js';
+import type { Layout } from '../../layout.js';
+import { lower } from '../../mail/address.js';
+import { ToolFailure, type ToolIo } from '../tool-io.js';
 
 const exitCodes = { usage: 100, userDatabase: 118, home: 115, noAlias: 116 } as const;
 

@@ -1,12 +1,12 @@
 // tcprulescheck RULES.cdb: which rule a client meets. The client is in the environment: TCPREMOTEIP (0.0.0.0 when unset), TCPREMOTEINFO, TCPREMOTEHOST. Further
 // arguments are ignored, as by the original. Exit 0; 100 for usage, 111 when the file cannot be read or is corrupt.
 
-import { CorruptFileError, TemporaryError } from '../errors.js';
-import { withCdb } from '../files/cdb-file.js';
-import { cdbFind } from '../formats/cdb.js';
-import { lookUpRule, type RuleClient } from '../formats/tcprules.js';
-import { systemErrorText } from '../mail/system-errors.js';
-import { argumentPath, runTool, ToolFailure, type ToolIo } from './tool-io.js';
+import { CorruptFileError, TemporaryError } from '../../errors.js';
+import { withCdb } from '../../files/cdb-file.js';
+import { cdbFind } from '../../formats/cdb.js';
+import { lookUpRule, type RuleClient } from '../../formats/tcprules.js';
+import { systemErrorText } from '../../mail/system-errors.js';
+import { argumentPath, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 
 /** The tool. @returns its exit code */
 export async function tcprulescheck(args: string[], io: ToolIo): Promise<number> {

@@ -2,9 +2,9 @@
 //
 // A file that it refuses leaves the old database in force and an empty users/cdb.tmp.
 
-import { compileAssign } from '../stores/control-lines/compiled.js';
+import { compileAssign } from '../../stores/control-lines/compiled.js';
+import { runTool, type ToolIo } from '../tool-io.js';
 import { reportingCompileErrors } from './qmail-newmrh.js';
-import { runTool, type ToolIo } from './tool-io.js';
 
 /** The tool. @returns its exit code */
 export async function qmailNewu(_args: string[], io: ToolIo): Promise<number> {

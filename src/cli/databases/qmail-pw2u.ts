@@ -12,12 +12,12 @@
 // Exit 0; 100 for a wrong option; 111 with the original's texts.
 
 import fs from 'node:fs';
-import { errnoOf } from '../errors.js';
-import { bytesPath, openIfPresent, readAt } from '../files/read.js';
-import { parseMap, parseSet } from '../formats/control-file.js';
-import type { Layout } from '../layout.js';
-import { lower } from '../mail/address.js';
-import { orFailSilently, runTool, ToolFailure, type ToolIo } from './tool-io.js';
+import { errnoOf } from '../../errors.js';
+import { bytesPath, openIfPresent, readAt } from '../../files/read.js';
+import { parseMap, parseSet } from '../../formats/control-file.js';
+import type { Layout } from '../../layout.js';
+import { lower } from '../../mail/address.js';
+import { orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 
 interface Options {
   dash: string;

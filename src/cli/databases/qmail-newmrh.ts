@@ -1,7 +1,7 @@
 // qmail-newmrh: compiles control/morercpthosts into control/morercpthosts.cdb. No arguments. Exit 0, or 111 with the original's texts.
 
-import { CompileError, compileMoreRcptHosts } from '../stores/control-lines/compiled.js';
-import { runTool, ToolFailure, type ToolIo } from './tool-io.js';
+import { CompileError, compileMoreRcptHosts } from '../../stores/control-lines/compiled.js';
+import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 
 /** The tool. @returns its exit code */
 export async function qmailNewmrh(_args: string[], io: ToolIo): Promise<number> {
