@@ -66,7 +66,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     sessionsPerUser: settings.submission.sessionsPerUser,
     log,
     begin: sessions.begin,
-    isExempt: (protocol, address) => !protocol.startsWith('pop3') && mayRelay(host, address),
+    isExempt: (protocol, address) => !/^(?:pop3|imap)/.test(protocol) && mayRelay(host, address),
   });
   const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
     await sessions.drain(0);

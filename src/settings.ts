@@ -26,7 +26,19 @@ export type QueueChoice = 'auto' | 'beside' | 'instead' | 'off';
 export type ChallengeChoice = 'auto' | 'on' | 'off';
 /** Lines as qmail-send writes them, or one JSON object a line. */
 export type LogFormat = 'text' | 'json';
-const servedProtocols = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s', 'auth', 'postmap', 'qmqp'] as const;
+const servedProtocols = [
+  'smtp',
+  'submission',
+  'smtps',
+  'lmtp',
+  'pop3',
+  'pop3s',
+  'imap',
+  'imaps',
+  'auth',
+  'postmap',
+  'qmqp',
+] as const;
 export type ServedProtocol = (typeof servedProtocols)[number];
 
 /** Whether `--listen` takes this protocol. */
@@ -131,7 +143,7 @@ export interface ServeOptions {
   readonly drainSeconds?: string;
 }
 
-const laterProtocols = 'imap imaps admin metrics'.split(' ');
+const laterProtocols = 'admin metrics'.split(' ');
 const classicPlaces = ['smtp=0.0.0.0:25', 'pop3=0.0.0.0:110'];
 
 /**
@@ -179,6 +191,7 @@ const openToOwner = 0o600;
 /** Of those that can listen at a path. */
 const modes: Partial<Readonly<Record<ServedProtocol, number>>> = {
   lmtp: openToOwner,
+  imap: openToOwner,
   auth: openToOwner,
   postmap: openToAll,
   qmqp: openToOwner,

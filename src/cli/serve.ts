@@ -38,7 +38,7 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
   const command = new Command('vqmail serve')
     .option(
       '--listen <PROTO=ADDRESS:PORT>',
-      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, auth, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
+      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, imap, imaps, auth, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
       collect,
     )
     .option(
@@ -83,7 +83,7 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
     .option('--unlimited <network>', 'addresses without the limit per address; once for each, or none', collect)
     .option(
       '--proxy-from <network>',
-      'proxies whose PROXY header names the client (smtp, lmtp, pop3): address, network, or unix; once for each',
+      'proxies whose PROXY header names the client (smtp, lmtp, pop3, imap): address, network, or unix; once for each',
       collect,
     )
     .option(

@@ -4,7 +4,7 @@
 //   kind     1 byte (a letter; processes/by-owner.ts and queue/enqueue/over-socket.ts have the meanings)
 //   bytes    JSON as UTF-8 for requests and answers, message data as it is
 //
-// Both ends are this program, of the same version; a frame that is too long or cut off ends the connection. A POP3 session begins with one frame and goes on as plain bytes.
+// Both ends are this program, of the same version; a frame that is too long or cut off ends the connection. A session of POP3 or IMAP begins with one frame and goes on as plain bytes.
 
 import type { Socket } from 'node:net';
 

@@ -7,7 +7,7 @@
 // The stream ends when the other side closes or resets, when a line grows longer than `maxLineBytes`, when `stop` is called, or when the other side does nothing for
 // `idleMs` while it is waited for: for a line, or for what was sent to be taken; then the connection is cut. `ended` says which. Time that our side takes does not count.
 
-import type { Socket } from 'node:net';
+import type { Connection } from './connection.js';
 
 export type StreamEnd = 'closed' | 'idle' | 'line-too-long' | 'stopped';
 
@@ -23,7 +23,7 @@ const CR = 13;
 const maxWaitingBytes = 64 * 1024;
 
 export class LineStream implements AsyncIterable<string> {
-  readonly #socket: Socket;
+  readonly #socket: Connection;
   readonly #maxLineBytes: number;
   #buffer: Buffer;
   /** Where the LF of the next line is; -1: not there yet. */
@@ -32,7 +32,7 @@ export class LineStream implements AsyncIterable<string> {
   #ended: StreamEnd | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket, options: LineStreamOptions) {
+  constructor(socket: Connection, options: LineStreamOptions) {
     this.#socket = socket;
     this.#maxLineBytes = options.maxLineBytes;
     this.#buffer = options.initial ?? Buffer.alloc(0);

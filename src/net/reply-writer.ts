@@ -4,19 +4,19 @@
 // promise when the other side has to take something first: a slow reader holds its own session up and fills no memory. After the connection broke everything is
 // dropped without an error; the session learns of it from its lines.
 
-import type { Socket } from 'node:net';
+import type { Connection } from './connection.js';
 
 const enoughOctets = 64 * 1024;
 
 export class ReplyWriter {
-  readonly #socket: Socket;
+  readonly #socket: Connection;
   /** In order; `#text` comes behind them. */
   #bytes: Buffer[] = [];
   #byteCount = 0;
   #text = '';
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Connection) {
     this.#socket = socket;
     socket.on('drain', this.#awake).on('close', this.#awake).on('error', this.#awake);
   }

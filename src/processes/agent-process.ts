@@ -29,8 +29,8 @@ export function runAgent(): void {
       tellSupervisor({ type: 'busy', connections: connections.size });
     });
     if (service === undefined) return;
-    const { host, delivery, pop3, logins, tickets, sessions } = service;
-    void serveWorker(socket, { host, delivery, pop3, logins: logins.logins, tickets, sessions, log, ownUid });
+    const { host, delivery, pop3, imap, logins, tickets, sessions } = service;
+    void serveWorker(socket, { host, delivery, pop3, imap, logins: logins.logins, tickets, sessions, log, ownUid });
   };
 
   runSupervised({

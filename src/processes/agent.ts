@@ -1,5 +1,5 @@
 // An agent's side: the requests of session workers, done with the agent's uid (processes/by-owner.ts has the kinds of frames). A connection carries one thing after the other: resolutions, logins,
-// look-ups of users, messages; a POP3 session, or the watch over one session that goes on at the worker, is the last.
+// look-ups of users, messages; a session of POP3 or IMAP, or the watch over one session that goes on at the worker, is the last.
 
 import type { Socket } from 'node:net';
 import { type LoginOrder, type Logins, withoutSecrets } from '../auth/logins.js';
@@ -9,6 +9,7 @@ import { describe, PermanentError, TemporaryError } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Frame, FrameReader, sendFrame } from '../net/frames.js';
 import { findUser } from '../servers/auth-socket/userdb.js';
+import type { ImapElsewhere, ImapServer } from '../servers/imap/server.js';
 import type { OpenSessions, SessionElsewhere } from '../servers/open-sessions.js';
 import type { ElsewhereSession, Pop3Server } from '../servers/pop3/server.js';
 import type { Host } from '../stores/host.js';
@@ -18,6 +19,7 @@ export interface AgentServices {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  readonly imap: ImapServer;
   readonly logins: Logins;
   readonly tickets: LoginTickets;
   readonly sessions: OpenSessions;
@@ -44,6 +46,10 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
       } else if (frame.kind === 'S') {
         frames.detach();
         services.pop3.resume(socket, JSON.parse(frame.bytes.toString()) as ElsewhereSession);
+        return;
+      } else if (frame.kind === 'I') {
+        frames.detach();
+        services.imap.resume(socket, JSON.parse(frame.bytes.toString()) as ImapElsewhere);
         return;
       } else break;
     }

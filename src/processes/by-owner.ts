@@ -1,4 +1,4 @@
-// Delivery, logins and POP3 sessions through the agent of the mailbox owner's uid. The session worker's end is here, the agent's in processes/agent.ts.
+// Delivery, logins and sessions through the agent of the mailbox owner's uid. The session worker's end is here, the agent's in processes/agent.ts.
 //
 //   kind  worker -> agent                         kind  agent -> worker
 //   R     resolve {recipient, options}            r     Resolution
@@ -8,7 +8,7 @@
 //   L     LoginOrder                              l     LoginAnswer
 //   U     name of a user                          u     UserPlace
 //   H     session with a ticket, held by another    (the connection ends with the session, at either side)
-//   S     POP3 session with a ticket; the connection is that session from here on
+//   S I   POP3 or IMAP session with a ticket; the connection is that session from here on
 //
 // Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
 //
@@ -23,6 +23,7 @@ import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
 import type { KeptConnection } from '../net/kept-connections.js';
 import type { FindUserElsewhere, UserPlace } from '../servers/auth-socket/userdb.js';
+import type { ImapElsewhere, OpenImapElsewhere } from '../servers/imap/server.js';
 import type { EnterElsewhere } from '../servers/open-sessions.js';
 import type { ElsewhereSession, OpenElsewhere } from '../servers/pop3/server.js';
 import type { Agents } from './agents.js';
@@ -122,6 +123,15 @@ export function sessionsByOwner(agents: Agents): EnterElsewhere {
       socket.off('close', end);
       socket.destroy();
     };
+  };
+}
+
+/** IMAP sessions of accounts that belong to other uids. */
+export function imapByOwner(agents: Agents): OpenImapElsewhere {
+  return async (owner: Owner, session: ImapElsewhere) => {
+    const socket = await agents.connect(owner);
+    void sendFrame(socket, 'I', session);
+    return socket;
   };
 }
 

@@ -191,6 +191,8 @@ const lastWords: Readonly<Record<ServedProtocol, (text: string) => string | Buff
   // A client that waits for a handshake could not read it.
   smtps: () => '',
   pop3s: () => '',
+  imaps: () => '',
+  imap: (text) => `* BYE ${text}\r\n`,
   // The protocol has no word for it: a connection that ends means "later".
   auth: () => '',
   pop3: (text) => `-ERR ${text}\r\n`,

@@ -17,6 +17,7 @@ import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
 import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
 import { queueWays } from '../queue/enqueue/ways.js';
 import { createAuthServer } from '../servers/auth-socket/server.js';
+import { createImapServer, type ImapServer } from '../servers/imap/server.js';
 import { createLmtpServer } from '../servers/lmtp/server.js';
 import { OpenSessions } from '../servers/open-sessions.js';
 import { type BelongTo, type MoveTo, type Origin, originOf } from '../servers/origin.js';
@@ -31,14 +32,24 @@ import { nextHopTo, type ServedAddress, type ServedProtocol, type Settings } fro
 import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
+import { OpenMailboxes } from '../stores/mailboxes/open-mailboxes.js';
 import type { Agents } from './agents.js';
-import { deliveryByOwner, loginByOwner, pop3ByOwner, sessionsByOwner, userByOwner } from './by-owner.js';
+import { deliveryByOwner, imapByOwner, loginByOwner, pop3ByOwner, sessionsByOwner, userByOwner } from './by-owner.js';
 import type { Announce } from './login/rehash.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';
 
 /** Protocols whose clients may come through a proxy. */
-const mayBeProxied: readonly ServedProtocol[] = ['smtp', 'submission', 'smtps', 'lmtp', 'pop3', 'pop3s'];
+const mayBeProxied: readonly ServedProtocol[] = [
+  'smtp',
+  'submission',
+  'smtps',
+  'lmtp',
+  'pop3',
+  'pop3s',
+  'imap',
+  'imaps',
+];
 
 /** Who is behind a proxy, counted as that. @throws Error when that cannot be told, or when there are too many of that client already */
 async function clientBehindProxy(socket: Socket, proxy: Origin): Promise<Origin> {
@@ -64,6 +75,7 @@ export interface Service {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly pop3: Pop3Server;
+  readonly imap: ImapServer;
   /** The login check, and SASL. */
   readonly logins: LoginServices;
   /** For sessions that another process passes on to this one. */
@@ -170,6 +182,16 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     tls,
     ...(agents !== undefined && { elsewhere: pop3ByOwner(agents) }),
   });
+  const imap = createImapServer({
+    host,
+    log,
+    sessions,
+    ...logins,
+    mailboxes: new OpenMailboxes({ log }),
+    redeem: (ticket) => tickets.redeem(ticket),
+    tls,
+    elsewhere: agents === undefined ? undefined : imapByOwner(agents),
+  });
   const userElsewhere = agents === undefined ? undefined : userByOwner(agents);
   const auth = createAuthServer({ host, sasl: logins.sasl, log, elsewhere: userElsewhere });
   let listeners = settings.listen;
@@ -187,15 +209,17 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     peerOf,
     localName: settings.localName,
   });
-  const servers = { smtp, submission, smtps, lmtp, pop3, auth, postmap, qmqp };
+  const servers = { smtp, submission, smtps, lmtp, pop3, imap, auth, postmap, qmqp };
   const begin = (socket: Socket, protocol: ServedProtocol, origin: Origin): void => {
     if (protocol === 'pop3' || protocol === 'pop3s') pop3.handle(socket, protocol, origin);
+    else if (protocol === 'imap' || protocol === 'imaps') imap.handle(socket, protocol, origin);
     else servers[protocol].handle(socket, origin);
   };
   return {
     host,
     delivery,
     pop3,
+    imap,
     logins,
     tickets,
     rehashed: (successions) => successors.note(successions),

@@ -1,5 +1,5 @@
-// The sessions of this process that have logged in, by account: so that those of an account that was removed, disabled or given another password can be ended. POP3 and submission enter theirs
-// here; IMAP is to do the same. Those of accounts of other uids are entered in a process of that uid (`EnterElsewhere`).
+// The sessions of this process that have logged in, by account: so that those of an account that was removed, disabled or given another password can be ended. POP3, IMAP and submission enter theirs
+// here. Those of accounts of other uids are entered in a process of that uid (`EnterElsewhere`).
 //
 //   at a look, on the disk                                          the session
 //   the domain or the account is not there                          ends

@@ -15,6 +15,7 @@ import { createImapServer, type ImapContext, type ImapServer } from '../../src/s
 import { OpenSessions } from '../../src/servers/open-sessions.js';
 import { openHost } from '../../src/stores/host.js';
 import { OpenMailboxes } from '../../src/stores/mailboxes/open-mailboxes.js';
+import { changeAccount, setField } from './account-change.js';
 import { ImapClient } from './imap-client.js';
 import { applyWrite, buildTree, loadRecording, newRoot, removeRoot } from './recording.js';
 import { recordedAccounts } from './smtp-host.js';
@@ -43,6 +44,8 @@ export interface ImapHost {
   put(name: string, content: string | Buffer, options?: { mtime?: number; user?: string }): void;
   /** Makes a folder, as maildirmake would. */
   makeFolder(name: string, user?: string): void;
+  /** Limits the account `test`, from its next login on. */
+  setQuota(quota: string): void;
   /** The files of new/ and cur/ of a folder. */
   names(folder?: string, user?: string): string[];
 }
@@ -129,6 +132,7 @@ export async function imapHost(t: TestContext, options: ImapHostOptions = {}): P
       for (const part of ['cur', 'new', 'tmp'])
         mkdirSync(path.join(maildir(user), `.${name}`, part), { recursive: true });
     },
+    setQuota: (quota) => changeAccount(path.join(root, accounts), 'test', setField(6, quota)),
     names: (folder = '', user) =>
       ['new', 'cur'].flatMap((part) => {
         const directory = path.join(maildir(user), folder === '' ? '' : `.${folder}`, part);

@@ -2,7 +2,27 @@
 
 const always = ['IMAP4rev1', 'SASL-IR', 'ID', 'ENABLE', 'IDLE', 'LITERAL+'];
 
-const afterLogin = ['UNSELECT', 'UIDPLUS', 'CONDSTORE', 'BINARY', 'MOVE', 'PREVIEW', 'SAVEDATE'];
+const afterLogin = [
+  'COMPRESS=DEFLATE',
+  'CHILDREN',
+  'NAMESPACE',
+  'UNSELECT',
+  'MULTIAPPEND',
+  'REPLACE',
+  'LIST-EXTENDED',
+  'LIST-STATUS',
+  'STATUS=SIZE',
+  'SPECIAL-USE',
+  'QUOTA',
+  'QUOTA=RES-STORAGE',
+  'QUOTA=RES-MESSAGE',
+  'UIDPLUS',
+  'CONDSTORE',
+  'BINARY',
+  'MOVE',
+  'PREVIEW',
+  'SAVEDATE',
+];
 
 export interface LoginOffers {
   /** Whether STARTTLS can be done now. */
@@ -17,6 +37,7 @@ export function capabilitiesBeforeLogin({ tls, password, mechanisms }: LoginOffe
   return [...names, ...mechanisms.map((name) => `AUTH=${name}`)].join(' ');
 }
 
-export function capabilitiesAfterLogin(): string {
-  return [...always, ...afterLogin].join(' ');
+/** @param appendLimit the size of the largest message that APPEND takes */
+export function capabilitiesAfterLogin(appendLimit: number): string {
+  return [...always, ...afterLogin, `APPENDLIMIT=${appendLimit}`].join(' ');
 }

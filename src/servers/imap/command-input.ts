@@ -85,14 +85,15 @@ export class CommandInput {
       kept += announced.bytes;
       if (kept > this.limits.maxLiteralBytes || pieces.length >= this.limits.maxPieces)
         return this.refuse(announced, tag, 'Too long argument');
-      const bytes = await this.#literal(announced);
+      const bytes = await this.literal(announced);
       if (bytes === undefined) return undefined;
       pieces.push({ text: announced.text, literal: { bytes, isBinary: announced.isBinary } });
     }
     return undefined;
   }
 
-  async #literal(announced: LiteralAnnouncement): Promise<Buffer | undefined> {
+  /** A literal that is kept in memory; undefined when the client has gone. The caller has seen that it is small. */
+  async literal(announced: LiteralAnnouncement): Promise<Buffer | undefined> {
     await this.accept(announced);
     return this.#lines.bytes(announced.bytes);
   }

@@ -41,6 +41,8 @@ export interface ImapSession {
   capabilities(): Promise<string>;
   /** Ends the session once the command is answered; the output has said BYE. */
   end(): void;
+  /** Ends the session with BYE when its command is answered. */
+  dismiss(farewell: string): void;
   /** The next line of a command that goes on: SASL, DONE. What was said is sent first. undefined: the client is gone, or the session is to end. */
   nextLine(): Promise<string | undefined>;
 }
@@ -79,6 +81,9 @@ export interface LoggedInSession extends ImapSession {
   select(view: MailboxView | undefined): void;
   /** Tells what has changed in the selected mailbox. One call at a time. @throws MailboxRefusal LOST */
   tellChanges(how: TellHow): Promise<void>;
+  readonly isCompressed: boolean;
+  /** Compresses in both directions. Called when COMPRESS is answered. */
+  compress(): Promise<void>;
 }
 
 export interface SelectedSession extends LoggedInSession {

@@ -50,22 +50,18 @@ export class MailboxNames {
     return encodeModifiedUtf7(decoded);
   }
 
-  /** The name with its prefix, as LIST matches it: modified UTF-7. */
-  withPrefix(name: string): string {
-    return name === inbox || this.prefix === '' ? name : `${this.prefix}${name}`;
-  }
-
   /** The account's name as the client reads it, as astring. */
   shown(name: string): string {
-    return this.spelled(this.withPrefix(name));
-  }
-
-  /** A name with its prefix as the client reads it, as astring. */
-  spelled(name: string): string {
-    const decoded = this.isUtf8 ? decodeModifiedUtf7(name) : undefined;
-    const text = decoded === undefined ? name : Buffer.from(decoded, 'utf8').toString('latin1');
+    const text = this.text(name);
     if (plainAtom.test(text) && text.toUpperCase() !== 'NIL') return text;
     return this.isUtf8 && !/[\r\n\0]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : quotedOrLiteral(text);
+  }
+
+  /** The same without quotes, as patterns match it. */
+  text(name: string): string {
+    const prefixed = name === inbox || this.prefix === '' ? name : `${this.prefix}${name}`;
+    const decoded = this.isUtf8 ? decodeModifiedUtf7(prefixed) : undefined;
+    return decoded === undefined ? prefixed : Buffer.from(decoded, 'utf8').toString('latin1');
   }
 
   #hasPrefix(name: string): boolean {

@@ -15,6 +15,7 @@ import type { OpenMailboxes } from '../../stores/mailboxes/open-mailboxes.js';
 import type { OpenSessions } from '../open-sessions.js';
 import { type Origin, originOf } from '../origin.js';
 import type { ServerTls } from '../server-tls.js';
+import { SpecialUses, type UseName } from './mailboxes/special-use.js';
 import { type ClientOfSession, ImapConnection } from './session.js';
 
 /** A session on its way to another process, which has let its client in and given a ticket for it. */
@@ -68,9 +69,14 @@ export const defaultImapLimits: ImapLimits = {
 export interface ImapSettings {
   /** In front of all names but INBOX: '' or `INBOX.`. */
   readonly prefix: string;
+  /** Names for special uses before those that are known. */
+  readonly specialUses: readonly UseName[];
+  /** Mailboxes that every account has: made and subscribed when a session begins. The account's names. */
+  readonly autocreate: readonly string[];
+  readonly autosubscribe: readonly string[];
 }
 
-export const defaultImapSettings: ImapSettings = { prefix: '' };
+export const defaultImapSettings: ImapSettings = { prefix: '', specialUses: [], autocreate: [], autosubscribe: [] };
 
 export interface ImapContext {
   readonly host: Host;
@@ -94,6 +100,7 @@ export interface ImapServices extends Omit<ImapContext, 'settings' | 'limits'> {
   readonly settings: ImapSettings;
   readonly limits: ImapLimits;
   readonly reading: Reading;
+  readonly specialUses: SpecialUses;
 }
 
 /** For reading messages. */
@@ -121,6 +128,7 @@ export function createImapServer(context: ImapContext): ImapServer {
     settings: { ...defaultImapSettings, ...context.settings },
     limits: { ...defaultImapLimits, ...context.limits },
     reading: { reads: new FileReads(), charsets: new Charsets() },
+    specialUses: new SpecialUses(context.settings?.specialUses ?? []),
   };
   const { log, tls } = services;
   const live = new Set<ImapConnection>();

@@ -8,21 +8,17 @@
 // (servers/open-sessions.ts) ends with BYE before the next command is obeyed, at once when it waits for one; so does one of a daemon that is to end.
 
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { LoggedIn } from '../../auth/login.js';
 import { loginKind } from '../../auth/login-service.js';
 import type { SaslClient } from '../../auth/sasl/sasl-login.js';
 import { TemporaryError } from '../../errors.js';
 import { accountFiles } from '../../layout.js';
 import type { Log } from '../../log.js';
-import { LineStream } from '../../net/line-stream.js';
-import { ReplyWriter } from '../../net/reply-writer.js';
 import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.js';
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
 import { MailboxRefusal } from '../../stores/mailboxes/refusal.js';
 import { channelBindingsOf } from '../channel-bindings.js';
 import type { Origin } from '../origin.js';
-import { passOn } from '../pass-on.js';
 import { answerToError, taggedLine } from './answers.js';
 import { capabilitiesAfterLogin, capabilitiesBeforeLogin } from './capabilities.js';
 import { tellViewChanges } from './changes.js';
@@ -40,13 +36,15 @@ import {
   type SelectedSession,
   type TellHow,
 } from './command.js';
-import { type ClientCommand, CommandInput, type RefusedCommand } from './command-input.js';
+import type { ClientCommand, CommandInput, RefusedCommand } from './command-input.js';
 import { commands } from './commands.js';
 import { noLargeMessage } from './fetch/message-text.js';
 import { FlagLists } from './flag-lists.js';
 import { MailboxNames } from './mailbox-names.js';
-import { ImapOutput } from './output.js';
+import { makeUsualMailboxes } from './mailboxes/autocreate.js';
+import type { ImapOutput } from './output.js';
 import type { ImapServices } from './server.js';
+import { ImapTransport } from './transport.js';
 
 export interface ClientOfSession {
   readonly service: 'imap' | 'imaps';
@@ -59,24 +57,14 @@ export interface Resumption {
   readonly tag: string;
 }
 
-/** How long a client has to close its side after the last reply. */
-const closingMs = 5_000;
-/** Beyond the session's own time-outs a connection that does not move is cut. */
-const cutAfterMs = 60_000;
-const maxPieces = 1000;
-
 export class ImapConnection implements LoginSession, LoggedInSession {
   readonly services: ImapServices;
   readonly log: Log;
   readonly enabled = new Set<Extension>();
   readonly names: MailboxNames;
-  input: CommandInput;
-  output: ImapOutput;
   readonly #client: ClientOfSession;
   readonly #resumption: Resumption | undefined;
-  #socket: Socket;
-  #lines: LineStream;
-  #writer: ReplyWriter;
+  readonly #transport: ImapTransport;
   #login: LoggedIn | undefined;
   #account: AccountMailboxes | undefined;
   #selected: Selected | undefined;
@@ -95,23 +83,17 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     this.log = services.log;
     this.#client = client;
     this.#resumption = resumption;
-    this.#socket = socket;
+    this.#transport = new ImapTransport(socket, services.limits);
     this.names = new MailboxNames(services.settings.prefix, this.enabled);
-    const { limits } = services;
-    this.#lines = this.#newLines();
-    this.#writer = new ReplyWriter(socket);
-    this.input = this.#newInput(limits.maxLiteralBytesBeforeLogin);
-    this.output = new ImapOutput(this.#writer);
-    this.#timer = setTimeout(() => this.#beLate(), limits.loginMs);
+    this.#timer = setTimeout(() => this.#beLate(), services.limits.loginMs);
   }
 
-  #newLines(initial?: Buffer): LineStream {
-    const { maxLineBytes, idleMs } = this.services.limits;
-    return new LineStream(this.#socket, { maxLineBytes, idleMs: idleMs + cutAfterMs, ...(initial && { initial }) });
+  get input(): CommandInput {
+    return this.#transport.input;
   }
 
-  #newInput(maxLiteralBytes: number): CommandInput {
-    return new CommandInput(this.#lines, this.#writer, { maxLiteralBytes, maxPieces });
+  get output(): ImapOutput {
+    return this.#transport.output;
   }
 
   get login(): LoggedIn {
@@ -143,10 +125,18 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async capabilities(): Promise<string> {
-    if (this.#login !== undefined) return capabilitiesAfterLogin();
+    if (this.#login !== undefined) return capabilitiesAfterLogin(this.services.limits.maxMessageBytes);
     const mechanisms = this.services.sasl.mechanisms(this.saslClient());
     const [tls, password] = [await this.offersTls(), await this.mayPasswordBeSent()];
     return capabilitiesBeforeLogin({ tls, password, mechanisms });
+  }
+
+  get isCompressed(): boolean {
+    return this.#transport.isCompressed;
+  }
+
+  compress(): Promise<void> {
+    return this.#transport.compress();
   }
 
   end(): void {
@@ -159,7 +149,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
       if (this.#resumption !== undefined) await this.#goOn(this.#resumption);
       else this.output.untagged(`OK [CAPABILITY ${await this.capabilities()}] vqmail ready.`);
       await this.#serve();
-      this.#close();
+      this.#transport.close();
     } finally {
       clearTimeout(this.#timer);
       this.#leave?.();
@@ -178,12 +168,13 @@ export class ImapConnection implements LoginSession, LoggedInSession {
       this.#timer.refresh();
     }
     if (this.#isOver) return;
-    if (this.#lines.ended === 'line-too-long') this.#farewell ??= 'Input line is too long.';
+    if (this.#transport.lines.ended === 'line-too-long') this.#farewell ??= 'Input line is too long.';
     if (this.#farewell !== undefined) this.output.untagged(`BYE ${this.#farewell}`);
   }
 
   async #next(): Promise<ClientCommand | RefusedCommand | undefined> {
-    if (!this.#lines.hasLine || this.#writer.isFull) await this.#writer.flush();
+    const { lines, writer } = this.#transport;
+    if (!lines.hasLine || writer.isFull) await writer.flush();
     if (this.#farewell !== undefined) return undefined;
     this.#isWaiting = true;
     const command = await this.input.next();
@@ -192,10 +183,11 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async nextLine(): Promise<string | undefined> {
-    await this.#writer.flush();
+    const { lines, writer } = this.#transport;
+    await writer.flush();
     if (this.#farewell !== undefined) return undefined;
     this.#isWaiting = true;
-    const line = await this.#lines.next();
+    const line = await lines.next();
     this.#isWaiting = false;
     return line;
   }
@@ -252,7 +244,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   /** Trouble with news does not turn what was done into a failure. */
   async #tellBehind(known: ImapCommand, name: string): Promise<void> {
-    const looks = known.mayLookLater !== true || !this.#lines.hasLine;
+    const looks = known.mayLookLater !== true || !this.#transport.lines.hasLine;
     const how = { mayExpunge: known.keepsNumbers !== true, withUid: name.startsWith('UID '), looks };
     await this.tellChanges(how).catch((error: unknown) => this.#answerTo(error, name));
   }
@@ -278,38 +270,31 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   /** Ends the session where it loses nothing by it. */
   drain(): void {
-    this.#dismiss('Server shutting down.');
+    this.dismiss('Server shutting down.');
   }
 
   /** Ends the session when its command is done, or at once when it waits for one. */
-  #dismiss(farewell: string): void {
+  dismiss(farewell: string): void {
     this.#farewell ??= farewell;
-    if (this.#isWaiting) this.#lines.stop();
+    if (this.#isWaiting) this.#transport.lines.stop();
   }
 
   /** A client that has not logged in by now will not; one that has, and says nothing, has forgotten us. */
   #beLate(): void {
-    if (this.#login === undefined) this.#dismiss('Disconnected for inactivity.');
-    else if (this.#isWaiting) this.#dismiss('Disconnected for inactivity.');
+    if (this.#login === undefined) this.dismiss('Disconnected for inactivity.');
+    else if (this.#isWaiting) this.dismiss('Disconnected for inactivity.');
     else this.#timer.refresh();
-  }
-
-  /** Sends what is left. The client should close its side then; one that does not is cut off. */
-  #close(): void {
-    if (this.#socket.destroyed) return;
-    this.#writer.end();
-    this.#socket.resume();
-    this.#lines.setIdle(closingMs);
   }
 
   /** Here, or between the client and a proxy. */
   get #isSecure(): boolean {
-    return this.#socket instanceof TLSSocket || this.#client.origin.isTlsAtProxy === true;
+    return this.#transport.tls !== undefined || this.#client.origin.isTlsAtProxy === true;
   }
 
   saslClient(): SaslClient {
     const { service, origin } = this.#client;
-    const channelBindings = this.#socket instanceof TLSSocket ? channelBindingsOf(this.#socket) : undefined;
+    const { tls } = this.#transport;
+    const channelBindings = tls && channelBindingsOf(tls);
     return { service, origin, isSecure: channelBindings !== undefined, channelBindings };
   }
 
@@ -322,28 +307,15 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     return !this.#isSecure && ((await this.services.tls?.isAvailable()) ?? false);
   }
 
-  /** RFC 9051 6.2.1: what was sent in clear before the handshake counts for nothing. */
   async secure(): Promise<void> {
     const { tls } = this.services;
     if (tls === undefined) return;
-    // Before the answer leaves: what comes behind it belongs to the handshake.
-    this.#lines.detach();
-    await this.#writer.flush();
-    this.#writer.detach();
     try {
-      this.#socket = await tls.secure(this.#socket);
+      await this.#transport.secure((socket) => tls.secure(socket));
     } catch (error) {
       tls.tellFailure(this.log, `imap: ${this.#client.origin.remoteIp}: STARTTLS`, error);
-      return this.end();
+      this.end();
     }
-    this.#takeSocket(this.services.limits.maxLiteralBytesBeforeLogin);
-  }
-
-  #takeSocket(maxLiteralBytes: number): void {
-    this.#lines = this.#newLines();
-    this.#writer = new ReplyWriter(this.#socket);
-    this.input = this.#newInput(maxLiteralBytes);
-    this.output = new ImapOutput(this.#writer);
   }
 
   async #goOn({ ticket, tag }: Resumption): Promise<void> {
@@ -368,7 +340,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   failed(completion: Completion): Completion {
     if (++this.#failedLogins < this.services.limits.maxFailedLogins) return completion;
-    const afterwards = async (): Promise<void> => this.#dismiss('Too many failed logins.');
+    const afterwards = async (): Promise<void> => this.dismiss('Too many failed logins.');
     return { ...completion, afterwards };
   }
 
@@ -378,16 +350,16 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     const { name, passwd, clearPasswd } = account;
     const kind = loginKind(service, origin.remoteIp ?? '');
     const session = { service, kind, account: { name, domain: account.domain, passwd, clearPasswd }, byClearPassword };
-    const end = (): void => this.#dismiss('The account has changed, log in again.');
+    const end = (): void => this.dismiss('The account has changed, log in again.');
     this.#leave = this.services.sessions.enter({ ...session, end }, looksBefore);
     const owner = { uid: domain.uid, gid: domain.gid };
     const maildir = accountFiles.maildir(account.directory);
     this.#account = this.services.mailboxes.account(maildir, owner, { quota: account.quota });
     this.#login = login;
-    const { limits } = this.services;
-    this.input.limits = { maxLiteralBytes: limits.maxLiteralBytes, maxPieces };
+    await makeUsualMailboxes(this.#account, this.services.settings, this.log);
+    this.#transport.trust();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#beLate(), limits.idleMs);
+    this.#timer = setTimeout(() => this.#beLate(), this.services.limits.idleMs);
     return ok('Logged in', `CAPABILITY ${await this.capabilities()}`);
   }
 
@@ -400,10 +372,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     const other = await this.services.elsewhere?.({ uid, gid }, session);
     if (other === undefined) throw new TemporaryError('4.3.0', 'Temporary trouble with this mailbox');
     clearTimeout(this.#timer);
-    await this.#writer.flush();
-    const sentAhead = this.#lines.detach();
-    this.#writer.detach();
     this.end();
-    await passOn(this.#socket, other, sentAhead);
+    await this.#transport.passOnTo(other);
   }
 }

@@ -5,6 +5,9 @@ import { argumentsOf, type Extension, type ImapCommand, ok } from '../command.js
 const known: ReadonlyMap<string, Extension> = new Map([
   ['CONDSTORE', 'CONDSTORE'],
   ['QRESYNC', 'QRESYNC'],
+  ['UTF8=ACCEPT', 'UTF8=ACCEPT'],
+
+  ['IMAP4REV2', 'IMAP4rev2'],
 ]);
 
 export const enable: ImapCommand = {

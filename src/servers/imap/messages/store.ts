@@ -5,7 +5,6 @@
 //
 // The FETCH responses are those of the session's own telling: only messages that have other flags now are told of, silent ones by their mod-sequence alone.
 
-import { flagBits } from '../../../formats/mailbox/message-flags.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { formatNumbers, type SequenceSet } from '../../../protocols/imap/sequence-set.js';
 import type { FlagChange } from '../../../stores/mailboxes/mailbox-types.js';
@@ -13,6 +12,7 @@ import { argumentsOf, type Completion, type ImapCommand, no, ok, type SelectedSe
 import type { ClientCommand } from '../command-input.js';
 import { readMessageSet, sequencesOf } from './message-set.js';
 import { modSequenceNumber, useModSequences } from './mod-sequences.js';
+import { namedFlags } from './named-flags.js';
 
 export const store: ImapCommand = {
   state: 'selected',
@@ -26,14 +26,6 @@ export const uidStore: ImapCommand = {
   mayLookLater: true,
   run: (session, command) => run(session, command, true),
 };
-
-const systemFlags: ReadonlyMap<string, number> = new Map([
-  ['\\ANSWERED', flagBits.answered],
-  ['\\FLAGGED', flagBits.flagged],
-  ['\\DELETED', flagBits.deleted],
-  ['\\SEEN', flagBits.seen],
-  ['\\DRAFT', flagBits.draft],
-]);
 
 const modes = { '+': 'add', '-': 'remove', '': 'replace' } as const;
 
@@ -96,16 +88,4 @@ function readFlags(decoder: Decoder): string[] {
   const names = [decoder.flag()];
   while (decoder.maybeSp()) names.push(decoder.flag());
   return names;
-}
-
-function namedFlags(names: readonly string[]): Pick<FlagChange, 'flags' | 'keywords'> {
-  let flags = 0;
-  const keywords: string[] = [];
-  for (const name of names) {
-    const bit = systemFlags.get(name.toUpperCase());
-    if (bit !== undefined) flags |= bit;
-    else if (name.startsWith('\\')) throw new SyntaxProblem(`Invalid system flag ${name.toUpperCase()}`);
-    else keywords.push(name);
-  }
-  return { flags, keywords };
 }
