@@ -56,6 +56,13 @@ export class Layout {
   get certificates(): string {
     return this.control('vqmail/certs');
   }
+  /** Who vouches for clients' certificates, and what is revoked of them, as in qmail's TLS patch. */
+  get clientAuthorities(): string {
+    return this.control('clientca.pem');
+  }
+  get clientRevocations(): string {
+    return this.control('clientcrl.pem');
+  }
   /** The ciphers of qmail's TLS patch. */
   get tlsServerCiphers(): string {
     return this.control('tlsserverciphers');

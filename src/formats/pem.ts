@@ -1,4 +1,4 @@
-// A PEM file with certificates and keys (RFC 7468): qmail's control/servercert.pem holds both, Dovecot and certbot keep them apart.
+// A PEM file with certificates, keys and lists of revoked certificates (RFC 7468): qmail's control/servercert.pem holds both, Dovecot and certbot keep them apart.
 //
 //   -----BEGIN PRIVATE KEY-----           any order, text between the blocks is comment
 //   -----BEGIN CERTIFICATE-----           the first is the host's own, the others lead to its issuer
@@ -10,6 +10,8 @@ export interface PemParts {
   readonly certificates: string;
   /** The first private key; undefined when there is none. */
   readonly key: string | undefined;
+  /** Lists of revoked certificates, joined. */
+  readonly revocations: string;
 }
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
@@ -17,11 +19,14 @@ const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 /** Finds the certificates and the key. */
 export function parsePem(bytes: Buffer): PemParts {
   const certificates: string[] = [];
+  const revocations: string[] = [];
   let key: string | undefined;
   for (const [text, label = ''] of bytes.toString('latin1').matchAll(block)) {
     if (label === 'CERTIFICATE' || label === 'X509 CERTIFICATE' || label === 'TRUSTED CERTIFICATE')
       certificates.push(text);
+    else if (label === 'X509 CRL') revocations.push(text);
     else if (label.endsWith('PRIVATE KEY')) key ??= text;
   }
-  return { certificates: certificates.map((text) => `${text}\n`).join(''), key };
+  const joined = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('');
+  return { certificates: joined(certificates), key, revocations: joined(revocations) };
 }

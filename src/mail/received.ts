@@ -4,7 +4,8 @@
 //   Received: from client.example (HELO foo?bar) (joe?x@192.0.2.4)                  written by qmail-smtpd
 //     by mx.example with SMTP; 24 Nov 2026 02:02:55 -0000
 //
-// A connection in TLS says so in the word that RFC 3848 has for it, and how: `with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384 encrypted); 24 Nov ...`, as qmail's TLS patch does.
+// A connection in TLS says so in the word that RFC 3848 has for it, and how: `with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384 encrypted); 24 Nov ...`, as qmail's TLS patch does; with the address in the client's
+// certificate where that has let it relay: `(TLSv1.3 TLS_AES_256_GCM_SHA384 encrypted) (cert office@example.jp)`.
 //
 // What the client could choose (its name, the HELO word, the ident answer) is shown with every byte replaced by `?` that is not a letter, digit or one of
 // . @ % + / = : - [ ] so that no header field can be forged. Whether the HELO word is shown is the caller's decision: qmail leaves it out when it
@@ -41,6 +42,8 @@ export interface SmtpTrace {
   readonly protocol: TransferProtocol;
   /** How the connection is secured, where this host knows. */
   readonly tls?: { readonly version: string; readonly cipher: string } | undefined;
+  /** The address in the client's certificate. */
+  readonly certificate?: string | undefined;
   readonly unixSeconds: number;
 }
 
@@ -55,7 +58,8 @@ export function smtpReceivedLine(trace: SmtpTrace): string {
   const info = trace.remoteInfo === undefined ? '' : `${safe(trace.remoteInfo)}@`;
   const from = `Received: from ${safe(trace.remoteHost)}${helo} (${info}${safe(trace.remoteIp)})`;
   const tls = trace.tls === undefined ? '' : ` (${trace.tls.version} ${trace.tls.cipher} encrypted)`;
-  return `${from}\n  by ${safe(trace.local)} with ${trace.protocol}${tls}; ${qmailDate(trace.unixSeconds)}\n`;
+  const certificate = trace.certificate === undefined ? '' : ` (cert ${safe(trace.certificate)})`;
+  return `${from}\n  by ${safe(trace.local)} with ${trace.protocol}${tls}${certificate}; ${qmailDate(trace.unixSeconds)}\n`;
 }
 
 /** Both lines, as they stand above every message that qmail-smtpd took in. */

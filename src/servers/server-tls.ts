@@ -14,6 +14,7 @@ import { describe } from '../errors.js';
 import { type Log, sparing } from '../log.js';
 import type { Certificates } from '../stores/certificates/certificates.js';
 import { channelBindingsOf } from './channel-bindings.js';
+import { type ClientCertificate, clientCertificateOf } from './client-certificate.js';
 
 const patienceMs = 30_000;
 const ticketKeyBytes = 48;
@@ -27,7 +28,7 @@ const oldCiphers = 'DEFAULT:@SECLEVEL=0';
 /** What TLS needs to be told besides certificates. */
 export function secureContextOptions(isForOldClients: boolean): SecureContextOptions {
   const secureOptions = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
-  // Clients show no certificates, so no authority is trusted here.
+  // No authority is trusted here but the host's own for clients (stores/certificates/client-authorities.ts).
   const common = { secureOptions, ca: [] };
   return isForOldClients
     ? { ...common, minVersion: 'TLSv1', ciphers: oldCiphers }
@@ -44,9 +45,10 @@ export interface ServerTls {
   isAvailable(): Promise<boolean>;
   /**
    * Does the handshake. The plain socket must be paused and have no listeners for data; what stands in it unread is taken for the client's part of the handshake.
+   * @param asksClient whether the client is asked for a certificate, which it need not have
    * @throws Error when it fails, takes too long, or there is no certificate; the socket is destroyed
    */
-  secure(socket: Socket): Promise<TLSSocket>;
+  secure(socket: Socket, asksClient?: boolean): Promise<TLSSocket>;
   /** Tells the log of a handshake that failed; of many in a short time not of each. @param about whose: `smtp: 192.0.2.9: STARTTLS` */
   tellFailure(log: Log, about: string, error: unknown): void;
 }
@@ -57,7 +59,7 @@ export function createServerTls(certificates: Certificates, handshakeMs = patien
   return {
     tellFailure: (log, about, error) => tell(`${about}: ${describe(error)}`, (line) => log.info(line)),
     isAvailable: async () => (await certificates.forName(undefined)) !== undefined,
-    async secure(socket) {
+    async secure(socket, asksClient = false) {
       const certificate = await certificates.forName(undefined);
       if (certificate === undefined) {
         socket.destroy();
@@ -67,6 +69,8 @@ export function createServerTls(certificates: Certificates, handshakeMs = patien
         isServer: true,
         secureContext: certificate.context,
         SNICallback: certificates.sniCallback,
+        requestCert: asksClient,
+        rejectUnauthorized: false,
       });
       await handshake(secured, handshakeMs);
       return secured;
@@ -108,6 +112,8 @@ export interface TlsDescription {
   readonly cipher: string;
   /** By the type's name in SASL. */
   channelBindings(): ReadonlyMap<string, Buffer>;
+  /** What the client has shown of itself. */
+  clientCertificate(): ClientCertificate | undefined;
 }
 
 export function describeTls(socket: TLSSocket): TlsDescription {
@@ -115,5 +121,6 @@ export function describeTls(socket: TLSSocket): TlsDescription {
     version: socket.getProtocol() ?? 'TLS',
     cipher: socket.getCipher()?.name ?? 'unknown',
     channelBindings: () => channelBindingsOf(socket),
+    clientCertificate: () => clientCertificateOf(socket),
   };
 }

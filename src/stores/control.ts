@@ -3,7 +3,7 @@
 //
 //   line      me, smtpgreeting, localiphost, envnoathost                     absent: `me`
 //   number    timeoutsmtpd (1200), databytes (0: no limit)                   absent or without digits: the default
-//   list      rcpthosts, badmailfrom, locals, percenthack, qmqpservers       rcpthosts absent: every domain; locals absent: the name in `me`
+//   list      rcpthosts, badmailfrom, locals, percenthack, qmqpservers, tlsclients       rcpthosts absent: every domain; locals absent: the name in `me`
 //   map       virtualdomains
 //   cdb       morercpthosts.cdb                                              looked at only where rcpthosts exists
 //
@@ -75,6 +75,11 @@ export class Control {
   /** Lower-case entries: whole senders and `@domain`. */
   badMailFrom(): ReadonlySet<string> {
     return this.#sets('badmailfrom').get() ?? nothing;
+  }
+
+  /** The lower-case e-mail addresses in the certificates of clients that may relay. */
+  tlsClients(): ReadonlySet<string> {
+    return this.#sets('tlsclients').get() ?? nothing;
   }
 
   /**

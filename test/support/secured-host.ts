@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { startSampleHost } from '../processes/sample-server.js';
 import { type Authority, makeAuthority } from './certificates.js';
 import { newRoot, removeRoot } from './recording.js';
+import { writeControl } from './smtp-host.js';
 
 /** The name in the certificate, which all clients reach by an address. */
 export const hostName = 'localhost';
@@ -21,6 +22,8 @@ export interface SecuredHost {
   /** The messages that have arrived. */
   arrived(): string[];
   put(text: string): void;
+  /** Writes a control file, or removes it. */
+  control(name: string, text: string | null): void;
   log(): string;
 }
 
@@ -46,6 +49,7 @@ export async function securedHost(t: TestContext, options: readonly string[] = [
     folder,
     arrived: () => files().map((file) => readFileSync(file, 'latin1')),
     put: (text) => writeFileSync(path.join(root, maildir, 'new', `${1772323200 + sent}.${sent++}.h`), text),
+    control: (name, text) => writeControl(root, name, text),
     log: server.log,
   };
 }

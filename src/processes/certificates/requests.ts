@@ -135,15 +135,16 @@ function contentOf(file: string, bytes: Buffer, layout: Layout): string {
     return parseList(bytes)
       .filter((line) => /^[A-Z0-9_:+!@=-]+$/i.test(line))
       .join('\n');
-  const { certificates, key = '' } = parsePem(bytes);
-  return `${certificates}${key}\n`;
+  const { certificates, key = '', revocations } = parsePem(bytes);
+  return `${certificates}${revocations}${key}\n`;
 }
 
 function isConfigured(file: string, layout: Layout, { tlsCertificates }: Settings): boolean {
   const { dir, name, ext } = path.parse(file);
   if (dir === layout.certificates && ['.pem', '.key', '.chain'].includes(ext)) return isHostName(name);
   const named = tlsCertificates.flatMap(({ certificate, key, chain }) => [certificate, key, chain]);
-  return [layout.serverCertificate, layout.tlsServerCiphers, ...named].includes(file);
+  const own = [layout.serverCertificate, layout.tlsServerCiphers, layout.clientAuthorities, layout.clientRevocations];
+  return [...own, ...named].includes(file);
 }
 
 function sent({ dev, ino, size, mtimeNs, ctimeNs }: Identity): SentIdentity {

@@ -15,6 +15,8 @@ export interface Client {
   readonly via?: string | undefined;
   /** Who has logged in at the front end. */
   readonly login?: string | undefined;
+  /** The e-mail address of the certificate that lets it relay. */
+  readonly certificate?: string | undefined;
   readonly remoteIp: string;
   /** undefined: it has no name, or none was looked up. */
   readonly remoteHost: string | undefined;
@@ -29,8 +31,10 @@ export interface Client {
 }
 
 /** For log lines: `192.0.2.9`, `192.0.2.9 via 127.0.0.1`. */
-export function shownClient({ address, via, login }: Client): string {
-  return `${address}${via === undefined ? '' : ` via ${via}`}${login === undefined ? '' : ` login ${login}`}`;
+export function shownClient({ address, via, login, certificate }: Client): string {
+  const named = { via, login, certificate };
+  const words = Object.entries(named).flatMap(([word, value]) => (value === undefined ? [] : ` ${word} ${value}`));
+  return address + words.join('');
 }
 
 /**

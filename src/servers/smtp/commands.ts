@@ -98,7 +98,7 @@ function quit(dialog: Dialog): string {
 function mail(dialog: Dialog, argument: string): string | Promise<string> {
   endTransaction(dialog);
   const { context, client, user } = dialog;
-  if (isForUsers(context.flavour) && client.login === undefined)
+  if (isForUsers(context.flavour) && client.login === undefined && client.certificate === undefined)
     return needsTlsFirst(dialog) ? authReplies.tlsFirst : authReplies.first;
   const { address: sender, parameters } = readPath(dialog, argument);
   if (sender.length > longestAddress) return replies.addressTooLong;

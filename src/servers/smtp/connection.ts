@@ -14,6 +14,7 @@ import type { TLSSocket } from 'node:tls';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { SMTPServer } from 'smtp-server/lib/smtp-server.js';
 import { describeTls } from '../server-tls.js';
+import { asksForCertificates } from './certified.js';
 import { type Dialog, whose } from './dialog.js';
 import { type InputReceiver, SmtpInput } from './input.js';
 import { SmtpSession } from './session.js';
@@ -99,7 +100,7 @@ export class SmtpConnection extends SMTPConnection implements InputReceiver {
     plain.setTimeout(0);
     while (plain.read() !== null);
     try {
-      const secured = await tls?.secure(plain);
+      const secured = await tls?.secure(plain, asksForCertificates(this.#dialog.context));
       if (secured !== undefined) this.#goOn(secured);
     } catch (error) {
       tls?.tellFailure(log, `${flavour}: ${whose(this.#dialog)}: STARTTLS`, error);

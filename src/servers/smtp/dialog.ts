@@ -220,6 +220,7 @@ export function traceOf(
     local: client.local,
     protocol: protocolOf(dialog),
     tls: dialog.tls,
+    certificate: client.certificate,
     unixSeconds,
   });
   const invokedBy = 'network';

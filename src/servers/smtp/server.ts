@@ -22,6 +22,7 @@ import type { Host } from '../../stores/host.js';
 import { type Origin, originOf } from '../origin.js';
 import { describeTls, type ServerTls, type TlsDescription } from '../server-tls.js';
 import { admit, type Flavour } from './admission.js';
+import { asksForCertificates, takeCertificate } from './certified.js';
 import { type Client, shownClient } from './client.js';
 import { SmtpConnection } from './connection.js';
 import { announce, type DialogContext, openDialog, SessionEnd } from './dialog.js';
@@ -176,7 +177,7 @@ class MailServer extends SMTPServer implements SmtpServer {
   /** The TLS handshake of smtps. Gives nothing when it failed, which has been logged. */
   async #secure(socket: net.Socket, client: Client, origin: Origin): Promise<TLSSocket | undefined> {
     try {
-      return await this.#dialogContext.tls?.secure(socket);
+      return await this.#dialogContext.tls?.secure(socket, asksForCertificates(this.#dialogContext));
     } catch (error) {
       if (!origin.isHealthCheck) this.#context.log.info(`${this.#flavour}: ${shownClient(client)}: ${describe(error)}`);
       return undefined;
@@ -199,6 +200,7 @@ class MailServer extends SMTPServer implements SmtpServer {
   #converse(socket: net.Socket, client: Client, origin: Origin, tls: TlsDescription | undefined): void {
     const speaksForOthers = this.#context.frontEnds?.includes(origin.remoteIp) ?? false;
     const dialog = openDialog(this.#dialogContext, client, { origin, speaksForOthers, tls });
+    takeCertificate(dialog, tls?.clientCertificate());
     const isNoNews = origin.isHealthCheck || this.#dialogContext.probes.isKnown(client.address);
     if (!isNoNews) announce(dialog);
     const connection = new SmtpConnection(this, socket, dialog, client.address);

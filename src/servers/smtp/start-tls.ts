@@ -6,6 +6,7 @@
 // client's own once the connection is secure (CVE-2011-0411). It is not offered on a unix socket, and not where a proxy has ended the client's TLS.
 
 import type { TlsDescription } from '../server-tls.js';
+import { takeCertificate } from './certified.js';
 import { type Dialog, endTransaction, isSecure } from './dialog.js';
 import { replies } from './replies.js';
 import { logOut } from './submission/user.js';
@@ -35,4 +36,5 @@ export function beginSecured(dialog: Dialog, tls: TlsDescription): void {
   endTransaction(dialog);
   logOut(dialog);
   Object.assign(dialog, { tls, isStartingTls: false, forwarded: undefined, helo: undefined });
+  takeCertificate(dialog, tls.clientCertificate());
 }

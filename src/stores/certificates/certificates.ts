@@ -4,6 +4,7 @@
 //   --tls-certificate CERT[:KEY[:CHAIN]]    for the names that stand in it
 //   control/servercert.pem                  for everybody else; without it the first of the options, else the first of the directory
 //   control/tlsserverciphers                the ciphers of TLS 1.2 and older, where it is there: a list in OpenSSL's words over any number of lines, as in qmail's TLS patch
+//   control/clientca.pem, clientcrl.pem     who vouches for clients' certificates (client-authorities.ts)
 //
 // Each file is looked at when it is used and read again when it was replaced, so `certbot renew` needs no restart; open sessions go on with what they have. A
 // new version that is broken is logged once, and the old one stays in force. A bounded number is kept.
@@ -22,6 +23,7 @@ import {
   isFor,
   readCertificate,
 } from './certificate.js';
+import { type ClientAuthorities, clientAuthorities } from './client-authorities.js';
 import { type CertificateSource, ownSource } from './source.js';
 
 export interface CertificatesContext {
@@ -206,14 +208,16 @@ export class Certificates {
     const bytes = await this.#bytesOf(files);
     if (bytes === undefined) return undefined;
     const ciphers = await this.#ciphers();
+    const authorities = await this.#authorities();
+    const forAll = { ...options, ...authorities?.options };
     try {
-      const wanted = ciphers === undefined ? options : { ...options, ciphers };
-      return { certificate: readCertificate(files, bytes, wanted), trouble: undefined };
+      const wanted = ciphers === undefined ? forAll : { ...forAll, ciphers };
+      return { certificate: readCertificate(files, bytes, wanted), trouble: authorities?.trouble };
     } catch (error) {
       const cause = error instanceof ConfigurationError ? error.cause : undefined;
       if (ciphers === undefined || errnoOf(cause) !== 'ERR_SSL_NO_CIPHER_MATCH') throw error;
       const trouble = `${this.#ciphersFile}: no cipher in it is known; the customary ones are used`;
-      return { certificate: readCertificate(files, bytes, options), trouble };
+      return { certificate: readCertificate(files, bytes, forAll), trouble };
     }
   }
 
@@ -236,13 +240,20 @@ export class Certificates {
     return list.length === 0 ? undefined : list.join(':');
   }
 
+  async #authorities(): Promise<ClientAuthorities | undefined> {
+    const { clientAuthorities: file, clientRevocations } = this.#context.layout;
+    const [ca, crl] = [await this.#source.read(file), await this.#source.read(clientRevocations)];
+    return clientAuthorities(ca, crl, file);
+  }
+
   get #ciphersFile(): string {
     return this.#context.layout.tlsServerCiphers;
   }
 
   #filesRead({ certificate, key, keyBeside, chain, chainBeside }: CertificateFiles): string[] {
     const others = [key ?? keyBeside, chain ?? chainBeside].filter((file) => file !== undefined);
-    return [certificate, ...others, this.#ciphersFile];
+    const { clientAuthorities: ca, clientRevocations: crl } = this.#context.layout;
+    return [certificate, ...others, this.#ciphersFile, ca, crl];
   }
 }
 
