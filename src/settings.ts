@@ -11,6 +11,7 @@ import type { LayoutOptions } from './layout.js';
 import { type ConnectionLimitSettings, defaultConnectionLimits, parseNetworks } from './net/connection-limits.js';
 import { type ListenAddress, parseListenAddress } from './net/listener.js';
 import { TrustedPeers } from './net/trusted-peers.js';
+import { type ImapOptions, type ImapSettings, parseImapSettings } from './servers/imap/settings.js';
 import { defaultPolicy, type SubmissionPolicy } from './servers/smtp/submission/policy.js';
 import type { CertificateFiles } from './stores/certificates/certificate.js';
 import { isUidlForm, type UidlForm } from './stores/maildir/uidl.js';
@@ -93,6 +94,7 @@ export interface Settings {
   readonly challenges: ChallengeChoice;
   /** How many wrong logins of an address and of an account have no consequence (auth/guessing/limits.ts). */
   readonly guessLimits: { readonly freeOfAddress: number; readonly freeOfAccount: number };
+  readonly imap: ImapSettings;
   /** What is asked of those who log in to send. */
   readonly submission: SubmissionPolicy;
   /** How long running sessions may go on after SIGTERM. */
@@ -104,7 +106,7 @@ export interface ServedAddress extends ListenAddress {
 }
 
 /** The options of `serve` as the command line has them: texts, none of them checked. */
-export interface ServeOptions {
+export interface ServeOptions extends ImapOptions {
   readonly listen?: readonly string[];
   readonly queue?: string;
   readonly spawnLimit?: string;
@@ -179,6 +181,7 @@ export function parseSettings(layout: LayoutOptions, options: ServeOptions, isRo
     logLogins: options.logLogins ?? false,
     challenges: oneOf('--challenge-mechanisms', options.challengeMechanisms ?? 'auto', ['auto', 'on', 'off']),
     guessLimits: parseGuessLimits(options.wrongLogins ?? '10/10'),
+    imap: parseImapSettings(options),
     submission: parseSubmission(options),
     drainMs: 1000 * parseNumber('--drain-seconds', options.drainSeconds, 30, 0, 86_400),
   });

@@ -3,7 +3,7 @@
 //
 //   --into DIR    where the host is unpacked; ./demo-host unless given. A demo host that is there is served as it is, with its mail; anything else is left alone.
 //
-// Ports 10025 and 10110 when they are free, else others.
+// Ports 10025, 10110 and 10143 when they are free, else others.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -35,13 +35,13 @@ export async function demo(args: string[], io: ToolIo): Promise<number> {
   if (options === undefined) return 0;
   const root = path.resolve(options.into);
   unpackSampleHost(root);
-  const [smtp, pop3] = [await freePort(10025), await freePort(10110)];
-  const listen = [`smtp=127.0.0.1:${smtp}`, `pop3=127.0.0.1:${pop3}`];
+  const [smtp, pop3, imap] = [await freePort(10025), await freePort(10110), await freePort(10143)];
+  const listen = [`smtp=127.0.0.1:${smtp}`, `pop3=127.0.0.1:${pop3}`, `imap=127.0.0.1:${imap}`];
   const daemon = await startDaemon(parseSettings({ root }, { listen, workers: '0' }, false), log);
   const ended = untilSignal(daemon, log);
   const ports = daemon.listening.map((place) => Number(place.slice(place.lastIndexOf(':') + 1)));
   io.stdout(`ready ${daemon.listening.join(' ')}\n\n`);
-  io.stdout(instructions(shown(root), ports[0] ?? 0, ports[1] ?? 0));
+  io.stdout(instructions(shown(root), ports));
   const watchers = tellDeliveries(root, io);
   const status = await ended;
   for (const watcher of watchers) watcher.close();
@@ -109,7 +109,7 @@ function shown(file: string): string {
   return relative.startsWith('..') ? file : relative;
 }
 
-function instructions(root: string, smtp: number, pop3: number): string {
+function instructions(root: string, [smtp = 0, pop3 = 0, imap = 0]: readonly number[]): string {
   const program = `node ${shown(fileURLToPath(new URL('./vqmail.cjs', import.meta.url)))}`;
   const user = 'test@mailtest.example.jp';
   return `The sample host lies in ${root}. Two domains, every password is "password":
@@ -121,6 +121,9 @@ Send a mail:
 Read it: how many there are, then the first
   $ curl -sS --user ${user}:password pop3://127.0.0.1:${pop3}/
   $ curl -sS --user ${user}:password pop3://127.0.0.1:${pop3}/1
+The same by IMAP: what is in INBOX, then the first mail
+  $ curl -sS --user ${user}:password imap://127.0.0.1:${imap}/ --request 'EXAMINE INBOX'
+  $ curl -sS --user ${user}:password 'imap://127.0.0.1:${imap}/INBOX;MAILINDEX=1'
 Ask what would become of a mail, and look for problems of the host:
   $ ${program} route anybody@shop.example.gr.jp --root ${root}
 By hand, as an old client would: telnet 127.0.0.1 ${smtp}, then type

@@ -122,7 +122,22 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
     .option('--hide-client', "users' Received lines say nothing of where they send from")
     .option('--rate-messages <n>', 'messages that a user may send within an hour; no limit unless given')
     .option('--rate-recipients <n>', 'recipients that a user may send to within an hour; no limit unless given')
-    .option('--max-sessions-per-user <n>', 'sessions of one user who has logged in to send; 50')
+    .option('--max-sessions-per-user <n>', 'sessions of one user who has logged in to send, and as many by IMAP; 50')
+    .option(
+      '--imap-namespace <none|INBOX.>',
+      'what stands before the names of IMAP mailboxes other than INBOX: INBOX. as with Courier; none',
+    )
+    .option(
+      '--imap-special-use <use=name>',
+      'a mailbox name for Sent, Drafts, Trash, Junk or Archive besides the usual ones; once for each',
+      collect,
+    )
+    .option(
+      '--imap-autocreate <name>',
+      'a mailbox that every account has, made when it logs in; once for each',
+      collect,
+    )
+    .option('--imap-autosubscribe <name>', 'the same, and subscribed when it is made; once for each', collect)
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<CommandLine>(command, args, io);
 }

@@ -188,6 +188,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     sessions,
     ...logins,
     mailboxes: new OpenMailboxes({ log }),
+    settings: settings.imap,
     redeem: (ticket) => tickets.redeem(ticket),
     tls,
     elsewhere: agents === undefined ? undefined : imapByOwner(agents),

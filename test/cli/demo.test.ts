@@ -40,9 +40,9 @@ function type(command: string, cwd: string): Promise<{ status: number | null; te
 test('what the demo prints is typed', async (t) => {
   if (!needs(t, 'curl', 'bash')) return;
   const { cwd, demo, ended, output } = await startDemo(t);
-  assert.match(output(), /^ready smtp=127\.0\.0\.1:\d+ pop3=127\.0\.0\.1:\d+\n/);
+  assert.match(output(), /^ready smtp=127\.0\.0\.1:\d+ pop3=127\.0\.0\.1:\d+ imap=127\.0\.0\.1:\d+\n/);
   const commands = [...output().matchAll(/^ {2}\$ (.+)$/gm)].map(([, command]) => command ?? '');
-  const kinds = ['smtp:', 'pop3:', 'pop3:', 'route'];
+  const kinds = ['smtp:', 'pop3:', 'pop3:', 'imap:', 'imap:', 'route'];
   assert.deepEqual(
     commands.map((command) => kinds.find((kind) => command.includes(kind))),
     kinds,
@@ -52,7 +52,9 @@ test('what the demo prints is typed', async (t) => {
   for (const [index, answer] of answers.entries()) assert.equal(answer.status, 0, `${commands[index]}\n${answer.text}`);
   assert.match(answers[1]?.text ?? '', /^1 \d+\s*$/);
   assert.match(answers[2]?.text ?? '', /Delivered-To: test@mailtest\.example\.jp\r?\n(?:.|\n|\r)*It works\./);
-  assert.match(answers[3]?.text ?? '', /shop\.example\.gr\.jp\/postmaster/);
+  assert.match(answers[3]?.text ?? '', /^\* 1 EXISTS/m);
+  assert.match(answers[4]?.text ?? '', /Delivered-To: test@mailtest\.example\.jp\r?\n(?:.|\n|\r)*It works\./);
+  assert.match(answers[5]?.text ?? '', /shop\.example\.gr\.jp\/postmaster/);
 
   await until(() => /^delivered: /m.test(output()));
   const landed = /^delivered: (.+)$/m.exec(output())?.[1] ?? '';

@@ -15,8 +15,9 @@ import type { OpenMailboxes } from '../../stores/mailboxes/open-mailboxes.js';
 import type { OpenSessions } from '../open-sessions.js';
 import { type Origin, originOf } from '../origin.js';
 import type { ServerTls } from '../server-tls.js';
-import { SpecialUses, type UseName } from './mailboxes/special-use.js';
+import { SpecialUses } from './mailboxes/special-use.js';
 import { type ClientOfSession, ImapConnection } from './session.js';
+import { defaultImapSettings, type ImapSettings } from './settings.js';
 
 /** A session on its way to another process, which has let its client in and given a ticket for it. */
 export interface ImapElsewhere {
@@ -64,19 +65,6 @@ export const defaultImapLimits: ImapLimits = {
   maxErrors: 20,
   maxFailedLogins: 5,
 };
-
-/** How mailboxes are shown. */
-export interface ImapSettings {
-  /** In front of all names but INBOX: '' or `INBOX.`. */
-  readonly prefix: string;
-  /** Names for special uses before those that are known. */
-  readonly specialUses: readonly UseName[];
-  /** Mailboxes that every account has: made and subscribed when a session begins. The account's names. */
-  readonly autocreate: readonly string[];
-  readonly autosubscribe: readonly string[];
-}
-
-export const defaultImapSettings: ImapSettings = { prefix: '', specialUses: [], autocreate: [], autosubscribe: [] };
 
 export interface ImapContext {
   readonly host: Host;

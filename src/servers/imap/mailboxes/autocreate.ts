@@ -5,7 +5,7 @@ import { describe } from '../../../errors.js';
 import type { Log } from '../../../log.js';
 import type { AccountMailboxes } from '../../../stores/mailboxes/account-mailboxes.js';
 import { MailboxRefusal } from '../../../stores/mailboxes/refusal.js';
-import type { ImapSettings } from '../server.js';
+import type { ImapSettings } from '../settings.js';
 
 export async function makeUsualMailboxes(
   account: AccountMailboxes,
