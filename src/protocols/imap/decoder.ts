@@ -109,6 +109,15 @@ export class Decoder {
     return text.toUpperCase();
   }
 
+  /** Takes a word if it is next, in any case. @param word in upper case */
+  takeWord(word: string): boolean {
+    const rest = this.#text().slice(this.#at, this.#at + word.length + 1);
+    if (rest.slice(0, word.length).toUpperCase() !== word || /[A-Za-z0-9.\-=+]$/.test(rest.slice(word.length)))
+      return false;
+    this.#at += word.length;
+    return true;
+  }
+
   /** Without leading word nothing is taken. */
   maybeWord(): string {
     return this.#while((character) => /[A-Za-z0-9.\-=+]/.test(character)).toUpperCase();

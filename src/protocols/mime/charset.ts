@@ -42,6 +42,14 @@ export class Charsets {
     return text.includes('\ufffd') ? bytes.toString('latin1') : text;
   }
 
+  /** Reads a text of this charset piece by piece; one that is not known is read as one that does not say what it is. */
+  pieceReader(charset: string | undefined): (piece: Buffer, isLast: boolean) => string {
+    const known = charset === undefined || /^us-ascii$/i.test(charset.trim()) ? undefined : this.#decoder(charset);
+    if (known === undefined) return (piece) => this.decodeUnlabelled(piece);
+    const decoder = new TextDecoder(known.encoding);
+    return (piece, isLast) => decoder.decode(piece, { stream: !isLast });
+  }
+
   #decoder(charset: string): TextDecoder | undefined {
     const label = charset.toLowerCase().trim();
     if (this.#decoders.has(label)) return this.#decoders.get(label);

@@ -22,6 +22,16 @@ const afterLogin = [
   'MOVE',
   'PREVIEW',
   'SAVEDATE',
+  'ESEARCH',
+  'SEARCHRES',
+  'WITHIN',
+  'PARTIAL',
+  'SORT',
+  'SORT=DISPLAY',
+  'ESORT',
+  'THREAD=ORDEREDSUBJECT',
+  'THREAD=REFERENCES',
+  'I18NLEVEL=1',
 ];
 
 export interface LoginOffers {

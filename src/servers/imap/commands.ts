@@ -20,6 +20,9 @@ import { append, replace, uidReplace } from './messages/append.js';
 import { copy, move, uidCopy, uidMove } from './messages/copy.js';
 import { expunge, uidExpunge } from './messages/expunge.js';
 import { store, uidStore } from './messages/store.js';
+import { search, uidSearch } from './search/search.js';
+import { sort, uidSort } from './search/sort.js';
+import { thread, uidThread } from './search/thread.js';
 
 export const commands: ReadonlyMap<string, ImapCommand> = new Map<string, ImapCommand>([
   ['CAPABILITY', capability],
@@ -53,6 +56,12 @@ export const commands: ReadonlyMap<string, ImapCommand> = new Map<string, ImapCo
   ['UNSELECT', unselect],
   ['FETCH', fetch],
   ['UID FETCH', uidFetch],
+  ['SEARCH', search],
+  ['UID SEARCH', uidSearch],
+  ['SORT', sort],
+  ['UID SORT', uidSort],
+  ['THREAD', thread],
+  ['UID THREAD', uidThread],
   ['STORE', store],
   ['UID STORE', uidStore],
   ['COPY', copy],

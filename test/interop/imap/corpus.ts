@@ -47,7 +47,7 @@ function inJapanese(): Buffer[] {
       const body = Buffer.from(text, 'base64');
       const header = [
         `From: =?${charset}?B?${name}?= <yamada@example.jp>`,
-        `To: =?${charset}?Q?${quotedPrintable(Buffer.from(name, 'base64')).replaceAll(' ', '_').replaceAll('?', '=3F')}?= <test@example.jp>`,
+        `To: =?${charset}?Q?${quotedPrintable(Buffer.from(name, 'base64'), /[A-Za-z0-9]/)}?= <test@example.jp>`,
         'Date: Mon, 2 Mar 2026 10:30:00 +0900',
         `Subject: Re: =?${charset}?B?${subject}?=`,
         `Message-ID: <${charset}.${encoding}@example.jp>`,
@@ -64,9 +64,9 @@ function inJapanese(): Buffer[] {
   );
 }
 
-function quotedPrintable(bytes: Buffer): string {
+function quotedPrintable(bytes: Buffer, plain = /[!-<>-~]/): string {
   return [...bytes]
-    .map((byte) => (byte > 0x20 && byte < 0x7f && byte !== 0x3d ? String.fromCharCode(byte) : `=${hex(byte)}`))
+    .map((byte) => (plain.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `=${hex(byte)}`))
     .join('');
 }
 

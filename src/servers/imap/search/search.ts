@@ -1,0 +1,58 @@
+// SEARCH and UID SEARCH (RFC 9051 6.4.4). Answered with SEARCH, or with ESEARCH when RETURN stands there or IMAP4rev2 is enabled.
+
+import { parseSearchKeys, type SearchKey, usesModSequences } from '../../../protocols/imap/search-keys.js';
+import { argumentsOf, type Completion, type ImapCommand, ok, type SelectedSession } from '../command.js';
+import type { ClientCommand } from '../command-input.js';
+import { useModSequences } from '../messages/mod-sequences.js';
+import { tellExtendedResult, tellPlainResult } from './search-answer.js';
+import { type ReturnOptions, readReturnOptions, textReader } from './search-arguments.js';
+import { searchMessages } from './search-run.js';
+
+export const search: ImapCommand = {
+  state: 'selected',
+  keepsNumbers: true,
+  run: (session, command) => run(session, command, false),
+};
+
+export const uidSearch: ImapCommand = { state: 'selected', run: (session, command) => run(session, command, true) };
+
+interface Asked {
+  readonly options: ReturnOptions | undefined;
+  readonly charset: string;
+  readonly key: SearchKey;
+}
+
+const asRevision2: ReturnOptions = { plain: new Set(['ALL']), partial: undefined };
+
+async function run(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
+  const { options = session.enabled.has('IMAP4rev2') ? asRevision2 : undefined, charset, key } = readArguments(command);
+  const saves = options?.plain.has('SAVE') === true;
+  try {
+    const decode = textReader(charset, session.services.reading.charsets);
+    const tellsModSeq = usesModSequences(key);
+    if (tellsModSeq) useModSequences(session);
+    const sequences = await searchMessages(session, key, decode);
+    const result = { tag: command.tag, isUid, sequences, tellsModSeq };
+    if (options === undefined) await tellPlainResult(session, 'SEARCH', result);
+    else tellExtendedResult(session, options, result);
+  } catch (error) {
+    // RFC 5182 2.1: a search that fails leaves nothing saved.
+    if (saves) session.selected.savedUids = [];
+    throw error;
+  }
+  return ok('Search completed.');
+}
+
+function readArguments(command: ClientCommand): Asked {
+  const decoder = argumentsOf(command);
+  const options = decoder.takeWord('RETURN') ? readReturnOptions(decoder) : undefined;
+  let charset = 'UTF-8';
+  if (decoder.takeWord('CHARSET')) {
+    decoder.sp();
+    charset = decoder.astring();
+    decoder.sp();
+  }
+  const key = parseSearchKeys(decoder);
+  decoder.end();
+  return { options, charset, key };
+}

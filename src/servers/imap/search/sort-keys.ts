@@ -1,0 +1,119 @@
+// What SORT orders by (RFC 5256 3, RFC 5957 for DISPLAYFROM and DISPLAYTO).
+
+import { parseRfc5322Date } from '../../../mail/dates.js';
+import { baseSubject } from '../../../protocols/imap/base-subject.js';
+import { collationKey, compareKeys } from '../../../protocols/imap/collation.js';
+import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
+import { type MailAddress, parseAddresses } from '../../../protocols/mime/addresses.js';
+import { decodeHeaderText } from '../../../protocols/mime/encoded-words.js';
+import type { SearchedMessage } from './searched-message.js';
+
+export interface SortKey {
+  readonly by: SortBy;
+  readonly isReverse: boolean;
+}
+
+type SortBy = 'ARRIVAL' | 'CC' | 'DATE' | 'DISPLAYFROM' | 'DISPLAYTO' | 'FROM' | 'SIZE' | 'SUBJECT' | 'TO';
+
+const known: ReadonlySet<string> = new Set<SortBy>([
+  'ARRIVAL',
+  'CC',
+  'DATE',
+  'DISPLAYFROM',
+  'DISPLAYTO',
+  'FROM',
+  'SIZE',
+  'SUBJECT',
+  'TO',
+]);
+
+/** `(REVERSE DATE SUBJECT)` @throws SyntaxProblem */
+export function readSortKeys(decoder: Decoder): SortKey[] {
+  const keys: SortKey[] = [];
+  let isReverse = false;
+  decoder.list(() => {
+    const word = decoder.word();
+    if (word === 'REVERSE') {
+      isReverse = true;
+      return;
+    }
+    if (!known.has(word)) throw new SyntaxProblem(`Unknown sort argument: ${word}`);
+    keys.push({ by: word as SortBy, isReverse });
+    isReverse = false;
+  });
+  if (keys.length === 0) throw new SyntaxProblem('Empty sort program');
+  return keys;
+}
+
+/** A message with the values that it is ordered by. */
+export interface Sortable {
+  readonly sequence: number;
+  readonly values: readonly (string | number)[];
+}
+
+export async function sortableOf(message: SearchedMessage, keys: readonly SortKey[]): Promise<Sortable> {
+  const values: (string | number)[] = [];
+  for (const { by } of keys) values.push(await sortValue(message, by));
+  return { sequence: message.sequence, values };
+}
+
+async function sortValue(message: SearchedMessage, by: SortBy): Promise<string | number> {
+  switch (by) {
+    case 'ARRIVAL':
+      return Math.floor(((await message.facts())?.internalDateMs ?? 0) / 1000);
+    case 'SIZE':
+      return (await message.facts())?.wireBytes ?? 0;
+    case 'DATE':
+      return sentAt(message);
+    case 'SUBJECT':
+      return collationKey(baseSubject(await subjectOf(message)).text);
+    case 'DISPLAYFROM':
+      return displayName(message, 'from');
+    case 'DISPLAYTO':
+      return displayName(message, 'to');
+    default:
+      return collationKey(firstAddress(await message.field(by.toLowerCase()))?.mailbox ?? '');
+  }
+}
+
+/** Seconds since 1970: the Date field, or when the message came. */
+export async function sentAt(message: SearchedMessage): Promise<number> {
+  const [value = ''] = await message.field('date');
+  const sent = parseRfc5322Date(value);
+  return sent?.unixSeconds ?? Math.floor(((await message.facts())?.internalDateMs ?? 0) / 1000);
+}
+
+/** Decoded; of several the first, as Dovecot sorts (ENVELOPE tells the last). */
+export async function subjectOf(message: SearchedMessage): Promise<string> {
+  const value = (await message.field('subject'))[0] ?? '';
+  return decodeHeaderText(value.replace(/\r?\n/g, '').trim(), message.world.charsets);
+}
+
+/** Of the first field of the name. */
+function firstAddress(values: readonly string[]): MailAddress | undefined {
+  return parseAddresses((values[0] ?? '').trim())[0];
+}
+
+async function displayName(message: SearchedMessage, field: 'from' | 'to'): Promise<string> {
+  const address = firstAddress(await message.field(field));
+  if (address === undefined) return '';
+  const { name, mailbox = '', domain } = address;
+  if (name !== undefined && name !== '') return collationKey(decodeHeaderText(name, message.world.charsets));
+  return collationKey(domain === undefined ? mailbox : `${mailbox}@${domain}`);
+}
+
+/** In order; messages that are equal by all keys keep that of the mailbox. */
+export function sortMessages(messages: Sortable[], keys: readonly SortKey[]): void {
+  messages.sort((a, b) => {
+    for (const [index, { isReverse }] of keys.entries()) {
+      const order = compareValues(a.values[index] ?? 0, b.values[index] ?? 0);
+      if (order !== 0) return isReverse ? -order : order;
+    }
+    return a.sequence - b.sequence;
+  });
+}
+
+function compareValues(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return compareKeys(String(a), String(b));
+}
