@@ -18,6 +18,8 @@ const afterLogin = [
   'QUOTA=RES-MESSAGE',
   'UIDPLUS',
   'CONDSTORE',
+  'QRESYNC',
+  'OBJECTID',
   'BINARY',
   'MOVE',
   'PREVIEW',
