@@ -11,8 +11,16 @@ import { signatureHash } from '../formats/x509-signature.js';
 const exporterLabel = 'EXPORTER-Channel-Binding';
 const exporterBytes = 32;
 
-/** The channel bindings of a server's connection, by type. */
-export function channelBindingsOf(socket: TLSSocket): ReadonlyMap<string, Buffer> {
+/** Gives the channel bindings of a server's connection, by type. They are looked for once, when they are asked for. */
+export function channelBindingsOf(socket: TLSSocket): () => ReadonlyMap<string, Buffer> {
+  let found: ReadonlyMap<string, Buffer> | undefined;
+  return () => {
+    found ??= find(socket);
+    return found;
+  };
+}
+
+function find(socket: TLSSocket): ReadonlyMap<string, Buffer> {
   const bindings = new Map<string, Buffer>();
   if (socket.getProtocol() === 'TLSv1.3')
     bindings.set('tls-exporter', socket.exportKeyingMaterial(exporterBytes, exporterLabel, Buffer.alloc(0)));

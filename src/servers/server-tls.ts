@@ -111,7 +111,7 @@ export interface TlsDescription {
   readonly version: string;
   readonly cipher: string;
   /** By the type's name in SASL. */
-  channelBindings(): ReadonlyMap<string, Buffer>;
+  readonly channelBindings: () => ReadonlyMap<string, Buffer>;
   /** What the client has shown of itself. */
   clientCertificate(): ClientCertificate | undefined;
 }
@@ -120,7 +120,7 @@ export function describeTls(socket: TLSSocket): TlsDescription {
   return {
     version: socket.getProtocol() ?? 'TLS',
     cipher: socket.getCipher()?.name ?? 'unknown',
-    channelBindings: () => channelBindingsOf(socket),
+    channelBindings: channelBindingsOf(socket),
     clientCertificate: () => clientCertificateOf(socket),
   };
 }

@@ -23,7 +23,7 @@ const client: SaslClient = {
   service: 'submission',
   origin: remote,
   isSecure: true,
-  channelBindings: new Map([[binding.type, binding.data]]),
+  channelBindings: () => new Map([[binding.type, binding.data]]),
 };
 const base64 = (text: string): string => Buffer.from(text, 'latin1').toString('base64');
 

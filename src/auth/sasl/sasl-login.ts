@@ -34,8 +34,8 @@ export interface SaslClient {
   readonly origin: LoginOrigin;
   /** Whether the connection is secured by TLS, here. */
   readonly isSecure: boolean;
-  /** The channel bindings of the connection by type; undefined or empty: none can be had. */
-  readonly channelBindings?: ReadonlyMap<string, Buffer> | undefined;
+  /** Gives the channel bindings of the connection by type; undefined, or none: there are none. Asked only where they are needed: to know them costs a tenth of a handshake. */
+  readonly channelBindings?: (() => ReadonlyMap<string, Buffer>) | undefined;
 }
 
 export type SaslFailure =
@@ -95,10 +95,11 @@ export class SaslLogin {
 
   /** What this client is offered, in the order in which it is listed; may be empty. */
   mechanisms(client: Omit<SaslClient, 'service'>): readonly MechanismName[] {
+    const hasClearPasswords = this.#options.offersChallenges();
     return offeredMechanisms({
       mayPasswordBeSent: this.mayPasswordBeSent(client),
-      hasClearPasswords: this.#options.offersChallenges(),
-      hasChannelBinding: (client.channelBindings?.size ?? 0) > 0,
+      hasClearPasswords,
+      hasChannelBinding: hasClearPasswords && (client.channelBindings?.().size ?? 0) > 0,
     });
   }
 
@@ -175,7 +176,7 @@ class Exchange implements SaslExchange {
       host: this.#options.host.control.me() ?? 'localhost',
       unixSeconds: Math.floor(Date.now() / 1000),
       service: kind === 'webmail' ? undefined : kind,
-      channelBindings: this.#client.channelBindings,
+      channelBindings: sendsPassword(name) ? undefined : this.#client.channelBindings?.(),
     };
   }
 

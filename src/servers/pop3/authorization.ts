@@ -46,7 +46,7 @@ export class Authorization {
   readonly #client: AuthorizationClient;
   readonly #context: SessionContext;
   readonly #dialog: AuthorizationDialog;
-  readonly #channelBindings: ReadonlyMap<string, Buffer> | undefined;
+  readonly #channelBindings: SaslClient['channelBindings'];
   #user: string | undefined;
 
   /** @param channelBindings of the connection; undefined: it is not secured by TLS */
@@ -54,7 +54,7 @@ export class Authorization {
     client: AuthorizationClient,
     context: SessionContext,
     dialog: AuthorizationDialog,
-    channelBindings: ReadonlyMap<string, Buffer> | undefined,
+    channelBindings: SaslClient['channelBindings'],
   ) {
     this.#client = client;
     this.#context = context;

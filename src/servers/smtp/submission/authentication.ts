@@ -126,6 +126,6 @@ function saslClient(dialog: Dialog): SaslClient {
     service: context.flavour === 'lmtp' ? 'smtp' : context.flavour,
     origin,
     isSecure: isSecure(dialog),
-    channelBindings: tls?.channelBindings(),
+    channelBindings: tls?.channelBindings,
   };
 }
