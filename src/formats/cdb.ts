@@ -165,6 +165,8 @@ export function* cdbRecords(source: CdbSource, path: string): Generator<CdbRecor
  * `keyEnd`, the data from there to `dataEnd`, until the next call.
  */
 export class CdbCursor {
+  /** Where the first record stands. */
+  static readonly firstPosition: number = headerBytes;
   readonly #source: CdbSource;
   readonly #path: string;
   readonly #end: number;
@@ -176,12 +178,21 @@ export class CdbCursor {
   keyEnd = 0;
   dataEnd = 0;
 
-  /** @throws CorruptFileError for a header whose tables leave the file */
-  constructor(source: CdbSource, path: string) {
+  /**
+   * @param part where to begin and to end, both places between two records; all of them unless given
+   * @throws CorruptFileError for a header whose tables leave the file
+   */
+  constructor(source: CdbSource, path: string, part?: { readonly start: number; readonly end: number }) {
     this.#source = source;
     this.#path = path;
-    this.#end = endOfRecords(readAhead(source), path);
-    this.#start = headerBytes;
+    this.#end = Math.min(part?.end ?? source.size, endOfRecords(readAhead(source), path));
+    this.#start = part?.start ?? headerBytes;
+    this.#position = this.#start;
+  }
+
+  /** Where the present record ends and the next one begins. */
+  get position(): number {
+    return this.#position;
   }
 
   /** Goes to the next record. @returns false behind the last one. @throws CorruptFileError where a record leaves the part of the file before the tables */

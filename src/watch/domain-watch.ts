@@ -24,7 +24,7 @@ import type { SharedTexts } from './changes/fingerprint.js';
 import { limitChanges } from './changes/limits.js';
 import { differingRows, emptyTable, type Table } from './changes/table.js';
 import type { ChangeEvent } from './events.js';
-import { accountsMark, readAccounts } from './files/account-file.js';
+import { type AccountVersion, accountsMark, readAccounts } from './files/account-file.js';
 import { type AliasChoice, lookAtAliases } from './files/alias-files.js';
 import { KeptFile } from './files/kept-file.js';
 import { markOf, unsettled } from './files/version.js';
@@ -61,8 +61,7 @@ export class DomainWatch {
   readonly #limits: KeptFile<DomainLimits>;
   #directory: string;
   #directoryMark = unsettled;
-  #accounts: Table | undefined;
-  #accountsMark = unsettled;
+  #accounts: AccountVersion | undefined;
   #aliases: Table | undefined;
   #isKnown: boolean;
 
@@ -73,7 +72,7 @@ export class DomainWatch {
     this.#sinceMs = sinceMs;
     this.#limits = new KeptFile(domainFiles.limits(directory), parseLimits);
     this.#isKnown = isNew;
-    if (isNew) [this.#accounts, this.#aliases] = [emptyTable(accountColumns), emptyTable(aliasColumns)];
+    if (isNew) [this.#accounts, this.#aliases] = [noAccounts(), emptyTable(aliasColumns)];
   }
 
   get directory(): string {
@@ -86,19 +85,19 @@ export class DomainWatch {
   }
 
   get accountCount(): number {
-    return this.#accounts?.size ?? 0;
+    return this.#accounts?.accounts.size ?? 0;
   }
 
   /** Memory that accounts and aliases take. */
   get bytes(): number {
-    return (this.#accounts?.bytes ?? 0) + (this.#aliases?.bytes ?? 0);
+    return (this.#accounts?.accounts.bytes ?? 0) + (this.#aliases?.bytes ?? 0);
   }
 
   /** Goes on with another directory, which is compared with what stood in this one. */
   moveTo(directory: string): void {
     this.#directory = directory;
     this.#directoryMark = unsettled;
-    this.#accountsMark = unsettled;
+    if (this.#accounts !== undefined) this.#accounts = { ...this.#accounts, mark: unsettled };
     this.#limits.moveTo(domainFiles.limits(directory));
   }
 
@@ -124,12 +123,11 @@ export class DomainWatch {
 
   /** The first look. */
   async #learn(directoryCtimeMs: number, troubles: unknown[], turn: Turn): Promise<Found> {
-    const accounts = await readAccounts(this.#directory, this.#texts, turn);
+    const accounts = await readAccounts(this.#directory, undefined, this.#texts, turn);
     const aliases = await lookAtAliases(this.#directory, undefined, 'listed', turn);
     const limitsCtimeMs = this.#lookAtLimits().ctimeMs;
     if (aliases.trouble !== undefined) troubles.push(aliases.trouble);
-    this.#accounts = accounts?.accounts ?? emptyTable(accountColumns);
-    this.#accountsMark = accounts?.mark ?? unsettled;
+    this.#accounts = accounts ?? noAccounts();
     this.#aliases = aliases.aliases;
     this.#isKnown = true;
     const changedMs = Math.max(directoryCtimeMs, accounts?.ctimeMs ?? 0, aliases.changedMs, limitsCtimeMs);
@@ -156,7 +154,7 @@ export class DomainWatch {
     };
     const mark = accountsMark(this.#directory);
     if (mark === undefined && this.accountCount > 0) return { events, isUnsettled };
-    if (has('accounts') && mark !== undefined && (mark !== this.#accountsMark || mark === unsettled))
+    if (has('accounts') && mark !== undefined && (mark !== this.#accounts?.mark || mark === unsettled))
       await attempt(() => this.#compareAccounts(events, turn));
     if (has('limits')) await attempt(() => this.#compareLimits(events));
     const files = interests === 'everything' ? choice : new Set([...interests].filter(isDotQmail));
@@ -166,15 +164,14 @@ export class DomainWatch {
   }
 
   async #compareAccounts(events: ChangeEvent[], turn: Turn): Promise<boolean> {
-    const now = await readAccounts(this.#directory, this.#texts, turn);
+    const before = this.#accounts ?? noAccounts();
+    const now = await readAccounts(this.#directory, before, this.#texts, turn);
     if (now === undefined) return false;
-    const before = this.#accounts ?? emptyTable(accountColumns);
-    for (const row of differingRows(before, now.accounts)) {
+    for (const row of differingRows(before.accounts, now.accounts, now.common)) {
       if (row === undefined) await turn();
-      else events.push(...accountEvents(this.name, before, now.accounts, row, this.#texts));
+      else events.push(...accountEvents(this.name, before.accounts, now.accounts, row, this.#texts));
     }
-    this.#accounts = now.accounts;
-    this.#accountsMark = now.mark;
+    this.#accounts = now;
     return now.mark === unsettled;
   }
 
@@ -202,6 +199,11 @@ export class DomainWatch {
     const change = this.#limits.look();
     return { before: kept, after: this.#limits.value, ctimeMs: change?.ctimeMs ?? 0 };
   }
+}
+
+/** Before anything was read. */
+function noAccounts(): AccountVersion {
+  return { accounts: emptyTable(accountColumns), mark: unsettled, ctimeMs: 0 };
 }
 
 function parseLimits({ bytes }: { readonly bytes: Buffer }): DomainLimits {

@@ -52,6 +52,32 @@ test('differing rows are those of the maps', () => {
   );
 });
 
+test('rows put in the place of others make the table of all of them', () => {
+  fc.assert(
+    fc.property(rows, rows, fc.nat(), fc.nat(), (one, other, from, length) => {
+      const table = tableOf(one);
+      const start = from % (table.size + 1);
+      const end = Math.min(table.size, start + (length % 4));
+      const kept = [...mapOf(one)]
+        .sort(([a], [b]) => Buffer.compare(latin1(a), latin1(b)))
+        .filter((_, row) => row < start || row >= end);
+      const replacement = tableOf(other);
+      const [first, last] = [kept[start - 1], kept[start]];
+      const fits = [...mapOf(other).keys()].every(
+        (key) =>
+          (first === undefined || Buffer.compare(latin1(first[0]), latin1(key)) < 0) &&
+          (last === undefined || Buffer.compare(latin1(key), latin1(last[0])) < 0),
+      );
+      const made = table.withRows(start, end, replacement);
+      assert.equal(made !== undefined, fits);
+      if (made === undefined) return;
+      const expected = tableOf([...kept, ...mapOf(other)]);
+      assert.equal(made.size, expected.size);
+      assert.deepEqual([...differingRows(made, expected)], []);
+    }),
+  );
+});
+
 test('a long walk offers pauses', () => {
   const builder = new TableBuilder(1);
   for (let n = 0; n < 10_000; n++) builder.add(latin1(`<${n}>`), 1, String(n).length + 1, [n]);

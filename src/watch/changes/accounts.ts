@@ -44,6 +44,11 @@ export class AccountTableBuilder {
     this.#rows.add(bytes, nameStart, nameEnd, this.#cells);
   }
 
+  /** Whether each account is in the row of its place in the file. */
+  get isInOrder(): boolean {
+    return this.#rows.isInOrder;
+  }
+
   finish(): Table {
     return this.#rows.finish();
   }

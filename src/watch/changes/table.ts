@@ -54,6 +54,27 @@ export class Table {
     return true;
   }
 
+  /** The same table with these rows in the place of its own from `start` to before `end`; undefined when names would no longer be in order. */
+  withRows(start: number, end: number, rows: Table): Table | undefined {
+    const isBehind = start === 0 || rows.size === 0 || this.compareNames(start - 1, rows, 0) < 0;
+    const isBefore = end === this.size || rows.size === 0 || this.compareNames(end, rows, rows.size - 1) > 0;
+    if (!isBehind || !isBefore) return undefined;
+    const [namesStart, namesEnd] = [this.#startOf(start), this.#startOf(end)];
+    const names = Buffer.allocUnsafeSlow(this.#names.length - (namesEnd - namesStart) + rows.#names.length);
+    this.#names.copy(names, 0, 0, namesStart);
+    rows.#names.copy(names, namesStart);
+    this.#names.copy(names, namesStart + rows.#names.length, namesEnd);
+    const width = this.columns + 1;
+    const cells = new Uint32Array((this.size - (end - start) + rows.size) * width);
+    cells.set(this.#cells.subarray(0, start * width));
+    cells.set(rows.#cells, start * width);
+    cells.set(this.#cells.subarray(end * width), (start + rows.size) * width);
+    const movedBy = namesStart + rows.#names.length - namesEnd;
+    for (let row = start; row < start + rows.size; row++) addTo(cells, row * width, namesStart);
+    for (let row = start + rows.size; row * width < cells.length; row++) addTo(cells, row * width, movedBy);
+    return new Table(this.columns, cells, names);
+  }
+
   /** Memory that the rows take. */
   get bytes(): number {
     return this.#cells.byteLength + this.#names.length;
@@ -102,6 +123,11 @@ export class TableBuilder {
     this.#rows++;
   }
 
+  /** Whether rows were added in the order of their names, each name once: row by row they are then those of the finished table. */
+  get isInOrder(): boolean {
+    return this.#isSorted;
+  }
+
   finish(): Table {
     const cells = this.#cells.slice(0, this.#rows * (this.#columns + 1));
     const names = Buffer.allocUnsafeSlow(this.#namesEnd);
@@ -125,12 +151,26 @@ export interface RowDifference {
 /** After so many rows a walk gives its caller the chance to let others have their turn. */
 const rowsInARow = 4096;
 
-/** Walks through two tables and gives the rows that differ, in the order of names; now and then undefined, where the caller may pause. */
-export function* differingRows(before: Table, after: Table): Generator<RowDifference | undefined> {
-  let [b, a] = [0, 0];
-  for (let steps = 1; b < before.size || a < after.size; steps++) {
+/** Rows that two tables are known to have in common, at their beginning and at their end. */
+export interface CommonRows {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Walks through two tables and gives the rows that differ, in the order of names; now and then undefined, where the caller may pause.
+ * @param common rows that need no look
+ */
+export function* differingRows(
+  before: Table,
+  after: Table,
+  common: CommonRows = { first: 0, last: 0 },
+): Generator<RowDifference | undefined> {
+  let [b, a] = [common.first, common.first];
+  const [bEnd, aEnd] = [before.size - common.last, after.size - common.last];
+  for (let steps = 1; b < bEnd || a < aEnd; steps++) {
     if (steps % rowsInARow === 0) yield undefined;
-    const order = b >= before.size ? 1 : a >= after.size ? -1 : before.compareNames(b, after, a);
+    const order = b >= bEnd ? 1 : a >= aEnd ? -1 : before.compareNames(b, after, a);
     if (order < 0) yield { before: b++, after: undefined };
     else if (order > 0) yield { before: undefined, after: a++ };
     else {
@@ -166,6 +206,10 @@ function compareBytes(a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart
     if (difference !== 0) return difference;
   }
   return aEnd - aStart - (bEnd - bStart);
+}
+
+function addTo(cells: Uint32Array, at: number, number: number): void {
+  cells[at] = (cells[at] as number) + number;
 }
 
 function grown(numbers: Uint32Array, least: number): Uint32Array {

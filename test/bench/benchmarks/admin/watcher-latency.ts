@@ -1,4 +1,5 @@
-// How soon `vqmail watch --json` tells of a change: from the return of a tool's call (vpasswd, the last rename is then done) to its line, on hosts with few and with many domains.
+// How soon `vqmail watch --json` tells of a change: from the return of a tool's call (vpasswd, the last rename is then done) to its line, on hosts with few and with many domains, and in a domain of
+// 100,000 accounts.
 
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,24 +12,43 @@ import type { BenchmarkOptions, BenchmarkResult } from '../benchmark.js';
 import { makeAdminTree } from './admin-tree.js';
 
 interface Measurement {
-  readonly domains: number;
+  /** The host. */
+  readonly host: string;
   /** Infinity: no line came. */
   readonly milliseconds: number;
 }
 
-const sizes = { full: [10, 10_000], quick: [10, 1000] };
-const accountsPerDomain = 10;
+interface Size {
+  readonly domains: number;
+  readonly accountsPerDomain: number;
+  readonly changesPerRound: number;
+}
+
+const few: Size = { domains: 10, accountsPerDomain: 10, changesPerRound: 20 };
+const sizes: Readonly<Record<'full' | 'quick', readonly Size[]>> = {
+  full: [
+    few,
+    { domains: 10_000, accountsPerDomain: 10, changesPerRound: 20 },
+    { domains: 1, accountsPerDomain: 100_000, changesPerRound: 10 },
+  ],
+  quick: [
+    few,
+    { domains: 1000, accountsPerDomain: 10, changesPerRound: 20 },
+    { domains: 1, accountsPerDomain: 20_000, changesPerRound: 10 },
+  ],
+};
 const patienceMs = 5000;
 
 export async function watcherLatency(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const measurements: Measurement[] = [];
-  for (const domains of options.quick ? sizes.quick : sizes.full) {
-    options.progress(`watcher: ${domains} domains`);
+  for (const { domains, accountsPerDomain, changesPerRound } of options.quick ? sizes.quick : sizes.full) {
+    const host = `${domains} domain${domains === 1 ? '' : 's'} of ${accountsPerDomain} accounts`;
+    options.progress(`watcher: ${host}`);
     const layout = makeAdminTree(workplace, `watcher-${domains}`, { domains, accountsPerDomain });
     const watcher = new Watcher(workplace, layout.root, `watch-${domains}`);
     await watcher.ready(layout.root);
-    for (let change = 0; change < options.rounds * 20; change++) {
-      const [domain, user] = [domainName((change * 37) % domains), accountName(change % accountsPerDomain)];
+    for (let change = 0; change < options.rounds * changesPerRound; change++) {
+      const [domain, user] = [domainName((change * 37) % domains), accountName((change * 7919) % accountsPerDomain)];
       const seen = watcher.lineWith(domain);
       const { exit, stdout } = await callTool(layout.root, ['vpasswd', `${user}@${domain}`, `secret-${change}`]);
       if (exit !== 0) throw new Error(`vpasswd: ${exit} ${stdout}`);
@@ -36,7 +56,7 @@ export async function watcherLatency(workplace: Workplace, options: BenchmarkOpt
       const at = await seen;
       // A line may come before the call has returned.
       measurements.push({
-        domains,
+        host,
         milliseconds: at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, at - done),
       });
       await pause(20 + Math.random() * 100);
@@ -98,11 +118,11 @@ class Watcher {
 }
 
 function report(measurements: readonly Measurement[]): string {
-  const rows = [...new Set(measurements.map(({ domains }) => domains))].map((domains) => {
-    const own = measurements.filter((m) => m.domains === domains).map(({ milliseconds }) => milliseconds);
+  const rows = [...new Set(measurements.map(({ host }) => host))].map((host) => {
+    const own = measurements.filter((m) => m.host === host).map(({ milliseconds }) => milliseconds);
     const sorted = own.toSorted((a, b) => a - b);
     return [
-      `${domains} domains`,
+      host,
       figure(median(own)),
       figure(sorted[Math.floor(sorted.length * 0.95)] ?? Number.NaN),
       String(own.filter((value) => !Number.isFinite(value)).length),
