@@ -1,4 +1,4 @@
-// dovecot.conf of a POP3 server on loopback, as shipped but for its places and for limits that would throttle one busy client.
+// dovecot.conf of a POP3 or IMAP server on loopback, as shipped but for its places and for limits that would throttle one busy client.
 
 export interface DovecotPlaces {
   /** An existing directory for its sockets and state. */
@@ -7,15 +7,17 @@ export interface DovecotPlaces {
   /** The passwd-file. */
   readonly users: string;
   readonly port: number;
+  /** POP3 unless given. */
+  readonly protocol?: 'pop3' | 'imap';
 }
 
-/** @param loginService, mailService further settings of `service pop3-login` and `service pop3` */
+/** @param loginService, mailService further settings of `service pop3-login` and `service pop3`, or IMAP's */
 export function dovecotConfiguration(places: DovecotPlaces, loginService = '', mailService = ''): string {
-  const { run, log, users, port } = places;
+  const { run, log, users, port, protocol = 'pop3' } = places;
   return `base_dir = ${run}
 state_dir = ${run}
 log_path = ${log}
-protocols = pop3
+protocols = ${protocol}
 listen = 127.0.0.1
 ssl = no
 first_valid_uid = 1
@@ -30,16 +32,16 @@ userdb {
   driver = passwd-file
   args = ${users}
 }
-service pop3-login {
-  inet_listener pop3 {
+service ${protocol}-login {
+  inet_listener ${protocol} {
     port = ${port}
   }
-  inet_listener pop3s {
+  inet_listener ${protocol}s {
     port = 0
   }
   ${loginService}
 }
-service pop3 {
+service ${protocol} {
   ${mailService}
 }
 `;

@@ -1,4 +1,4 @@
-// Debian's Dovecot as a POP3 server for tests: configuration in a folder of its own, one account whose mail is in a given Maildir. Stopped by its pid when the test ends.
+// Debian's Dovecot as a POP3 or IMAP server for tests: configuration in a folder of its own, one account whose mail is in a given Maildir. Stopped by its pid when the test ends.
 // Needs root, since its mail processes take the owner's uid.
 
 import { spawn } from 'node:child_process';
@@ -19,7 +19,11 @@ export interface DovecotAccount {
 }
 
 /** Starts it and gives the port. */
-export async function startDovecot(t: TestContext, account: DovecotAccount): Promise<number> {
+export async function startDovecot(
+  t: TestContext,
+  account: DovecotAccount,
+  protocol: 'pop3' | 'imap' = 'pop3',
+): Promise<number> {
   const folder = newRoot('vqmail-dovecot');
   const port = await freePort();
   const run = path.join(folder, 'run');
@@ -32,7 +36,7 @@ export async function startDovecot(t: TestContext, account: DovecotAccount): Pro
   );
   const config = path.join(folder, 'dovecot.conf');
   const log = path.join(folder, 'log');
-  writeFileSync(config, dovecotConfiguration({ run, log, users, port }));
+  writeFileSync(config, dovecotConfiguration({ run, log, users, port, protocol }));
   const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', config], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   t.after(async () => {

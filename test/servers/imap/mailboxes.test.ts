@@ -16,16 +16,16 @@ test('LIST: names, parents that are none, patterns, references', async (t) => {
     '* LIST (\\HasNoChildren) "." INBOX',
     '* LIST (\\HasNoChildren) "." &ZeVnLIqe-',
     '* LIST (\\HasNoChildren \\Sent) "." Sent',
-    '* LIST (\\HasChildren \\Noselect) "." Work',
+    '* LIST (\\Noselect \\HasChildren) "." Work',
     '* LIST (\\HasNoChildren) "." Work.Proj',
-    '* LIST (\\HasChildren \\Noselect) "." a',
-    '* LIST (\\HasChildren \\Noselect) "." a.b',
+    '* LIST (\\Noselect \\HasChildren) "." a',
+    '* LIST (\\Noselect \\HasChildren) "." a.b',
     '* LIST (\\HasNoChildren) "." a.b.c',
     '* LIST (\\HasNoChildren) "." "with blank"',
     'OK List completed.',
   ]);
   assert.deepEqual(await client.ask('LIST "" W%'), [
-    '* LIST (\\HasChildren \\Noselect) "." Work',
+    '* LIST (\\Noselect \\HasChildren) "." Work',
     'OK List completed.',
   ]);
   assert.deepEqual(await client.ask('LIST Work. %'), ['* LIST (\\HasNoChildren) "." Work.Proj', 'OK List completed.']);
@@ -34,7 +34,7 @@ test('LIST: names, parents that are none, patterns, references', async (t) => {
   assert.deepEqual(await client.ask('LIST "" a%c'), ['OK List completed.']);
   assert.deepEqual(await client.ask('LIST "" (W* Sent)'), [
     '* LIST (\\HasNoChildren \\Sent) "." Sent',
-    '* LIST (\\HasChildren \\NonExistent) "." Work',
+    '* LIST (\\NonExistent \\HasChildren) "." Work',
     '* LIST (\\HasNoChildren) "." Work.Proj',
     'OK List completed.',
   ]);
@@ -56,9 +56,9 @@ test('LIST-EXTENDED, LIST-STATUS, SPECIAL-USE: selections and what is returned',
     assert.equal(await client.tagged(`SUBSCRIBE ${name}`), 'OK Subscribe completed.');
   await client.ask('DELETE Sent');
   assert.deepEqual(await client.ask('LIST (SUBSCRIBED) "" *'), [
-    '* LIST (\\HasChildren \\Subscribed) "." Work',
-    '* LIST (\\HasNoChildren \\Subscribed) "." Work.A.B',
-    '* LIST (\\HasNoChildren \\NonExistent \\Subscribed) "." Sent',
+    '* LIST (\\Subscribed \\HasChildren) "." Work',
+    '* LIST (\\Subscribed \\HasNoChildren) "." Work.A.B',
+    '* LIST (\\Subscribed \\NonExistent \\HasNoChildren) "." Sent',
     'OK List completed.',
   ]);
   assert.deepEqual(await client.ask('LIST (SUBSCRIBED RECURSIVEMATCH) "" Work.%'), [
@@ -71,7 +71,7 @@ test('LIST-EXTENDED, LIST-STATUS, SPECIAL-USE: selections and what is returned',
     'OK List completed.',
   ]);
   assert.deepEqual(await client.ask('LIST "" (W%) RETURN (SUBSCRIBED CHILDREN STATUS (MESSAGES UNSEEN))'), [
-    '* LIST (\\HasChildren \\Subscribed) "." Work',
+    '* LIST (\\Subscribed \\HasChildren) "." Work',
     '* STATUS Work (MESSAGES 1 UNSEEN 1)',
     'OK List completed.',
   ]);
@@ -151,7 +151,7 @@ test('names with the prefix INBOX. , as Courier has them', async (t) => {
   assert.deepEqual(await client.ask('NAMESPACE'), ['* NAMESPACE (("INBOX." ".")) NIL NIL', 'OK Namespace completed.']);
   assert.deepEqual(await client.ask('LIST "" %'), ['* LIST (\\HasChildren) "." INBOX', 'OK List completed.']);
   assert.deepEqual(await client.ask('LIST "" INBOX.*'), [
-    '* LIST (\\HasChildren \\Noselect) "." INBOX.Work',
+    '* LIST (\\Noselect \\HasChildren) "." INBOX.Work',
     '* LIST (\\HasNoChildren) "." INBOX.Work.Proj',
     'OK List completed.',
   ]);
@@ -201,7 +201,7 @@ test('mailboxes that every account has', async (t) => {
   mkdirSync(path.join(host.maildir(), '.Trash'));
   const client = await host.loggedIn();
   assert.deepEqual(await client.ask('LIST "" (Sent Trash) RETURN (SUBSCRIBED)'), [
-    '* LIST (\\HasNoChildren \\Subscribed \\Sent) "." Sent',
+    '* LIST (\\Subscribed \\HasNoChildren \\Sent) "." Sent',
     '* LIST (\\HasNoChildren \\Trash) "." Trash',
     'OK List completed.',
   ]);

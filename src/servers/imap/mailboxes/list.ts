@@ -46,6 +46,8 @@ async function tellList(session: LoggedInSession, asked: ListArguments): Promise
   const mailboxes = await account.list();
   const subscribed = new Set(asked.tell.subscribed ? await account.subscriptions() : []);
   const uses = services.specialUses.among(mailboxes.flatMap(({ name, isSelectable }) => (isSelectable ? [name] : [])));
+  // With a prefix all other mailboxes are below INBOX.
+  const isAboveAll = names.prefix !== '' && mailboxes.length > 1;
   const knowsNonExistent = asked.isExtended || session.enabled.has('IMAP4rev2');
   for (const { name, isSelectable, hasChildren } of withMissing(mailboxes, asked, subscribed)) {
     if (!matches(names.text(name))) continue;
@@ -54,13 +56,9 @@ async function tellList(session: LoggedInSession, asked: ListArguments): Promise
     const below =
       asked.select.recursiveMatch && hasSubscribedBelow(name, subscribed, (other) => matches(names.text(other)));
     if (!isWanted && !below) continue;
-    const attributes = [
-      hasChildren || (name === inbox && names.prefix !== '' && mailboxes.length > 1)
-        ? '\\HasChildren'
-        : '\\HasNoChildren',
-    ];
+    const attributes = subscribed.has(name) ? ['\\Subscribed'] : [];
     if (!isSelectable) attributes.push(knowsNonExistent ? '\\NonExistent' : '\\Noselect');
-    if (subscribed.has(name)) attributes.push('\\Subscribed');
+    attributes.push(hasChildren || (name === inbox && isAboveAll) ? '\\HasChildren' : '\\HasNoChildren');
     if (use !== undefined) attributes.push(use);
     const more = below ? ' ("CHILDINFO" ("SUBSCRIBED"))' : '';
     output.untagged(`LIST (${attributes.join(' ')}) "${separator}" ${names.shown(name)}${more}`);
