@@ -169,10 +169,10 @@ export class MailboxView {
     const hasNewKeywords = keywords.names !== this.#keywords;
     this.#keywords = keywords.names;
     const before = this.#uids;
+    const recentBefore = this.recentCount;
     const expunged = this.#takeUids(mayExpunge);
     const known = before.length - expunged.length;
     const exists = this.#uids.length > known ? this.#uids.length : undefined;
-    const recentBefore = this.recentCount;
     if (exists !== undefined) this.#claimRecent();
     const flags = state.highest > this.#toldModSeq ? this.#changedFlags(known) : [];
     this.#toldModSeq = state.highest;
