@@ -1,6 +1,6 @@
 // What CAPABILITY lists. Clients change what they do on seeing a name, so nothing is listed that is not done to the last reply. Before login the list is short, as Dovecot's.
 
-const always = ['IMAP4rev1', 'SASL-IR', 'ID', 'ENABLE', 'IDLE', 'LITERAL+'];
+const always = ['IMAP4rev1', 'IMAP4rev2', 'SASL-IR', 'ID', 'ENABLE', 'IDLE', 'LITERAL+'];
 
 const afterLogin = [
   'COMPRESS=DEFLATE',
@@ -20,6 +20,7 @@ const afterLogin = [
   'CONDSTORE',
   'QRESYNC',
   'OBJECTID',
+  'UTF8=ACCEPT',
   'BINARY',
   'MOVE',
   'PREVIEW',

@@ -3,6 +3,7 @@
 import { letteredKeywords } from '../../formats/mailbox/dovecot-keywords.js';
 import { flagBits } from '../../formats/mailbox/message-flags.js';
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
+import type { Extension } from './command.js';
 
 const named = [
   [flagBits.answered, '\\Answered'],
@@ -17,12 +18,15 @@ const mostKept = 1000;
 /** Of one view. */
 export class FlagLists {
   readonly #view: MailboxView;
+  readonly #enabled: ReadonlySet<Extension>;
   #keywords: MailboxView['keywords'];
   readonly #plain = new Map<number, Buffer>();
   readonly #recent = new Map<number, Buffer>();
 
-  constructor(view: MailboxView) {
+  /** @param enabled of the session, as it changes: IMAP4rev2 has no \Recent */
+  constructor(view: MailboxView, enabled: ReadonlySet<Extension> = new Set()) {
     this.#view = view;
+    this.#enabled = enabled;
     this.#keywords = view.keywords;
   }
 
@@ -30,7 +34,7 @@ export class FlagLists {
   of(sequence: number): Buffer | undefined {
     const bits = this.#view.flagsAt(sequence);
     if (bits === undefined) return undefined;
-    const isRecent = this.#view.isRecentAt(sequence);
+    const isRecent = this.#view.isRecentAt(sequence) && !this.#enabled.has('IMAP4rev2');
     const others = this.#view.otherKeywordsAt(sequence);
     if (others.length > 0) return this.#format(bits, isRecent, others);
     this.#refresh();

@@ -116,7 +116,12 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   select(view: MailboxView | undefined): void {
     this.#selected?.view.close();
-    this.#selected = view && { view, flagLists: new FlagLists(view), savedUids: [], largeMessage: noLargeMessage() };
+    this.#selected = view && {
+      view,
+      flagLists: new FlagLists(view, this.enabled),
+      savedUids: [],
+      largeMessage: noLargeMessage(),
+    };
   }
 
   enable(extension: Extension): void {

@@ -203,3 +203,15 @@ test('silence: before login, and after it', async (t) => {
   const client = await host.loggedIn('INBOX');
   assert.equal(await client.closed(), '* BYE Disconnected for inactivity.\r\n');
 });
+
+test('IMAP4rev2: no RECENT and UNSEEN, the mailbox by name, searches as ESEARCH', async (t) => {
+  const host = await imapHost(t);
+  host.put('new/1.a', 'a\n');
+  const client = await host.loggedIn();
+  assert.deepEqual(await client.ask('ENABLE IMAP4rev2'), ['* ENABLED IMAP4rev2', 'OK Enabled.']);
+  const told = await client.ask('SELECT INBOX');
+  assert.ok(!told.some((line) => /RECENT|UNSEEN/.test(line)), told.join('\n'));
+  assert.ok(told.includes('* LIST () "." INBOX'));
+  assert.match((await client.ask('FETCH 1 FLAGS'))[0] ?? '', /FLAGS \(\)/);
+  assert.match((await client.ask('SEARCH ALL'))[0] ?? '', /^\* ESEARCH \(TAG "t\d+"\) ALL 1$/);
+});
