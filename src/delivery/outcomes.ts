@@ -22,6 +22,11 @@ export function refuse(code: number, status: string, text: string): Outcome {
   return { kind: 'refuse', code, status, text };
 }
 
+/** There is no .qmail file for an address behind a dash. */
+export function noMailbox(): Outcome {
+  return refuse(550, '5.1.1', 'sorry, no mailbox here by that name. (#5.1.1)');
+}
+
 /** `what` names what is to be done, such as `a forward`; the reply is for a host that has no queue at the moment. */
 export function needsQueue(reason: QueueReason, what: string): Outcome {
   const text = `sorry, this leads to ${what}, which needs the queue, and this host has none now. (#4.3.5)`;

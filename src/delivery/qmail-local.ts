@@ -8,16 +8,36 @@
 //
 // Maildirs get the message as qmail-local writes it: no size in the name, Delivered-To with the rewritten address, no quota.
 
-import { readIfPresent } from '../files/read.js';
+import fs from 'node:fs';
+import { errnoOf } from '../errors.js';
+import { bytesPath, readIfPresent } from '../files/read.js';
 import { type DotQmailLine, dotQmailNames, parseDotQmail, parseVdelivermail } from '../formats/dot-qmail.js';
+import { domainFiles } from '../layout.js';
 import { deliveredToLine } from '../mail/address.js';
 import type { DotQmailFile } from '../stores/dot-qmail.js';
 import { maildirProblem } from '../stores/maildir.js';
 import type { LocalRecipient } from './assignment.js';
-import { combine, defer, deliverTo, discard, needsProgram, needsQueue, refuse } from './outcomes.js';
+import { combine, defer, deliverTo, discard, needsProgram, needsQueue, noMailbox } from './outcomes.js';
 import type { Outcome } from './resolution.js';
 import { resolveVdelivermail } from './vpopmail-account.js';
 import { maildirPath, type Way } from './way.js';
+
+/**
+ * Whether there is a .qmail file for a recipient, by the names in the home alone: nothing in it is read, so that root may ask.
+ * @returns true as well for a user's own address, which needs none, and where it cannot be told
+ */
+export function hasInstructions({ directory, dash, extension }: LocalRecipient): boolean {
+  // A slash leads out of the home, where nobody is to learn of names.
+  if (dash === '' || extension.includes('/')) return true;
+  return dotQmailNames(dash, extension).some(({ suffix }) => {
+    try {
+      const file = bytesPath(domainFiles.dotQmail(directory, suffix));
+      return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+    } catch (error) {
+      return errnoOf(error) !== 'ENAMETOOLONG';
+    }
+  });
+}
 
 /** The instructions in force, and where they stand, for messages. */
 interface Instructions {
@@ -32,7 +52,7 @@ export function followInstructions(way: Way, recipient: LocalRecipient): Outcome
   const file = dotQmailFor(way, recipient);
   if (file === undefined && recipient.dash !== '') {
     way.explain?.(`${recipient.hostDirectory}: no .qmail file for ${recipient.dash}${recipient.extension}`);
-    return refuse(550, '5.1.1', 'sorry, no mailbox here by that name. (#5.1.1)');
+    return noMailbox();
   }
   const instructions = file === undefined || file.bytes.length === 0 ? defaults(way, recipient, file) : of(way, file);
   if (instructions === undefined) return needsQueue('system-user', "the host's default delivery");

@@ -16,7 +16,7 @@ import type { Host } from '../stores/host.js';
 import { AccountFiles } from './account-files.js';
 import { assign, type LocalRecipient } from './assignment.js';
 import { needsQueue, refuse, trouble } from './outcomes.js';
-import { followInstructions } from './qmail-local.js';
+import { followInstructions, hasInstructions } from './qmail-local.js';
 import type { Leads, Outcome, Resolution } from './resolution.js';
 import type { Explain, Listeners, Onward, ResolverSettings, Way } from './way.js';
 
@@ -86,6 +86,16 @@ export class Resolver {
       return { local: found, resolution };
     } catch (error) {
       return { local: undefined, resolution: { ...asked, outcome: trouble(error) } };
+    }
+  }
+
+  /** Whether mail for this recipient may find instructions, if he is a user of the system: false only when he surely has none. Never throws. */
+  hasSystemMailbox(recipient: string): boolean {
+    try {
+      const local = address(this.#way({ explain: undefined, onward: undefined, met: undefined }, []), recipient);
+      return 'kind' in local || !local.isSystemUser || hasInstructions(local);
+    } catch {
+      return true;
     }
   }
 

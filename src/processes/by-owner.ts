@@ -10,7 +10,8 @@
 //   H     session with a ticket, held by another    (the connection ends with the session, at either side)
 //   S I   POP3 or IMAP session with a ticket; the connection is that session from here on
 //
-// Users of the system have no agents, so mail for them is left to the queue, whose deliveries become anybody.
+// Users of the system have no agents, nor have owners with root's group, so mail for them is left to the queue, whose deliveries become anybody. Whether a user of the system has a
+// .qmail file for an address is asked of the queue process, since his home may be closed to everybody else.
 //
 // A message for mailboxes of several owners is prepared everywhere before it is committed anywhere, so that a full or looping mailbox refuses the whole. When a later
 // commit fails although all were prepared, the answer is temporary and the owners before have the message: a copy too many, never a loss.
@@ -18,7 +19,7 @@
 import type { LoginRefusal } from '../auth/login.js';
 import type { LoginElsewhere, LoginThere } from '../auth/logins.js';
 import type { Delivery, Envelope, IncomingMessage, Owner, Resolution, ResolveOptions } from '../delivery/accept.js';
-import { needsQueue } from '../delivery/outcomes.js';
+import { needsQueue, noMailbox } from '../delivery/outcomes.js';
 import { PermanentError, TemporaryError } from '../errors.js';
 import { FrameReader, sendFrame } from '../net/frames.js';
 import type { KeptConnection } from '../net/kept-connections.js';
@@ -35,14 +36,19 @@ export interface Failure {
   readonly text: string;
 }
 
-/** Delivery that leaves to agents what belongs to other uids. */
-export function deliveryByOwner(local: Delivery, agents: Agents): Delivery {
+/** What is asked about users of the system: whether there may be a mailbox for an address. Does not reject */
+export type HasMailbox = (recipient: string) => Promise<boolean>;
+
+/** Delivery that leaves to agents what belongs to other uids. @param hasMailbox undefined: no address of a system user is refused */
+export function deliveryByOwner(local: Delivery, agents: Agents, hasMailbox?: HasMailbox): Delivery {
   return {
     async resolve(recipient: string, options?: ResolveOptions) {
       const resolution = await local.resolve(recipient, options);
       const { owner, outcome } = resolution;
       if (owner === undefined || owner.uid === agents.ownUid || outcome.kind === 'queue') return resolution;
-      if (resolution.isSystemUser)
+      if (resolution.isSystemUser && !((await hasMailbox?.(recipient)) ?? true))
+        return { recipient, owner, outcome: noMailbox() };
+      if (resolution.isSystemUser || owner.gid === 0)
         return { recipient, owner, outcome: needsQueue('system-user', 'a user of this host') };
       return resolveThere(agents, owner, recipient, options);
     },

@@ -33,12 +33,12 @@ export function sessionOwner(accounts: SystemAccounts, layout: Layout): Ids {
 }
 
 /**
- * Makes this process the owner's: uid, gid, and no group besides. A process that is not root stays who it is.
+ * Makes this process the owner's: uid, gid, and no group besides. A process that is not root stays who it is. The group may be root's, as for qmail-lspawn: users are there whose group it is.
  * @throws Error when anything of root is left; the process must end then
  */
 export function become({ uid, gid }: Ids): void {
   if (process.geteuid?.() !== 0) return;
-  if (uid === 0 || gid === 0) throw new Error('a session process must not be root');
+  if (uid === 0) throw new Error('a session or delivery must not be root');
   process.setgroups?.([gid]);
   process.setgid?.(gid);
   process.setuid?.(uid);

@@ -14,7 +14,7 @@ import { type Log, silentLog } from '../log.js';
 import { TrustedPeers } from '../net/trusted-peers.js';
 import { deliveryWithQueue } from '../queue/delivery-with-queue.js';
 import type { Enqueuer } from '../queue/enqueue/enqueuer.js';
-import { socketEnqueuer } from '../queue/enqueue/over-socket.js';
+import { socketEnqueuer, systemMailboxes } from '../queue/enqueue/over-socket.js';
 import { queueWays } from '../queue/enqueue/ways.js';
 import { createAuthServer } from '../servers/auth-socket/server.js';
 import { createImapServer, type ImapServer } from '../servers/imap/server.js';
@@ -139,7 +139,8 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const local = createDelivery(host, settings);
   const ownQueue = queue ?? queueAtSocket(host.layout.queueSocket);
   const ways = queueWays(host, ownQueue);
-  const direct = agents === undefined ? local : deliveryByOwner(local, agents);
+  const direct =
+    agents === undefined ? local : deliveryByOwner(local, agents, systemMailboxes(host.layout.queueSocket));
   const delivery = deliveryWithQueue(direct, ways, log);
   const frontEnds = new TrustedPeers(settings.xclientFrom);
   const proxies = new TrustedPeers(settings.proxyFrom);

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { socketEnqueuer } from '../../src/queue/enqueue/over-socket.js';
 import { needsRoot } from '../support/needs.js';
 import { giveToHoster, hosterDirectory } from './foreign-domain.js';
 import { until } from './sample-server.js';
@@ -148,4 +149,21 @@ test("a domain of another uid: its programs and forwards are that uid's", async 
   const [copy = ''] = host.mail(`${hosterDirectory}/mina/Maildir`);
   assert.match(copy, /^Received: \(qmail \d+ invoked by uid 7001\);/m);
   assert.match(host.server.log(), /^info msg \d+: bytes \d+ from <joe@client\.example> qp \d+ uid 7001$/m);
+});
+
+test('programs get the very bytes of an address that is no UTF-8', async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t, { args: ['--workers', '1'] });
+  host.dotQmail('domain', '-default', '|printf "%s %s\\n" "$SENDER" "$EXT" >> seen; printf %s "$RPLINE" >> seen\n');
+  await host.start();
+  const message = socketEnqueuer(host.layout.queueSocket).begin({ invokedBy: 'network' });
+  await message.write(Buffer.from('Subject: x\n\nx\n'));
+  await message.commit({ sender: "ren\xe9.o'neil@client.example", recipients: ['J\xfcrgen@mailtest.example.jp'] });
+  await host.emptied();
+  assert.equal(
+    host.read(`${domain}/seen`),
+    `ren\xe9.o'neil@client.example J\xfcrgen\nReturn-Path: <"ren\xe9.o'neil"@client.example>\n`,
+  );
+  // A form of Latin-1 that the log shows as qmail-send's does.
+  assert.match(host.server.log(), /^info msg \d+: bytes \d+ from <ren_\.o'neil@client\.example>/m);
 });

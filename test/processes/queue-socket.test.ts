@@ -36,7 +36,14 @@ async function open(t: TestContext): Promise<Opened> {
   const accounts = new SystemAccounts(layout);
   const enqueuer = nativeEnqueuer({ tree, files, accounts });
   const obey = async (orders: unknown): Promise<object> => ({ heard: orders });
-  const socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log: silentLog });
+  const socket = await openQueueSocket({
+    path: layout.queueSocket,
+    enqueuer,
+    accounts,
+    obey,
+    hasMailbox: () => true,
+    log: silentLog,
+  });
   assert.ok(socket);
   t.after(async () => {
     await socket.close(100);

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { errnoOf, temporaryErrnos } from '../../errors.js';
+import { exactCommand } from '../../files/exact-command.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 import { ToolFailure, type ToolIo } from '../tool-io.js';
 
@@ -18,9 +19,12 @@ export async function runFilter(
   input: number | ((stdin: NodeJS.WritableStream) => Promise<void>),
 ): Promise<FilterEnd> {
   await io.flushed();
-  const environment = Object.entries(io.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
-  const child = spawn(passed(program), args.map(passed), {
-    env: Object.fromEntries(environment.map(([name = '', value = '']) => [passed(name), passed(value)])),
+  const variables = Object.entries(io.env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  const command = exactCommand({ program, args, env: Object.fromEntries(variables) });
+  const child = spawn(command.file, command.args, {
+    ...command.options,
     stdio: [typeof input === 'number' ? input : 'pipe', 'inherit', 'inherit'],
   });
   const ended = new Promise<FilterEnd>((resolve) => {
@@ -44,9 +48,4 @@ export function saysYes(end: FilterEnd): boolean {
   const exitCode = 'exitCode' in end ? end.exitCode : end.isTemporary ? 111 : 100;
   if (exitCode === 111) throw new ToolFailure(111, 'temporary child error');
   return exitCode === 0;
-}
-
-/** node encodes arguments in UTF-8: bytes that are UTF-8 come through as they are. */
-function passed(text: string): string {
-  return Buffer.from(text, 'latin1').toString();
 }

@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import { PermanentError, TemporaryError } from '../../errors.js';
+import { exactCommand } from '../../files/exact-command.js';
 import { cLibrary } from '../../files/native.js';
 import { bytesPath } from '../../files/read.js';
 import type { LocalEnd, LocalTask } from './channel.js';
@@ -67,9 +68,16 @@ export async function runLocalChild(children: LocalChildren, task: LocalTask): P
   const fd = fs.openSync(bytesPath(task.message.path), 'r');
   const report = openReport(mayChangeUser ? owner : undefined);
   try {
-    const child = spawn(program, [...before, ...args.map(passed)], {
+    const env = { ...environment, ...(mayChangeUser && { [becomeVariable]: `${owner.uid}:${owner.gid}` }) };
+    const exact = exactCommand({
+      program: bytesOf(program),
+      args: [...before.map(bytesOf), ...args],
+      env: {},
+      directory: '/',
+    });
+    const child = spawn(exact.file, exact.args, {
       cwd: '/',
-      env: { ...environment, ...(mayChangeUser && { [becomeVariable]: `${owner.uid}:${owner.gid}` }) },
+      env,
       stdio: [fd, report?.writeFd ?? 'pipe', report?.writeFd ?? 'inherit', 'ipc'],
       timeout: longestMs,
       killSignal: 'SIGKILL',
@@ -153,7 +161,7 @@ function forwardIn(message: unknown): Omit<ForwardRequest, 'task'> {
   return { sender, recipients, head: Buffer.from(head, 'base64'), from };
 }
 
-/** A Latin-1 text as node has to be given an argument: it encodes them in UTF-8. */
-function passed(text: string): string {
-  return Buffer.from(text, 'latin1').toString('utf8');
+/** A string of node's as one of a character a byte. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }

@@ -4,6 +4,7 @@
 // A program that does not end is killed with all that it started: the queue would wait for it for ever (qmail-local does).
 
 import { spawn } from 'node:child_process';
+import { exactCommand } from '../../files/exact-command.js';
 
 /** How a program ended. */
 export type ProgramEnd = { readonly status: number } | { readonly signal: string };
@@ -46,9 +47,14 @@ export function runProgram(command: string, place: ProgramPlace): Promise<Progra
   const { directory, environment, stdin, stdout, stderr, timeLimitMs, running } = place;
   const kept = (output: ProgramPlace['stdout']): number | 'pipe' => (typeof output === 'number' ? output : 'pipe');
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', utf8(command)], {
-      cwd: utf8(directory),
-      env: Object.fromEntries(Object.entries(environment).map(([name, value]) => [utf8(name), utf8(value)])),
+    const { file, args, options } = exactCommand({
+      program: '/bin/sh',
+      args: ['-c', command],
+      env: environment,
+      directory,
+    });
+    const child = spawn(file, args, {
+      ...options,
       stdio: [stdin, kept(stdout), kept(stderr)],
       detached: true,
     });
@@ -83,11 +89,4 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // It has just ended.
   }
-}
-
-/**
- * Bytes as node wants to be given them. It encodes arguments in UTF-8, so bytes that are UTF-8 come through as they are; others it cannot pass.
- */
-function utf8(text: string): string {
-  return Buffer.from(text, 'latin1').toString('utf8');
 }

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { errnoOf } from '../../errors.js';
+import { exactCommand } from '../../files/exact-command.js';
 import type { MessageSource } from '../local/message-source.js';
 import type { VdelivermailActs } from './run.js';
 
@@ -23,8 +24,9 @@ export interface Injection {
 export async function injectForward(injection: Injection, address: string, head: string): Promise<number | undefined> {
   const { program, environment, stdout, stderr, say } = injection;
   const kept = (output: Injection['stdout']): number | 'pipe' => (typeof output === 'number' ? output : 'pipe');
-  const child = spawn(utf8(program), ['--', utf8(address)], {
-    env: Object.fromEntries(Object.entries(environment).map(([name, value]) => [utf8(name), utf8(value)])),
+  const { file, args, options } = exactCommand({ program, args: ['--', address], env: environment });
+  const child = spawn(file, args, {
+    ...options,
     stdio: ['pipe', kept(stdout), kept(stderr)],
   });
   if (typeof stdout === 'function') child.stdout?.on('data', stdout);
@@ -80,9 +82,4 @@ function write(stream: Writable, bytes: Buffer): Promise<void> {
     stream.once('drain', resolve);
     stream.once('close', resolve);
   });
-}
-
-/** node encodes arguments in UTF-8: bytes that are UTF-8 come through as they are. */
-function utf8(text: string): string {
-  return Buffer.from(text, 'latin1').toString();
 }

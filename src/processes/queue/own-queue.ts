@@ -7,6 +7,7 @@
 
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Resolver } from '../../delivery/resolve.js';
 import { describe } from '../../errors.js';
 import type { HeldLock } from '../../files/lock.js';
 import type { Log } from '../../log.js';
@@ -53,6 +54,7 @@ export class OwnQueue {
   readonly #lock: HeldLock;
   readonly #host: Host;
   readonly #enqueuer: Enqueuer;
+  readonly #resolver: Resolver;
   #socket: QueueSocket | undefined;
   #isStopping = false;
   #beginning: Promise<void> = Promise.resolve();
@@ -64,6 +66,7 @@ export class OwnQueue {
     this.#enqueuer = nativeEnqueuer({ tree, files, accounts: host.accounts, wake });
     const enqueuer = ownWay(host, this.#enqueuer);
     this.#host = host;
+    this.#resolver = new Resolver(host, settings);
     this.#tree = tree;
     this.#lock = lock;
     this.#log = queueLog(settings, log);
@@ -88,7 +91,8 @@ export class OwnQueue {
     this.#beginning = this.#begin();
     const enqueuer = this.#enqueuer;
     const obey = (orders: unknown): Promise<object> => this.#obey(orders);
-    this.#socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log });
+    const hasMailbox = (recipient: string): boolean => this.#resolver.hasSystemMailbox(recipient);
+    this.#socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, hasMailbox, log });
     return {
       mode: 'instead',
       enqueuer,

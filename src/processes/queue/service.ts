@@ -10,6 +10,7 @@
 //
 // Decided once, told in the log, and never changed later. A host without a queue has `none`: what needs one is put off.
 
+import { Resolver } from '../../delivery/resolve.js';
 import { ConfigurationError } from '../../errors.js';
 import { Layout } from '../../layout.js';
 import type { Log } from '../../log.js';
@@ -73,7 +74,9 @@ async function besides(host: Host, tree: QueueTree, files: QueueFiles, log: Log)
   const { enqueuer, about } = await enqueuerBeside(host, tree, files);
   log.info(`queue: messages go into it ${about}`);
   const obey = async (): Promise<object> => ({ mode: 'beside' });
-  const socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, log });
+  const resolver = new Resolver(host);
+  const hasMailbox = (recipient: string): boolean => resolver.hasSystemMailbox(recipient);
+  const socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, hasMailbox, log });
   return {
     ...without,
     mode: 'beside',

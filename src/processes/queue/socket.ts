@@ -1,10 +1,10 @@
 // The queue process's ear: the unix socket at which session workers, and tools of people who may not write the queue, hand messages in, and at which the queue is given orders
 // (queue/enqueue/over-socket has the frames). Everybody on the host may connect, as everybody may run a set-user-id qmail-queue.
 //
-//   who is there                     messages                                    orders
-//   root, this process's own user    from whom they say                          yes
-//   the session workers' user        from whom they say                          no
-//   anybody else                     from the uid at the other end               no
+//   who is there                     messages                          mailboxes of system users    orders
+//   root, this process's own user    from whom they say                yes                          yes
+//   the session workers' user        from whom they say                yes                          no
+//   anybody else                     from the uid at the other end     no                           no
 //
 // The kernel tells the uid. Where it does not, and this process is root, nobody is believed to be anybody, and the connection is closed.
 
@@ -30,6 +30,8 @@ export interface QueueSocketOptions {
   readonly accounts: SystemAccounts;
   /** Carries orders out; what it gives back is the answer. */
   readonly obey: (orders: unknown) => Promise<object>;
+  /** Whether a recipient, if he is a user of the system, may have a mailbox. */
+  readonly hasMailbox: (recipient: string) => boolean;
   readonly log: Log;
 }
 
@@ -105,8 +107,11 @@ async function serve(socket: net.Socket, options: QueueSocketOptions, served: ()
     for (let frame = await frames.next(); frame !== undefined && caller !== undefined; ) {
       if (frame.kind === 'Q' && caller.mayOrder)
         await sendFrame(socket, 'q', await options.obey(JSON.parse(frame.bytes.toString())));
-      if (frame.kind !== 'B') break;
-      await receive(socket, frames, frame, caller, options);
+      if (frame.kind === 'H' && caller.isTrusted) {
+        const { recipient } = JSON.parse(frame.bytes.toString()) as { recipient: string };
+        await sendFrame(socket, 'h', { isThere: options.hasMailbox(recipient) });
+      } else if (frame.kind === 'B') await receive(socket, frames, frame, caller, options);
+      else break;
       const goesOn = served();
       frame = await frames.next();
       goesOn();

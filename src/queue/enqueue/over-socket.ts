@@ -5,7 +5,8 @@
 //   B     begin {as, number}                               k     queued {qp}
 //   W     bytes of the message                             e     failed {isForGood, status, text, exitCode}
 //   C     the envelope {sender, recipients}                q     the answer to orders
-//   Q     orders (queue/orders)
+//   Q     orders (queue/orders)                            h     {isThere}
+//   H     {recipient}: has a user of the system a mailbox of that name?
 //
 // `as` is `network` or a uid; the queue process believes it of root and of the session workers, and goes by the uid at the other end for everybody else. A connection that ends before C
 // leaves nothing. One that breaks after it may have queued the message: whoever asked is told to try again, so the worst is a copy too many.
@@ -84,6 +85,26 @@ class SentMessage implements EnqueueingMessage {
     const connection = await this.#connection.catch(() => undefined);
     connection?.socket.destroy();
   }
+}
+
+/** Asks the queue process, which may look into every home, about recipients that are users of the system. @returns what gives false only for one that surely has no mailbox */
+export function systemMailboxes(path: string): (recipient: string) => Promise<boolean> {
+  const connections = new KeptConnections(() => connect(path));
+  return async (recipient) => {
+    try {
+      const { socket, frames, release } = await connections.take();
+      void sendFrame(socket, 'H', { recipient });
+      const answer = await frames.next();
+      if (answer?.kind !== 'h') {
+        socket.destroy();
+        return true;
+      }
+      release();
+      return (JSON.parse(answer.bytes.toString()) as { isThere: boolean }).isThere;
+    } catch {
+      return true;
+    }
+  };
 }
 
 /** @throws TemporaryError when nobody listens there */
