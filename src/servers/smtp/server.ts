@@ -179,7 +179,8 @@ class MailServer extends SMTPServer implements SmtpServer {
     try {
       return await this.#dialogContext.tls?.secure(socket, asksForCertificates(this.#dialogContext));
     } catch (error) {
-      if (!origin.isHealthCheck) this.#context.log.info(`${this.#flavour}: ${shownClient(client)}: ${describe(error)}`);
+      const about = `${this.#flavour}: ${shownClient(client)}`;
+      if (!origin.isHealthCheck) this.#dialogContext.tls?.tellFailure(this.#context.log, about, error);
       return undefined;
     }
   }

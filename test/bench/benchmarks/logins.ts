@@ -1,12 +1,15 @@
-// Logins per second against Dovecot with the same hashes: at the auth socket, by POP3 and by SMTP AUTH (there Dovecot is Postfix's authentication, as the usual guide has it), with and without
+// Logins per second against Dovecot with the same hashes: at the auth socket, by POP3 and by SMTP AUTH (against Dovecot's submission server where it is installed, else against Postfix with Dovecot as its
+// authentication, as the usual guide has it), with and without
 // what each program keeps of right passwords; and TLS handshakes.
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
 import type { LoadPrograms } from '../load/programs.js';
 import { startLoad } from '../measure/load.js';
 import { treeCpuSeconds } from '../measure/process-tree.js';
 import { figure, median, table } from '../measure/table.js';
-import { type DovecotMode, dovecotIsThere, startDovecot } from '../servers/dovecot.js';
+import { type DovecotMode, dovecotIsThere, dovecotSubmissionIsThere, startDovecot } from '../servers/dovecot.js';
 import { domainName, passwordHashes } from '../servers/host-tree.js';
 import { makeMaildir } from '../servers/maildirs.js';
 import { postfixIsThere, startPostfix } from '../servers/postfix.js';
@@ -169,9 +172,11 @@ async function dovecotSubject(
     }),
   );
   const authPath = workplace.path(`${name}.auth`);
-  const server = await startDovecot(workplace, mode, accounts, { name, files, authPath, isCached });
+  const relayPort = await startRelay();
+  const server = await startDovecot(workplace, mode, accounts, { name, files, authPath, relayPort, isCached });
   const program = `Dovecot ${mode}`;
   const subject = { program, pids: [server.pid], isCached, authPath, pop3Port: server.port, pop3sPort: server.tlsPort };
+  if (server.submissionPort !== undefined) return { ...subject, smtpPort: server.submissionPort };
   if (!postfixIsThere()) return subject;
   const settings = {
     smtpd_sasl_auth_enable: 'yes',
@@ -181,6 +186,24 @@ async function dovecotSubject(
   };
   const postfix = await startPostfix(workplace, `${name}-postfix`, { domains: 1, accountsPerDomain: 1, settings });
   return { ...subject, pids: [server.pid, postfix.pid], smtpPort: postfix.port };
+}
+
+/** A mail server behind Dovecot's submission server that answers everything and takes nothing. Not counted as Dovecot's. @returns its port */
+async function startRelay(): Promise<number> {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('220 relay ESMTP\r\n');
+    socket.on('data', (chunk) => {
+      for (const command of chunk.toString('latin1').toUpperCase().split('\r\n').slice(0, -1)) {
+        if (command === 'QUIT') socket.end('221 bye\r\n');
+        else socket.write(command.startsWith('EHLO') ? '250-relay\r\n250 PIPELINING\r\n' : '250 ok\r\n');
+      }
+    });
+  });
+  server.unref().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
 async function measure(one: Case, subject: Subject, round: number, seconds: number): Promise<Measurement | undefined> {
@@ -218,7 +241,10 @@ function report(selected: readonly Case[], measurements: readonly Measurement[])
   });
   return [
     `logins: vqmail against Dovecot's passwd-file with the same hashes, ${clients} clients (medians; aim: at least as many).`,
-    "kept: right passwords are kept for a while (vqmail's --login-cache, Dovecot's auth_cache_size). submission: Dovecot's processes are those of Postfix too, which asks it.",
+    "kept: right passwords are kept for a while (vqmail's --login-cache, Dovecot's auth_cache_size). submission: " +
+      (dovecotSubmissionIsThere()
+        ? "Dovecot's submission-login and submission, without the mail server behind them."
+        : "Dovecot's processes are those of Postfix too, which asks it."),
     'TLS: new handshakes up to the greeting, RSA 2048, no session is resumed.',
     '',
     table(['case', 'program', 'rate', 'vqmail x', 'CPU', 'CPU vqmail x'], rows),

@@ -26,6 +26,8 @@ export interface StartedDovecot extends Started {
   readonly port: number;
   /** 0 without TLS. */
   readonly tlsPort: number;
+  /** undefined where Dovecot has no submission server. */
+  readonly submissionPort: number | undefined;
 }
 
 export interface DovecotOptions {
@@ -35,6 +37,8 @@ export interface DovecotOptions {
   readonly files: { readonly certificate: string; readonly key: string };
   /** Where it answers front ends, a path. */
   readonly authPath: string;
+  /** Where its submission server finds the mail server that it stands in front of: it connects to that as soon as a user has logged in. */
+  readonly relayPort: number;
   /** Whether it keeps what it found out about accounts. */
   readonly isCached: boolean;
 }
@@ -42,6 +46,11 @@ export interface DovecotOptions {
 /** Whether this machine and user can run it. */
 export function dovecotIsThere(): boolean {
   return process.getuid?.() === 0 && programPath('dovecot') !== undefined;
+}
+
+/** Whether its submission server is installed (Debian's dovecot-submissiond). */
+export function dovecotSubmissionIsThere(): boolean {
+  return fs.existsSync('/usr/lib/dovecot/submission-login');
 }
 
 const loginService: Record<DovecotMode, string> = {
@@ -74,11 +83,15 @@ export async function startDovecot(
   fs.mkdirSync(base, { recursive: true });
   const places = { run: base, log: workplace.path(name, 'log'), users: passwdFile, port };
   const configuration = dovecotConfiguration(places, loginService[mode], mailService[mode]);
-  const more = options === undefined ? '' : furtherSettings(options, tlsPort);
+  const submissionPort = options !== undefined && dovecotSubmissionIsThere() ? await freePort() : undefined;
+  const ofSubmission =
+    submissionPort === undefined ? '' : submissionSettings(mode, submissionPort, options?.relayPort ?? 0);
+  const more = options === undefined ? '' : furtherSettings(options, tlsPort) + ofSubmission;
   const file = workplace.write(workplace.path(name, 'dovecot.conf'), configuration + more);
   const { started } = workplace.start(name, programPath('dovecot') ?? '', ['-F', '-c', file]);
   await waitForPort(port, () => workplace.log(name) + fs.readFileSync(workplace.path(name, 'log'), 'latin1'));
-  return { ...started, port, tlsPort };
+  if (submissionPort !== undefined) await waitForPort(submissionPort, () => workplace.log(name));
+  return { ...started, port, tlsPort, submissionPort };
 }
 
 function furtherSettings({ files, authPath, isCached }: DovecotOptions, tlsPort: number): string {
@@ -96,6 +109,23 @@ service auth {
   unix_listener ${authPath} {
     mode = 0666
   }
+}
+`;
+}
+
+function submissionSettings(mode: DovecotMode, port: number, relayPort: number): string {
+  return `protocols = pop3 submission
+hostname = mx.bench.example
+submission_relay_host = 127.0.0.1
+submission_relay_port = ${relayPort}
+service submission-login {
+  inet_listener submission {
+    port = ${port}
+  }
+  ${loginService[mode]}
+}
+service submission {
+  ${mailService[mode]}
 }
 `;
 }

@@ -110,6 +110,19 @@ function sendAndLeave(client: SmtpClient, text: string): void {
   client.halfClose();
 }
 
+test('of many handshakes that fail not each is told, on smtps neither', async (t) => {
+  const host = await testHost(t, collectingDelivery(), { tls: await oneCertificate(), flavour: 'smtps' });
+  const failed = /^smtps: 127\.0\.0\.1: TLS: /gm;
+  for (let n = 0; n < 70; n++) {
+    const client = await SmtpClient.connect(host.port);
+    client.send('EHLO x\r\n');
+    await client.closed();
+    client.destroy();
+  }
+  await until(() => host.server.sessions === 0, host.log);
+  assert.equal(host.log().match(failed)?.length, 60);
+});
+
 test('smtps: the handshake comes first, and nobody sends without having logged in', async (t) => {
   const host = await testHost(t, collectingDelivery(), { tls: await oneCertificate(), flavour: 'smtps' });
   const client = await SmtpClient.connectSecured(host.port);
