@@ -42,6 +42,11 @@ export const standardErrorLog: Log = {
   alert: (text) => asAsked().alert(text),
 };
 
+/** For the daemon's processes: when whoever read the log has gone, lines are lost until there is a reader again, and nothing else happens. */
+export function outliveLogReader(): void {
+  process.stderr.on('error', () => {});
+}
+
 /** A log that keeps nothing. */
 export const silentLog: Log = lineLog(() => {});
 

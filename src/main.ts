@@ -11,7 +11,7 @@ import { ConfigurationError, describe } from './errors.js';
 import { SystemAccounts } from './files/accounts.js';
 import { ucspiAddress } from './formats/ucspi-address.js';
 import { Layout } from './layout.js';
-import type { Log } from './log.js';
+import { type Log, outliveLogReader } from './log.js';
 import { formatListenAddress, openListeners } from './net/listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificates/care.js';
@@ -57,6 +57,7 @@ interface Sessions {
 
 /** Starts serving. @throws ConfigurationError when an address cannot be had or the host has no mail users */
 export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
+  outliveLogReader();
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
   await checkRehash(settings);
