@@ -13,7 +13,9 @@ async function send(port: number | undefined, ...recipients: string[]): Promise<
   for (const line of ['EHLO me', 'MAIL FROM:<a@b.example>']) assert.match(await client.ask(line), /^250 /);
   for (const recipient of recipients) {
     const answer = await client.ask(`RCPT TO:<${recipient}>`);
-    if (!answer.startsWith('250')) return answer;
+    if (answer.startsWith('250')) continue;
+    client.destroy();
+    return answer;
   }
   assert.match(await client.ask('DATA'), /^354 /);
   const answer = await client.ask('Subject: for hoster\r\n\r\n..dot\r\nlast line\r\n.');
