@@ -8,6 +8,7 @@ export interface ByteOutput {
 const roomBytes = 64 * 1024;
 /** What is left to be filled when a buffer is handed on. */
 const spareBytes = 4 * 1024;
+const fewBytes = 40;
 const zero = 0x30;
 
 export class AnswerBuffer {
@@ -24,7 +25,11 @@ export class AnswerBuffer {
   /** Latin-1. */
   text(text: string): void {
     this.#need(text.length);
-    this.#at += this.#room.write(text, this.#at, 'latin1');
+    const room = this.#room;
+    // For a few characters a call into native code costs more than the characters.
+    if (text.length > fewBytes) room.write(text, this.#at, 'latin1');
+    else for (let from = 0, to = this.#at; from < text.length; from++) room[to++] = text.charCodeAt(from);
+    this.#at += text.length;
   }
 
   /** A whole number that is not negative. */
@@ -53,8 +58,10 @@ export class AnswerBuffer {
       return;
     }
     this.#need(bytes.length);
-    if (bytes.length < 64) for (let from = 0; from < bytes.length; from++) this.#room[this.#at++] = bytes[from] ?? 0;
-    else this.#at += bytes.copy(this.#room, this.#at);
+    const room = this.#room;
+    if (bytes.length > fewBytes) bytes.copy(room, this.#at);
+    else for (let from = 0, to = this.#at; from < bytes.length; from++) room[to++] = bytes[from] as number;
+    this.#at += bytes.length;
   }
 
   /** Hands on what has gathered. To be awaited before more is written. */

@@ -125,9 +125,10 @@ export class FetchAnswer {
     let isFirst = true;
     for (const { item, name } of this.#plan.items) {
       if (!isCheapItem(item)) continue;
-      out.text(isFirst ? name : ` ${name}`);
-      isFirst = false;
+      if (!isFirst) out.text(' ');
+      out.text(name);
       out.text(' ');
+      isFirst = false;
       if (item.kind === 'preview') out.bytes(Buffer.from(utf8String(preview), 'latin1'));
       else if (item.kind === 'plain') this.#plain(item.name, sequence, facts, flags);
     }

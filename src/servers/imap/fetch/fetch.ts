@@ -90,6 +90,8 @@ function tellVanished({ output, selected }: SelectedSession, set: SequenceSet, c
 
 /** Messages whose \Seen is set in one go, before they are sent. */
 const seenAtOnce = 32;
+/** Answers that need no file are a matter of a microsecond. */
+const answersBetweenBreaths = 32;
 
 class Fetching {
   readonly #session: SelectedSession;
@@ -120,7 +122,8 @@ class Fetching {
           newlySeen = await this.#setSeen(sequences.slice(done, done + seenAtOnce));
         const answered = this.#answer.message(sequence, newlySeen.has(sequence));
         this.#count(answered instanceof Promise ? await answered : answered);
-        const pause = this.#out.taken() ?? output.breathe();
+        const isTurn = answered instanceof Promise || done % answersBetweenBreaths === 0;
+        const pause = this.#out.taken() ?? (isTurn ? output.breathe() : undefined);
         if (pause !== undefined) await pause;
         if (output.isBroken) break;
       }
