@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { renameSync, rmSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
+import { ImapClient } from '../../support/imap-client.js';
 import { imapHost, testPassword, testUser } from '../../support/imap-host.js';
 import { oneCertificate } from '../../support/server-tls.js';
 
@@ -214,4 +216,19 @@ test('IMAP4rev2: no RECENT and UNSEEN, the mailbox by name, searches as ESEARCH'
   assert.ok(told.includes('* LIST () "." INBOX'));
   assert.match((await client.ask('FETCH 1 FLAGS'))[0] ?? '', /FLAGS \(\)/);
   assert.match((await client.ask('SEARCH ALL'))[0] ?? '', /^\* ESEARCH \(TAG "t\d+"\) ALL 1$/);
+});
+
+test('imaps: the handshake comes first, and a password is taken', async (t) => {
+  const host = await imapHost(t, { tls: await oneCertificate(), login: { logSuccess: true } });
+  const listener = net.createServer({ pauseOnConnect: true }, (socket) => host.server.handle(socket, 'imaps'));
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  t.after(() => listener.close());
+  const client = await ImapClient.connect((listener.address() as net.AddressInfo).port, '127.0.0.9');
+  t.after(() => client.destroy());
+  await client.secure();
+  const greeting = await client.response();
+  assert.match(greeting, /^\* OK \[CAPABILITY .* AUTH=PLAIN/);
+  assert.doesNotMatch(greeting, /STARTTLS|LOGINDISABLED/);
+  assert.match(await client.tagged(`LOGIN ${testUser} ${testPassword}`), /^OK /);
+  assert.deepEqual(host.log, [`vchkpw-imaps: (PLAIN) login success ${testUser}:127.0.0.9`]);
 });
