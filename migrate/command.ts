@@ -14,6 +14,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about: 'what is on this host, what vqmail does with it, what is broken, and in which order to go',
     load: async () => (await import('./preflight/command.js')).preflight,
   },
+  service: {
+    about: 'service files for systemd, daemontools or FreeBSD',
+    load: async () => (await import('./service/command.js')).service,
+  },
 };
 
 /** @throws PermanentError for a subcommand that there is not */
