@@ -18,6 +18,14 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about: 'service files for systemd, daemontools or FreeBSD',
     load: async () => (await import('./service/command.js')).service,
   },
+  snapshot: {
+    about: 'FILE: record what clients see, before a step',
+    load: async () => (await import('./snapshot/command.js')).snapshot,
+  },
+  verify: {
+    about: '--before FILE: what clients see otherwise after it',
+    load: async () => (await import('./snapshot/command.js')).verify,
+  },
 };
 
 /** @throws PermanentError for a subcommand that there is not */

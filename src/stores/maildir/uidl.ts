@@ -10,8 +10,11 @@
 // that is another one tomorrow it would be downloaded twice. A broken list is a temporary failure for the same reason.
 
 import { createHash } from 'node:crypto';
-import { courierUidl } from '../../formats/courier-size-list.js';
-import { extensionOf, type UidRecord } from '../../formats/dovecot-uidlist.js';
+import { readIfPresent } from '../../files/read.js';
+import { courierUidl, parseSizeList } from '../../formats/courier-size-list.js';
+import { extensionOf, parseUidList, type UidRecord } from '../../formats/dovecot-uidlist.js';
+import { parseMaildirName } from '../../formats/maildir-name.js';
+import { mailboxFiles } from '../../layout.js';
 import { courierEntriesOf } from './courier-numbers.js';
 import { uidsOf } from './dovecot-uids.js';
 import type { MessageFile } from './message-list.js';
@@ -54,13 +57,45 @@ export async function uidlsOf(
       return entry && courierUidl(entry, base);
     });
   }
-  const format = form === 'dovecot' ? dovecotDefault : form.slice('dovecot:'.length);
+  const format = dovecotFormat(form);
   const bases = files.map(({ base }) => base);
   const known = await uidsOf(maildir, bases, owner);
   return bases.map((base) => {
     const record = known?.byBase.get(base);
     return known && record && dovecotUidl(format, record, known.uidValidity);
   });
+}
+
+/**
+ * The ids that messages have already, in the same order; undefined for one that was given none yet. Nothing is written.
+ * @param maildir disk path
+ * @throws CorruptFileError or TemporaryError when the former server's list cannot be used
+ */
+export function knownUidls(form: UidlForm, maildir: string, bases: readonly string[]): (string | undefined)[] {
+  if (form === 'qmail') return [...bases];
+  if (form === 'courier') {
+    const path = mailboxFiles.courierSizeList(maildir);
+    const bytes = readIfPresent(path);
+    const entries = bytes === undefined ? [] : parseSizeList(bytes, path).entries;
+    const byBase = new Map(entries.map((entry) => [parseMaildirName(entry.name).base, entry]));
+    return bases.map((base) => {
+      const entry = byBase.get(base);
+      return entry && courierUidl(entry, base);
+    });
+  }
+  const path = mailboxFiles.uidList(maildir);
+  const bytes = readIfPresent(path);
+  if (bytes === undefined) return bases.map(() => undefined);
+  const { records, uidValidity } = parseUidList(bytes, path);
+  const byBase = new Map(records.map((record) => [record.base, record]));
+  return bases.map((base) => {
+    const record = byBase.get(base);
+    return record && dovecotUidl(dovecotFormat(form), record, uidValidity);
+  });
+}
+
+function dovecotFormat(form: 'dovecot' | `dovecot:${string}`): string {
+  return form === 'dovecot' ? dovecotDefault : form.slice('dovecot:'.length);
 }
 
 function dovecotUidl(format: string, record: UidRecord, uidValidity: number): string {
