@@ -72,11 +72,17 @@ const changes: readonly { reason: string; change: (accounts: Map<string, string>
   },
   {
     reason: 'every tenth password',
-    change: (all) => names.forEach((name, number) => number % 10 === 0 && all.set(name, 'tenth')),
+    change: (all) =>
+      names.forEach((name, number) => {
+        if (number % 10 === 0) all.set(name, 'tenth');
+      }),
   },
   {
     reason: 'half of them gone',
-    change: (all) => names.forEach((name, number) => number % 2 === 0 && all.delete(name)),
+    change: (all) =>
+      names.forEach((name, number) => {
+        if (number % 2 === 0) all.delete(name);
+      }),
   },
 ];
 
