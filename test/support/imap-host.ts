@@ -1,28 +1,23 @@
-// An IMAP server for tests, in this process, on the tree of test/support/pop3-host.ts (domain mailtest.example.jp with test, hanako and postmaster, password `password`).
+// An IMAP server for tests, in this process, on the tree of test/support/reading-host.ts (domain mailtest.example.jp with test, hanako and postmaster, password `password`).
 
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { openGate } from '../../src/auth/guessing/gate.js';
-import { Logins, type LoginsOptions } from '../../src/auth/logins.js';
-import { PasswordChecker } from '../../src/auth/password.js';
-import { SaslLogin } from '../../src/auth/sasl/sasl-login.js';
-import { Layout } from '../../src/layout.js';
-import { lineLog } from '../../src/log.js';
-import { TrustedPeers } from '../../src/net/trusted-peers.js';
 import { createImapServer, type ImapContext, type ImapServer } from '../../src/servers/imap/server.js';
-import { OpenSessions } from '../../src/servers/open-sessions.js';
-import { openHost } from '../../src/stores/host.js';
+import type { OpenSessions } from '../../src/servers/open-sessions.js';
 import { OpenMailboxes } from '../../src/stores/mailboxes/open-mailboxes.js';
 import { changeAccount, setField } from './account-change.js';
 import { ImapClient } from './imap-client.js';
-import { applyWrite, buildTree, loadRecording, newRoot, removeRoot } from './recording.js';
-import { recordedAccounts } from './smtp-host.js';
+import {
+  handConnections,
+  type ReadingHostOptions,
+  readingHost,
+  testAccounts,
+  testPassword,
+  testUser,
+} from './reading-host.js';
 
-export const testUser = 'test@mailtest.example.jp';
-export const testPassword = 'password';
-const accounts = '/home/vpopmail/domains/mailtest.example.jp';
+export { testPassword, testUser };
 
 export interface ImapHost {
   readonly root: string;
@@ -50,47 +45,16 @@ export interface ImapHost {
   names(folder?: string, user?: string): string[];
 }
 
-export type ImapHostOptions = Partial<Omit<ImapContext, 'host' | 'log'>> & {
-  /** Of the login check. */
-  readonly login?: Partial<LoginsOptions>;
-};
+export type ImapHostOptions = Partial<Omit<ImapContext, 'host' | 'log'>> & Pick<ReadingHostOptions, 'login'>;
 
 /** Starts a server; it and its tree, whose Maildirs are empty, are gone when the test ends. */
 export async function imapHost(t: TestContext, options: ImapHostOptions = {}): Promise<ImapHost> {
-  const root = newRoot();
-  t.after(() => removeRoot(root));
-  const { before } = loadRecording('pop3', 'dele-quit');
-  const isKept = ([name]: [string, unknown]): boolean => !/\/Maildir\/(new|cur|tmp)\//.test(name);
-  buildTree(Object.fromEntries(Object.entries(before).filter(isKept)), root);
-  applyWrite(recordedAccounts, root);
-
-  const lines: string[] = [];
-  const log = lineLog((line) => lines.push(line.trimEnd()));
-  const host = openHost(new Layout({ root }), log);
-  const sessions = new OpenSessions(host);
+  const { login, ...own } = options;
+  const { root, lines, context, maildir, put, names } = readingHost(t, { empty: true, ...(login && { login }) });
+  const { host, log, sessions } = context;
   const mailboxes = new OpenMailboxes({ log });
-  const { login, ...context } = options;
-  const logins = new Logins({
-    passwords: new PasswordChecker(),
-    gate: openGate,
-    key: Buffer.alloc(32),
-    ...login,
-    host,
-  });
-  const sasl = new SaslLogin({ host, logins, trusted: new TrustedPeers([]), offersChallenges: () => true });
-  const server = createImapServer({ logins, sasl, sessions, mailboxes, ...context, host, log });
-  let nextOrigin: { remoteIp: string; localIp: string } | undefined;
-  const listener = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    const origin = nextOrigin && { ...nextOrigin, remotePort: undefined, localPort: undefined };
-    nextOrigin = undefined;
-    server.handle(socket, 'imap', origin);
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const address = listener.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
-  t.after(() => {
-    listener.close();
-  });
+  const server = createImapServer({ ...context, mailboxes, ...own, host, log });
+  const { port, nextFrom } = await handConnections(t, (socket, origin) => server.handle(socket, 'imap', origin));
 
   const connect = async (from?: string): Promise<ImapClient> => {
     const client = await ImapClient.connect(port, from);
@@ -99,7 +63,6 @@ export async function imapHost(t: TestContext, options: ImapHostOptions = {}): P
     if (!greeting.startsWith('* OK ')) throw new Error(`no greeting: ${greeting}`);
     return client;
   };
-  const maildir = (user = 'test'): string => path.join(root, accounts, user, 'Maildir');
   return {
     root,
     port,
@@ -109,7 +72,7 @@ export async function imapHost(t: TestContext, options: ImapHostOptions = {}): P
     log: lines,
     connect,
     connectAs(origin) {
-      nextOrigin = origin;
+      nextFrom(origin);
       return connect();
     },
     async loggedIn(mailbox, user = testUser) {
@@ -122,24 +85,12 @@ export async function imapHost(t: TestContext, options: ImapHostOptions = {}): P
       return client;
     },
     maildir,
-    put(name, content, { mtime = Date.now() / 1000 - 60, user } = {}) {
-      const file = path.join(maildir(user), name);
-      mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(Buffer.from(file, 'latin1'), content);
-      utimesSync(Buffer.from(file, 'latin1'), mtime, mtime);
-    },
+    put,
     makeFolder(name, user) {
       for (const part of ['cur', 'new', 'tmp'])
         mkdirSync(path.join(maildir(user), `.${name}`, part), { recursive: true });
     },
-    setQuota: (quota) => changeAccount(path.join(root, accounts), 'test', setField(6, quota)),
-    names: (folder = '', user) =>
-      ['new', 'cur'].flatMap((part) => {
-        const directory = path.join(maildir(user), folder === '' ? '' : `.${folder}`, part);
-        if (!existsSync(directory)) return [];
-        return readdirSync(directory, 'latin1')
-          .sort()
-          .map((name) => `${part}/${name}`);
-      }),
+    setQuota: (quota) => changeAccount(path.join(root, testAccounts), 'test', setField(6, quota)),
+    names: (folder = '', user) => names(path.join(maildir(user), folder === '' ? '' : `.${folder}`)),
   };
 }

@@ -1,26 +1,15 @@
 // A POP3 server for tests, in this process, on a fresh tree: that of a recorded session (domain mailtest.example.jp with test, hanako and postmaster, password `password`).
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { openGate } from '../../src/auth/guessing/gate.js';
-import { Logins, type LoginsOptions } from '../../src/auth/logins.js';
-import { PasswordChecker } from '../../src/auth/password.js';
-import { SaslLogin } from '../../src/auth/sasl/sasl-login.js';
-import { Layout } from '../../src/layout.js';
-import { lineLog } from '../../src/log.js';
-import { TrustedPeers } from '../../src/net/trusted-peers.js';
-import { OpenSessions } from '../../src/servers/open-sessions.js';
+import type { Logins } from '../../src/auth/logins.js';
+import type { OpenSessions } from '../../src/servers/open-sessions.js';
 import { createPop3Server, type Pop3Context, type Pop3Server } from '../../src/servers/pop3/server.js';
-import { openHost } from '../../src/stores/host.js';
 import { Pop3Client } from './pop3-client.js';
-import { applyWrite, buildTree, loadRecording, newRoot, type Recording, removeRoot } from './recording.js';
-import { recordedAccounts } from './smtp-host.js';
+import { handConnections, type ReadingHostOptions, readingHost, testPassword, testUser } from './reading-host.js';
 
-export const testUser = 'test@mailtest.example.jp';
-export const testPassword = 'password';
-const accounts = '/home/vpopmail/domains/mailtest.example.jp';
+export { testPassword, testUser };
 
 export interface Pop3Host {
   readonly root: string;
@@ -45,50 +34,22 @@ export interface Pop3Host {
   names(user?: string): string[];
 }
 
-export type Pop3HostOptions = Partial<Omit<Pop3Context, 'host' | 'log'>> & {
-  /** Of the login check. */
-  readonly login?: Partial<LoginsOptions>;
-  /** Whose tree; dele-quit's unless given. Without its messages: `empty`. */
-  readonly recording?: Recording;
-  readonly empty?: boolean;
-};
+export type Pop3HostOptions = Partial<Omit<Pop3Context, 'host' | 'log'>> & ReadingHostOptions;
 
 /** Starts a server; it and its tree are gone when the test ends. */
 export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): Promise<Pop3Host> {
-  const root = newRoot();
-  t.after(() => removeRoot(root));
-  const before = (options.recording ?? loadRecording('pop3', 'dele-quit')).before;
-  const isKept = ([name]: [string, unknown]): boolean => !options.empty || !/\/Maildir\/(new|cur|tmp)\//.test(name);
-  buildTree(Object.fromEntries(Object.entries(before).filter(isKept)), root);
-  applyWrite(recordedAccounts, root);
-
-  const lines: string[] = [];
-  const log = lineLog((line) => lines.push(line.trimEnd()));
-  const host = openHost(new Layout({ root }), log);
-  const sessions = new OpenSessions(host);
-  const key = Buffer.alloc(32);
-  const logins = new Logins({ passwords: new PasswordChecker(), gate: openGate, key, ...options.login, host });
-  const sasl = new SaslLogin({ host, logins, trusted: new TrustedPeers([]), offersChallenges: () => true });
-  const server = createPop3Server({ logins, sasl, sessions, ...options, host, log });
-  let nextOrigin: { remoteIp: string; localIp: string } | undefined;
-  const listener = net.createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    const origin = nextOrigin && { ...nextOrigin, remotePort: undefined, localPort: undefined };
-    nextOrigin = undefined;
-    server.handle(socket, 'pop3', origin);
-  });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const address = listener.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
-  t.after(() => {
-    listener.close();
-  });
+  const { root, lines, context, maildir, put, names } = readingHost(t, options);
+  const { host, log, logins, sessions } = context;
+  const server = createPop3Server({ ...context, ...options, host, log });
+  const { port, nextFrom, connections } = await handConnections(t, (socket, origin) =>
+    server.handle(socket, 'pop3', origin),
+  );
 
   const connect = async (from?: string): Promise<Pop3Client> => {
     const client = await Pop3Client.connect(port, from);
     t.after(() => client.destroy());
     return client;
   };
-  const maildir = (user = 'test'): string => path.join(root, accounts, user, 'Maildir');
   return {
     root,
     port,
@@ -96,13 +57,10 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
     sessions,
     logins,
     log: lines,
-    connections: () =>
-      new Promise((resolve, reject) => {
-        listener.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
-      }),
+    connections,
     connect,
     connectAs(origin) {
-      nextOrigin = origin;
+      nextFrom(origin);
       return connect();
     },
     maildir,
@@ -112,21 +70,8 @@ export async function pop3Host(t: TestContext, options: Pop3HostOptions = {}): P
       if (reply !== '+OK \r\n') throw new Error(`not logged in: ${reply} ${lines.join(' ')}`);
       return client;
     },
-    put(name, content, { mtime = Date.now() / 1000 - 60, user } = {}) {
-      const file = path.join(maildir(user), name);
-      mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(Buffer.from(file, 'latin1'), content);
-      utimesSync(Buffer.from(file, 'latin1'), mtime, mtime);
-    },
-    names: (user) =>
-      ['new', 'cur'].flatMap((part) => {
-        const directory = path.join(maildir(user), part);
-        return existsSync(directory)
-          ? readdirSync(directory, 'latin1')
-              .sort()
-              .map((name) => `${part}/${name}`)
-          : [];
-      }),
+    put,
+    names: (user) => names(maildir(user)),
   };
 }
 
