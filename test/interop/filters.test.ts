@@ -162,10 +162,11 @@ test('procmail: Maildirs, an mbox, sent on, refused', async (t) => {
   const rc = `${at.domain}/procmailrc`;
   at.write('.qmail-plain', `|/usr/bin/procmail -p -m ${rc}\n`);
   at.write('.qmail-preline', `|preline /usr/bin/procmail -p -m ${rc}\n`);
+  // Without `w` procmail ends before the program to which it hands the mail.
   const recipes: readonly (readonly [local: string, recipes: string, exit: number])[] = [
     ['plain', ':0\n* ^Subject: hello\nu0/Maildir/\n', 0],
     ['preline', ':0\nmbox\n', 0],
-    ['plain', `SENDMAIL=${at.root}/var/qmail/bin/sendmail\n:0\n! far@example.org\n`, 0],
+    ['plain', `SENDMAIL=${at.root}/var/qmail/bin/sendmail\n:0 w\n! far@example.org\n`, 0],
     ['plain', 'EXITCODE=100\n:0\n/dev/null\n', 100],
     ['plain', 'EXITCODE=75\n:0\n/dev/null\n', 111],
   ];
