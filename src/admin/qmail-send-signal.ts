@@ -1,7 +1,7 @@
 // SIGHUP to qmail-send, so that it reads control/locals and control/virtualdomains again (formats/qmail.md 4.7), after every change of a domain.
 //
 // vpopmail sends it to every process whose line in `ps` contains `qmail-send`: to `vi qmail-send.c` and `tail -f /var/log/qmail-send` too, which die of it. Here it goes
-// to processes whose program is qmail-send, and to a queue process of ours, whose title says that it stands in for it. Where there is no /proc, `ps` is asked and
+// to processes whose program is qmail-send, and to a queue process of ours, whose title says that it stands in for it. Without a /proc like Linux's, `ps` is asked and
 // the first word of the command decides. Whether anybody was there to hear it does not matter.
 
 import { execFileSync } from 'node:child_process';
@@ -42,19 +42,27 @@ export function isQmailSend(words: readonly string[]): boolean {
 }
 
 function commandsOf(processes: string): Iterable<[number, string[]]> {
+  if (!fs.existsSync(`${processes}/self/comm`)) return commandsOfPs();
   try {
     const numbers = fs.readdirSync(processes).filter((name) => /^[0-9]+$/.test(name));
-    return numbers.map((name) => [Number(name), wordsOf(`${processes}/${name}/cmdline`)]);
+    // The short name is read from where it lies; a command line is fetched from the memory of its process, which takes longer than all the rest of this.
+    const possible = numbers.filter((name) => /qmail/.test(textOf(`${processes}/${name}/comm`)));
+    return possible.map((name) => [Number(name), wordsOf(textOf(`${processes}/${name}/cmdline`))]);
   } catch {
     return commandsOfPs();
   }
 }
 
-function wordsOf(path: string): string[] {
+function wordsOf(commandLine: string): string[] {
+  return commandLine.replace(/\0+$/, '').split('\0');
+}
+
+/** @returns '' for a process that has ended. */
+function textOf(path: string): string {
   try {
-    return fs.readFileSync(path, 'latin1').replace(/\0+$/, '').split('\0');
+    return fs.readFileSync(path, 'latin1');
   } catch {
-    return [];
+    return '';
   }
 }
 

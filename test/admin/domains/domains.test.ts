@@ -279,17 +279,26 @@ describe('SIGHUP', () => {
       '10': 'qmail-send\0',
       '11': 'tail\0-f\0qmail-send\0',
       '12': '/var/qmail/bin/qmail-send\0',
+      '13': 'vqmail queue (qmail-send) 3 messages\0',
       self: '',
     };
+    const shortNames: Readonly<Record<string, string>> = { '11': 'tail', '13': 'vqmail queue (q', self: 'node' };
     for (const [name, words] of Object.entries(commands)) {
       fs.mkdirSync(path.join(root, name));
       fs.writeFileSync(path.join(root, name, 'cmdline'), words);
+      fs.writeFileSync(path.join(root, name, 'comm'), `${shortNames[name] ?? 'qmail-send'}\n`);
     }
     const sent: number[] = [];
     const send = (pid: number): void => {
       sent.push(pid);
       if (pid === 10) throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH' });
     };
-    assert.deepEqual([signalQmailSend({ processes: root, send }), sent], [[12], [10, 12]]);
+    assert.deepEqual(
+      [signalQmailSend({ processes: root, send }), sent],
+      [
+        [12, 13],
+        [10, 12, 13],
+      ],
+    );
   });
 });
