@@ -6,6 +6,11 @@ export function collationKey(text: string): string {
   return text.normalize('NFKD').toLowerCase().replaceAll('ς', 'σ');
 }
 
+/** What texts are ordered by: in upper case, so that `_` and `[` come behind the letters, as the collation has it. */
+export function orderingKey(text: string): string {
+  return collationKey(text).toUpperCase();
+}
+
 /** By code point, as UTF-8 bytes would be ordered. */
 export function compareKeys(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -221,9 +221,15 @@ export class MailboxView {
     return this.#expunge(sequences, 'any');
   }
 
-  /** Copies messages. All or none, but for those that are gone. */
-  copyTo(account: AccountMailboxes, name: string, sequences: readonly number[]): Promise<CopiedMessages> {
-    return account.intoMailbox(name, (target) => copyMessages(this.#mailbox, target, this.#uidsOf(sequences)));
+  /** Copies messages: all or none. Whether none, or the others, when some are gone is `whenGone`. @throws MailboxRefusal EXPUNGEISSUED and others */
+  copyTo(
+    account: AccountMailboxes,
+    name: string,
+    sequences: readonly number[],
+    whenGone: 'skip' | 'refuse',
+  ): Promise<CopiedMessages> {
+    const uids = this.#uidsOf(sequences);
+    return account.intoMailbox(name, (target) => copyMessages(this.#mailbox, target, uids, whenGone));
   }
 
   /** Moves messages; `takeChanges` tells that they are gone from here. */

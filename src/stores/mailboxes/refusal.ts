@@ -15,6 +15,8 @@ export type RefusalCode =
   | 'NOPERM'
   /** A keyword that cannot be stored. */
   | 'LIMIT'
+  /** A message that is not there any more. */
+  | 'EXPUNGEISSUED'
   /** The mailbox that a session has open is not the same any more (deleted, renamed, new UIDVALIDITY): the session must give it up. */
   | 'LOST';
 

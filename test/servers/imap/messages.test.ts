@@ -1,6 +1,8 @@
 // STORE, COPY, MOVE, EXPUNGE in a session.
 
 import assert from 'node:assert/strict';
+import { unlinkSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { ImapClient } from '../../support/imap-client.js';
 import { type ImapHost, imapHost } from '../../support/imap-host.js';
@@ -102,4 +104,29 @@ test('EXPUNGE and UID EXPUNGE', async (t) => {
   await client.ask('EXAMINE INBOX');
   assert.deepEqual(await client.ask('EXPUNGE'), ['OK Expunge completed.']);
   assert.deepEqual(host.names(), ['cur/5.e:2,T']);
+});
+
+test('messages that another session has expunged: flags for the others, copies by number of none, by UID of the others', async (t) => {
+  const host = await imapHost(t);
+  host.makeFolder('Work');
+  for (const name of ['1.a', '2.b', '3.c']) host.put(`cur/${name}:2,S`, text);
+  const client = await secondSession(host);
+  unlinkSync(path.join(host.maildir(), 'cur/1.a:2,S'));
+  assert.equal(
+    await client.tagged('STORE 1:2 +FLAGS.SILENT (\\Flagged)'),
+    'OK [EXPUNGEISSUED] Some messages were already expunged.',
+  );
+  assert.deepEqual(host.names(), ['cur/2.b:2,FS', 'cur/3.c:2,S']);
+  assert.deepEqual(await client.ask('NOOP'), ['* 1 EXPUNGE', 'OK NOOP completed.']);
+  unlinkSync(path.join(host.maildir(), 'cur/2.b:2,FS'));
+  const refused = await client.ask('COPY 1:2 Work');
+  assert.equal(refused.at(-1), 'NO [EXPUNGEISSUED] Some of the requested messages no longer exist.');
+  assert.deepEqual(host.names('Work'), []);
+  unlinkSync(path.join(host.maildir(), 'cur/3.c:2,S'));
+  host.put('cur/4.d:2,S', text);
+  await client.ask('NOOP');
+  host.put('cur/5.e:2,S', text);
+  await client.ask('NOOP');
+  unlinkSync(path.join(host.maildir(), 'cur/4.d:2,S'));
+  assert.match(await client.tagged('UID COPY 4:5 Work'), /^OK \[COPYUID \d+ 5 1\] Copy completed\.$/);
 });

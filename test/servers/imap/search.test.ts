@@ -86,8 +86,12 @@ test('SORT and THREAD', async (t) => {
   put(host, 1, 'b', 'x');
   put(host, 2, 'Re: a', 'x', 'References: <3@x>\n');
   put(host, 3, 'a', 'x');
+  put(host, 4, '_', 'x');
+  put(host, 5, '[xyz', 'x');
   const client = await host.loggedIn('INBOX');
-  assert.deepEqual(await client.ask('SORT (SUBJECT) UTF-8 ALL'), ['* SORT 2 3 1', 'OK Sort completed.']);
+  assert.deepEqual(await client.ask('SORT (SUBJECT) UTF-8 ALL'), ['* SORT 2 3 1 5 4', 'OK Sort completed.']);
+  await client.ask('STORE 4:5 +FLAGS.SILENT (\\Deleted)');
+  await client.ask('EXPUNGE');
   assert.equal((await client.ask('UID SORT (REVERSE ARRIVAL) UTF-8 UID 2:3'))[0], '* SORT 3 2');
   assert.match(
     (await client.ask('SORT RETURN (MIN MAX COUNT) (REVERSE ARRIVAL) UTF-8 ALL'))[0] ?? '',

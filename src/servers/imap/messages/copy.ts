@@ -7,15 +7,7 @@
 
 import { formatNumbers } from '../../../protocols/imap/sequence-set.js';
 import type { CopiedMessages } from '../../../stores/mailboxes/mailbox-types.js';
-import {
-  argumentsOf,
-  type Completion,
-  type ImapCommand,
-  ImapProblem,
-  no,
-  ok,
-  type SelectedSession,
-} from '../command.js';
+import { argumentsOf, type Completion, type ImapCommand, ImapProblem, ok, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
 import { afterExpunge } from './expunge.js';
 import { readMessageSet, sequencesOf } from './message-set.js';
@@ -33,11 +25,10 @@ interface Asked {
 async function runCopy(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
   const { sequences, target } = await readArguments(session, command, isUid);
   if (sequences.length === 0) return ok('No messages found.');
-  const copied = await session.selected.view.copyTo(session.account, target, sequences);
-  const code = copyUid(copied);
-  if (copied.sources.length < sequences.length && !isUid)
-    return no('Some of the requested messages no longer exist.', 'EXPUNGEISSUED');
-  return ok('Copy completed.', code);
+  // A UID that is gone is no fault of the client; a number is, and then nothing may be copied (RFC 9051 6.4.7).
+  const whenGone = isUid ? 'skip' : 'refuse';
+  const copied = await session.selected.view.copyTo(session.account, target, sequences, whenGone);
+  return ok('Copy completed.', copyUid(copied));
 }
 
 async function runMove(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {

@@ -8,7 +8,7 @@
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { formatNumbers, type SequenceSet } from '../../../protocols/imap/sequence-set.js';
 import type { FlagChange } from '../../../stores/mailboxes/mailbox-types.js';
-import { argumentsOf, type Completion, type ImapCommand, no, ok, type SelectedSession } from '../command.js';
+import { argumentsOf, type Completion, type ImapCommand, ok, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
 import { readMessageSet, sequencesOf } from './message-set.js';
 import { modSequenceNumber, useModSequences } from './mod-sequences.js';
@@ -48,9 +48,9 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
     const numbers = isUid ? modified : modified.map((uid) => view.sequenceOf(uid));
     return ok('Conditional store failed.', `MODIFIED ${formatNumbers(numbers)}`);
   }
-  // RFC 2180 4.2: a sequence number whose message another session has expunged.
+  // RFC 2180 4.2: messages that another session has expunged. As Dovecot it is OK for the others, which have the flags.
   if (missing.length === 0 || isUid) return ok('Store completed.');
-  return no('Some of the requested messages no longer exist.', 'EXPUNGEISSUED');
+  return ok('Some messages were already expunged.', 'EXPUNGEISSUED');
 }
 
 function readArguments(decoder: Decoder): Asked {

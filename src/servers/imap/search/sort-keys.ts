@@ -2,7 +2,7 @@
 
 import { parseRfc5322Date } from '../../../mail/dates.js';
 import { baseSubject } from '../../../protocols/imap/base-subject.js';
-import { collationKey, compareKeys } from '../../../protocols/imap/collation.js';
+import { compareKeys, orderingKey } from '../../../protocols/imap/collation.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { type MailAddress, parseAddresses } from '../../../protocols/mime/addresses.js';
 import { decodeHeaderText } from '../../../protocols/mime/encoded-words.js';
@@ -66,13 +66,13 @@ async function sortValue(message: SearchedMessage, by: SortBy): Promise<string |
     case 'DATE':
       return sentAt(message);
     case 'SUBJECT':
-      return collationKey(baseSubject(await subjectOf(message)).text);
+      return orderingKey(baseSubject(await subjectOf(message)).text);
     case 'DISPLAYFROM':
       return displayName(message, 'from');
     case 'DISPLAYTO':
       return displayName(message, 'to');
     default:
-      return collationKey(firstAddress(await message.field(by.toLowerCase()))?.mailbox ?? '');
+      return orderingKey(firstAddress(await message.field(by.toLowerCase()))?.mailbox ?? '');
   }
 }
 
@@ -98,8 +98,8 @@ async function displayName(message: SearchedMessage, field: 'from' | 'to'): Prom
   const address = firstAddress(await message.field(field));
   if (address === undefined) return '';
   const { name, mailbox = '', domain } = address;
-  if (name !== undefined && name !== '') return collationKey(decodeHeaderText(name, message.world.charsets));
-  return collationKey(domain === undefined ? mailbox : `${mailbox}@${domain}`);
+  if (name !== undefined && name !== '') return orderingKey(decodeHeaderText(name, message.world.charsets));
+  return orderingKey(domain === undefined ? mailbox : `${mailbox}@${domain}`);
 }
 
 /** In order; messages that are equal by all keys keep that of the mailbox. */

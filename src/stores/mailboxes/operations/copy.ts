@@ -37,6 +37,7 @@ const linksInARow = 50;
 /** How long a mover that holds one lock waits for the other before it lets go and tries again. */
 const secondLockPatienceMs = 5_000;
 const moveAttempts = 12;
+const someAreGone = 'Some of the requested messages no longer exist';
 
 export interface CopyTarget {
   readonly mailbox: Mailbox;
@@ -58,11 +59,16 @@ interface Linked extends Travelling {
   readonly temporary: string;
 }
 
-/** @param uids rising @throws MailboxRefusal OVERQUOTA, INUSE, LOST; TemporaryError; nothing is copied then */
+/**
+ * @param uids rising
+ * @param whenGone what a message that is not there any more means: `skip` it, or `refuse` to copy the others
+ * @throws MailboxRefusal EXPUNGEISSUED, OVERQUOTA, INUSE, LOST; TemporaryError; nothing is copied then
+ */
 export async function copyMessages(
   source: Mailbox,
   { mailbox: target, room }: CopyTarget,
   uids: readonly number[],
+  whenGone: 'skip' | 'refuse',
 ): Promise<CopiedMessages> {
   const linked: Linked[] = [];
   try {
@@ -70,6 +76,7 @@ export async function copyMessages(
       if (done % linksInARow === linksInARow - 1) await nextTurn();
       const link = await linkInto(source, target, uid);
       if (link !== undefined) linked.push(link);
+      else if (whenGone === 'refuse') throw new MailboxRefusal('EXPUNGEISSUED', someAreGone);
     }
     const bytes = linked.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     await room.mustHold({ bytes, count: linked.length }, target.place.directory);
@@ -221,7 +228,7 @@ export async function moveMessages(
   uids: readonly number[],
 ): Promise<CopiedMessages> {
   if (source === target.mailbox || isElsewhere(source, target.mailbox)) {
-    const copied = await copyMessages(source, target, uids);
+    const copied = await copyMessages(source, target, uids, 'skip');
     await source.change(() =>
       source.changing({ fresh: source.table.newCount > 0, seen: true }, () => removeAll(source, copied.sources)),
     );
