@@ -167,6 +167,8 @@ export const mailboxFiles = {
   dovecotIndexLog: (directory: string): string => `${directory}/dovecot.index.log`,
   /** What we keep of a mailbox beside what others know (formats/mailbox/state-journal.ts). */
   state: (directory: string): string => `${directory}/vq-state`,
+  /** What was worked out of its messages (formats/mailbox/message-cache.ts). */
+  cache: (directory: string): string => `${directory}/vq-cache`,
   folderMark: (directory: string): string => `${directory}/maildirfolder`,
   courierUidList: (directory: string): string => `${directory}/courierimapuiddb`,
   courierKeywords: (directory: string): string => `${directory}/courierimapkeywords`,

@@ -138,6 +138,10 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
       collect,
     )
     .option('--imap-autosubscribe <name>', 'the same, and subscribed when it is made; once for each', collect)
+    .option(
+      '--imap-cache <on|off>',
+      'whether envelopes, structures and the like are kept in a file vq-cache of each folder, which may be deleted at any time; on',
+    )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<CommandLine>(command, args, io);
 }

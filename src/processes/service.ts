@@ -188,7 +188,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
     log,
     sessions,
     ...logins,
-    mailboxes: new OpenMailboxes({ log }),
+    mailboxes: new OpenMailboxes({ log, hasCache: settings.imap.hasCache }),
     settings: settings.imap,
     redeem: (ticket) => tickets.redeem(ticket),
     tls,

@@ -13,9 +13,17 @@ export interface ImapSettings {
   /** Mailboxes that every account has, by the account's names: made when a session begins; those of the second list are subscribed then. */
   readonly autocreate: readonly string[];
   readonly autosubscribe: readonly string[];
+  /** Whether what is costly to work out is kept in a file beside the messages. */
+  readonly hasCache: boolean;
 }
 
-export const defaultImapSettings: ImapSettings = { prefix: '', specialUses: [], autocreate: [], autosubscribe: [] };
+export const defaultImapSettings: ImapSettings = {
+  prefix: '',
+  specialUses: [],
+  autocreate: [],
+  autosubscribe: [],
+  hasCache: true,
+};
 
 /** The options as the command line has them. Names of mailboxes are text, without a prefix. */
 export interface ImapOptions {
@@ -24,6 +32,7 @@ export interface ImapOptions {
   readonly imapSpecialUse?: readonly string[];
   readonly imapAutocreate?: readonly string[];
   readonly imapAutosubscribe?: readonly string[];
+  readonly imapCache?: string;
 }
 
 /** @throws PermanentError with one line for the command line */
@@ -34,6 +43,7 @@ export function parseImapSettings(options: ImapOptions): ImapSettings {
     specialUses: imapSpecialUse.map(parseUse),
     autocreate: imapAutocreate.map((name) => mailboxOf('--imap-autocreate', name)),
     autosubscribe: imapAutosubscribe.map((name) => mailboxOf('--imap-autosubscribe', name)),
+    hasCache: parseCache(options.imapCache ?? 'on'),
   };
 }
 
@@ -41,6 +51,11 @@ function parsePrefix(text: string): ImapSettings['prefix'] {
   if (text === 'none') return '';
   if (text.toUpperCase() === 'INBOX.') return 'INBOX.';
   throw refuse(`--imap-namespace ${text}`, 'choose one of none and INBOX.');
+}
+
+function parseCache(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw refuse(`--imap-cache ${text}`, 'choose one of on and off.');
 }
 
 function parseUse(text: string): UseName {

@@ -100,12 +100,17 @@ export class AccountMailboxes {
   totalSize(name: string): Promise<number> {
     return this.#with(name, async (mailbox) => {
       await mailbox.sync();
-      let total = 0;
-      for (const uid of mailbox.table.uids) {
-        const facts = factsOf(mailbox, uid);
-        total += (facts instanceof Promise ? await facts : facts)?.wireBytes ?? 0;
+      await mailbox.cache?.open(mailbox.uidValidity);
+      try {
+        let total = 0;
+        for (const uid of mailbox.table.uids) {
+          const facts = factsOf(mailbox, uid);
+          total += (facts instanceof Promise ? await facts : facts)?.wireBytes ?? 0;
+        }
+        return total;
+      } finally {
+        await mailbox.cache?.close();
       }
-      return total;
     });
   }
 

@@ -25,6 +25,7 @@ import type {
   StoreResult,
   ViewChanges,
 } from './mailbox-types.js';
+import { ViewCache } from './operations/cache.js';
 import { copyMessages, moveMessages } from './operations/copy.js';
 import { expungeMessages } from './operations/expunge.js';
 import { factsOf, openMessage } from './operations/open.js';
@@ -187,6 +188,11 @@ export class MailboxView {
     const { table, keywords, state } = this.#mailbox;
     if (this.#mailbox.uidValidity !== this.uidValidity || table.generation !== this.#generation) return true;
     return table.count !== this.#uids.length || state.highest > this.#toldModSeq || keywords.names !== this.#keywords;
+  }
+
+  /** What was worked out of its messages before, for one command. */
+  openCache(): Promise<ViewCache> {
+    return ViewCache.open(this.#mailbox, (sequence) => this.#rowOf(sequence));
   }
 
   /** Opens a message; undefined when it is gone. */

@@ -11,6 +11,8 @@ export interface OpenMailboxesOptions {
   readonly log: Log;
   /** Messages of mailboxes that nobody has open whose names and flags are kept in memory, at about 150 bytes each; 200,000 unless given. */
   readonly keptMessages?: number;
+  /** Whether what is costly to work out is kept in a file beside the messages (message-cache/); true unless given. */
+  readonly hasCache?: boolean;
 }
 
 interface Kept {
@@ -35,12 +37,14 @@ const mailboxCost = 20;
 export class OpenMailboxes {
   readonly log: Log;
   readonly #keptMessages: number;
+  readonly #hasCache: boolean;
   /** By directory, the one used longest ago first. */
   readonly #kept = new Map<string, Kept>();
 
   constructor(options: OpenMailboxesOptions) {
     this.log = options.log;
     this.#keptMessages = options.keptMessages ?? keptMessages;
+    this.#hasCache = options.hasCache ?? true;
   }
 
   /**
@@ -78,7 +82,7 @@ export class OpenMailboxes {
   }
 
   #begin(place: MailboxPlace): Kept {
-    const mailbox = new Mailbox(place, this.log);
+    const mailbox = new Mailbox(place, this.log, { hasCache: this.#hasCache });
     return { mailbox, watch: new MailboxWatch(mailbox), users: 0 };
   }
 

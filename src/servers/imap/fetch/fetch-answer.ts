@@ -16,10 +16,11 @@ import type { Charsets } from '../../../protocols/mime/charset.js';
 import { filterFields } from '../../../protocols/mime/header-lines.js';
 import type { MessageFacts } from '../../../stores/mailboxes/mailbox-types.js';
 import type { MailboxView } from '../../../stores/mailboxes/mailbox-view.js';
+import { sizesEntry, type ViewCache } from '../../../stores/mailboxes/operations/cache.js';
 import type { FlagLists } from '../flag-lists.js';
 import type { AnswerBuffer } from './answer-buffer.js';
 import { binaryPieces, clip, measure, UnknownEncoding } from './binary.js';
-import type { FetchPlan, PlannedItem } from './fetch-plan.js';
+import { type FetchPlan, isCached, type PlannedItem } from './fetch-plan.js';
 import { MessageText, type TextAccess } from './message-text.js';
 import { previewText } from './preview.js';
 
@@ -29,6 +30,8 @@ export class BrokenAnswer extends Error {}
 export interface FetchWorld extends TextAccess {
   readonly charsets: Charsets;
   readonly flags: FlagLists;
+  /** Open while there is something in it that may be asked for; undefined: nothing is. */
+  readonly cache?: ViewCache | undefined;
 }
 
 /** What became of a message. */
@@ -46,12 +49,19 @@ export class FetchAnswer {
   readonly #plan: FetchPlan;
   readonly #out: AnswerBuffer;
   readonly #world: FetchWorld;
+  readonly #cheap: readonly PlannedItem[];
+  readonly #costly: readonly PlannedItem[];
+  /** Of the entries of the cache. */
+  readonly #previewAt: number;
 
   constructor(view: MailboxView, plan: FetchPlan, out: AnswerBuffer, world: FetchWorld) {
     this.#view = view;
     this.#plan = plan;
     this.#out = out;
     this.#world = world;
+    this.#cheap = plan.items.filter(({ item }) => isCheapItem(item));
+    this.#costly = plan.items.filter(({ item }) => !isCheapItem(item));
+    this.#previewAt = plan.cached?.indexOf('PREVIEW') ?? -1;
   }
 
   /**
@@ -60,15 +70,37 @@ export class FetchAnswer {
    * @throws TemporaryError with nothing written, BrokenAnswer
    */
   message(sequence: number, showsFlags: boolean): Answered | Promise<Answered> {
-    if (this.#plan.needsText || this.#plan.needsFacts) return this.#withMore(sequence, showsFlags);
-    return this.#cheap(sequence, undefined, '', showsFlags) ? 'answered' : 'gone';
+    if (!this.#plan.needsFacts) return this.#withFacts(sequence, undefined, showsFlags);
+    const facts = this.#view.facts(sequence);
+    if (facts === undefined) return 'gone';
+    if (facts instanceof Promise)
+      return facts.then((read) => (read === undefined ? 'gone' : this.#withFacts(sequence, read, showsFlags)));
+    return this.#withFacts(sequence, facts, showsFlags);
   }
 
-  async #withMore(sequence: number, showsFlags: boolean): Promise<Answered> {
-    const known = this.#plan.needsFacts ? this.#view.facts(sequence) : undefined;
-    const facts = known instanceof Promise ? await known : known;
-    if (this.#plan.needsFacts && facts === undefined) return 'gone';
-    if (!this.#plan.needsText) return this.#cheap(sequence, facts, '', showsFlags) ? 'answered' : 'gone';
+  #withFacts(sequence: number, facts: MessageFacts | undefined, showsFlags: boolean): Answered | Promise<Answered> {
+    const { cached } = this.#plan;
+    const values = cached === undefined ? [] : this.#world.cache?.find(sequence, cached);
+    if (values === undefined || (this.#plan.needsText && cached === undefined))
+      return this.#reading(sequence, facts, showsFlags);
+    return this.#known(sequence, facts, values, showsFlags) ? 'answered' : 'gone';
+  }
+
+  /** The answer of a message whose text need not be read. @param values as `plan.cached` names them */
+  #known(sequence: number, facts: MessageFacts | undefined, values: readonly Buffer[], showsFlags: boolean): boolean {
+    if (!this.#start(sequence, facts, values[this.#previewAt], showsFlags)) return false;
+    let isFirst = this.#cheap.length === 0 && !showsFlags;
+    for (const [index, name] of (this.#plan.cached ?? []).entries()) {
+      if (index === this.#previewAt) continue;
+      this.#name(name, isFirst);
+      this.#out.bytes(values[index] ?? nothing);
+      isFirst = false;
+    }
+    this.#out.text(')\r\n');
+    return true;
+  }
+
+  async #reading(sequence: number, facts: MessageFacts | undefined, showsFlags: boolean): Promise<Answered> {
     const text = await MessageText.open(this.#view, sequence, this.#world);
     if (text === undefined) return 'gone';
     try {
@@ -84,38 +116,63 @@ export class FetchAnswer {
     text: MessageText,
     showsFlags: boolean,
   ): Promise<Answered> {
-    const hasPreview = this.#plan.items.some(({ item }) => item.kind === 'preview');
-    const preview = hasPreview ? await previewText(text, this.#world.charsets) : '';
-    const costly = this.#plan.items.filter(({ item }) => !isCheapItem(item));
-    const prepared: (() => Promise<void>)[] = [];
+    const preview = this.#plan.hasPreview ? await this.#preview(text) : undefined;
+    const prepared: PreparedValue[] = [];
     try {
-      for (const planned of costly) prepared.push(await this.#prepare(planned, text));
+      for (const planned of this.#costly) prepared.push(await this.#prepare(planned, text));
     } catch (error) {
       if (error instanceof UnknownEncoding) return 'unknown encoding';
       throw error;
     }
     if (!this.#start(sequence, facts, preview, showsFlags)) return 'gone';
-    const isBare = costly.length === this.#plan.items.length && !showsFlags;
+    const isBare = this.#cheap.length === 0 && !showsFlags;
     try {
-      for (const [index, write] of prepared.entries()) {
-        this.#out.text(`${isBare && index === 0 ? '' : ' '}${costly[index]?.name} `);
-        await write();
+      for (const [index, value] of prepared.entries()) {
+        this.#name(this.#costly[index]?.name ?? '', isBare && index === 0);
+        if (typeof value === 'function') await value();
+        else this.#out.bytes(value);
       }
     } catch (error) {
       throw new BrokenAnswer('a message could not be sent as announced', { cause: error });
     }
     this.#out.text(')\r\n');
+    await this.#keep(sequence, text, preview, prepared);
     return 'answered';
   }
 
-  #cheap(sequence: number, facts: MessageFacts | undefined, preview: string, showsFlags: boolean): boolean {
-    if (!this.#start(sequence, facts, preview, showsFlags)) return false;
-    this.#out.text(')\r\n');
-    return true;
+  /** What was worked out is there the next time. */
+  async #keep(
+    sequence: number,
+    text: MessageText,
+    preview: Buffer | undefined,
+    prepared: readonly PreparedValue[],
+  ): Promise<void> {
+    const { cache } = this.#world;
+    if (cache === undefined) return;
+    const entries: (readonly [string, Buffer])[] = preview === undefined ? [] : [['PREVIEW', preview]];
+    for (const [index, value] of prepared.entries()) {
+      const planned = this.#costly[index];
+      if (planned !== undefined && typeof value !== 'function' && isCached(planned.item))
+        entries.push([planned.name, value]);
+    }
+    if (entries.length === 0) return;
+    const { sizeBytes, wireBytes } = text;
+    if (wireBytes !== undefined) entries.push(sizesEntry({ sizeBytes, wireBytes }));
+    await cache.note(sequence, entries);
+  }
+
+  #name(name: string, isFirst: boolean): void {
+    if (!isFirst) this.#out.text(' ');
+    this.#out.text(name);
+    this.#out.text(' ');
+  }
+
+  async #preview(text: MessageText): Promise<Buffer> {
+    return Buffer.from(utf8String(await previewText(text, this.#world.charsets)), 'latin1');
   }
 
   /** Up to the items that need the text. @returns false, with nothing written, when the message is gone */
-  #start(sequence: number, facts: MessageFacts | undefined, preview: string, showsFlags: boolean): boolean {
+  #start(sequence: number, facts: MessageFacts | undefined, preview: Buffer | undefined, showsFlags: boolean): boolean {
     const flags = this.#world.flags.of(sequence);
     if (flags === undefined) return false;
     const out = this.#out;
@@ -123,13 +180,10 @@ export class FetchAnswer {
     out.number(sequence);
     out.text(' FETCH (');
     let isFirst = true;
-    for (const { item, name } of this.#plan.items) {
-      if (!isCheapItem(item)) continue;
-      if (!isFirst) out.text(' ');
-      out.text(name);
-      out.text(' ');
+    for (const { item, name } of this.#cheap) {
+      this.#name(name, isFirst);
       isFirst = false;
-      if (item.kind === 'preview') out.bytes(Buffer.from(utf8String(preview), 'latin1'));
+      if (item.kind === 'preview') out.bytes(preview ?? nothing);
       else if (item.kind === 'plain') this.#plain(item.name, sequence, facts, flags);
     }
     if (showsFlags && !this.#plan.hasFlags) {
@@ -154,8 +208,8 @@ export class FetchAnswer {
     else out.text('NIL');
   }
 
-  /** Does what may fail before anything is written. @returns writes the value */
-  async #prepare({ item }: PlannedItem, text: MessageText): Promise<() => Promise<void>> {
+  /** Does what may fail before anything is written. */
+  async #prepare({ item }: PlannedItem, text: MessageText): Promise<PreparedValue> {
     switch (item.kind) {
       case 'body':
         return this.#section(text, item.section, item.partial);
@@ -163,25 +217,26 @@ export class FetchAnswer {
         return this.#binary(text, item.section, item.partial);
       case 'binary-size': {
         const { octets } = await measure(await binaryPieces(text, item.section));
-        return async () => this.#out.number(octets);
+        return Buffer.from(String(octets), 'latin1');
       }
       case 'plain':
-        return this.#costly(item.name, text);
+        return this.#ofText(item.name, text);
       default:
-        return async () => {};
+        return nothing;
     }
   }
 
-  async #costly(name: PlainItem, text: MessageText): Promise<() => Promise<void>> {
+  async #ofText(name: PlainItem, text: MessageText): Promise<PreparedValue> {
     if (name === 'RFC822' || name === 'RFC822.HEADER' || name === 'RFC822.TEXT')
       return this.#section(text, oldItems[name], undefined);
     const root = await text.structure();
-    const answer =
-      name === 'ENVELOPE' ? formatEnvelope(root.fields) : formatBodyStructure(root, name === 'BODYSTRUCTURE');
-    return async () => this.#out.text(answer);
+    return Buffer.from(
+      name === 'ENVELOPE' ? formatEnvelope(root.fields) : formatBodyStructure(root, name === 'BODYSTRUCTURE'),
+      'latin1',
+    );
   }
 
-  async #section(text: MessageText, section: Section, partial: Partial | undefined): Promise<() => Promise<void>> {
+  async #section(text: MessageText, section: Section, partial: Partial | undefined): Promise<PreparedValue> {
     const isWhole = section.part.length === 0 && section.what === 'ALL';
     if (isWhole && text.whole !== undefined) return this.#literal(wireText(text.whole), partial);
     const place = placeOfSection(await text.structure(), section);
@@ -198,15 +253,18 @@ export class FetchAnswer {
     };
   }
 
-  #literal(octets: Buffer, partial: Partial | undefined): () => Promise<void> {
+  #literal(octets: Buffer, partial: Partial | undefined): PreparedValue {
     const { first, count } = clipped(octets.length, partial);
+    const head = Buffer.from(`{${count}}\r\n`, 'latin1');
+    const sent = octets.subarray(first, first + count);
+    if (count <= joinedBytes) return Buffer.concat([head, sent]);
     return async () => {
-      this.#out.text(`{${count}}\r\n`);
-      this.#out.bytes(octets.subarray(first, first + count));
+      this.#out.bytes(head);
+      this.#out.bytes(sent);
     };
   }
 
-  async #binary(text: MessageText, section: Section, partial: Partial | undefined): Promise<() => Promise<void>> {
+  async #binary(text: MessageText, section: Section, partial: Partial | undefined): Promise<PreparedValue> {
     const pieces = await binaryPieces(text, section);
     const { octets, hasNul } = await measure(pieces);
     const { first, count } = clipped(octets, partial);
@@ -227,6 +285,13 @@ export class FetchAnswer {
     if (sent !== count) throw new Error(`${sent} octets instead of ${count}`);
   }
 }
+
+/** A value that is at hand, as it stands in the answer, or what writes it. */
+type PreparedValue = Buffer | (() => Promise<void>);
+
+const nothing = Buffer.alloc(0);
+/** A literal up to this is copied behind its length, and may be kept. */
+const joinedBytes = 16 * 1024;
 
 /** Of a header of which fields are picked. */
 const mostHeaderBytes = 16 * 1024 * 1024;

@@ -18,6 +18,9 @@ export interface FetchPlan {
   readonly needsFacts: boolean;
   readonly setsSeen: boolean;
   readonly hasFlags: boolean;
+  readonly hasPreview: boolean;
+  /** What the cache may have, by the names in the answer; undefined when the text itself is needed. */
+  readonly cached: readonly string[] | undefined;
 }
 
 const cheap: ReadonlySet<PlainItem> = new Set<PlainItem>([
@@ -41,16 +44,31 @@ export function planFetch(
   if (tellsModSeq) all.push({ kind: 'plain', name: 'MODSEQ' });
   const once = new Map(all.map((item) => [JSON.stringify(item), item]));
   const items = [...once.values()];
-  const planned = [...items.filter(isCheap), ...items.filter((item) => !isCheap(item))];
+  const planned = [...items.filter(isCheap), ...items.filter((item) => !isCheap(item))].map((item) => ({
+    item,
+    name: formatItemName(item),
+  }));
+  const ofText = planned.filter(({ item }) => item.kind === 'preview' || !isCheap(item));
   return {
-    items: planned.map((item) => ({ item, name: formatItemName(item) })),
-    needsText: items.some((item) => item.kind === 'preview' || !isCheap(item)),
+    items: planned,
+    needsText: ofText.length > 0,
     needsFacts: items.some((item) => item.kind === 'plain' && ofFacts.has(item.name)),
     setsSeen: items.some(marksSeen),
     hasFlags: items.some((item) => item.kind === 'plain' && item.name === 'FLAGS'),
+    hasPreview: items.some((item) => item.kind === 'preview'),
+    cached:
+      ofText.length > 0 && ofText.every(({ item }) => isCached(item)) ? ofText.map(({ name }) => name) : undefined,
   };
 }
 
 function isCheap(item: FetchItem): boolean {
   return item.kind === 'preview' || (item.kind === 'plain' && cheap.has(item.name));
+}
+
+/** What is short, costly, and asked for again. */
+export function isCached(item: FetchItem): boolean {
+  if (item.kind === 'preview') return true;
+  if (item.kind === 'plain') return item.name === 'ENVELOPE' || item.name === 'BODYSTRUCTURE' || item.name === 'BODY';
+  if (item.kind !== 'body' || item.partial !== undefined) return false;
+  return item.section.part.length === 0 && item.section.what === 'HEADER.FIELDS';
 }

@@ -98,21 +98,30 @@ class Fetching {
   readonly #plan: FetchPlan;
   readonly #isUid: boolean;
   readonly #out: AnswerBuffer;
-  readonly #answer: FetchAnswer;
   #gone = 0;
   #unknownEncodings = 0;
 
   constructor(session: SelectedSession, plan: FetchPlan, isUid: boolean) {
-    const { selected, services, output } = session;
     this.#session = session;
     this.#plan = plan;
     this.#isUid = isUid;
-    this.#out = new AnswerBuffer(output);
-    const world = { ...services.reading, memory: selected.largeMessage, flags: selected.flagLists };
-    this.#answer = new FetchAnswer(selected.view, plan, this.#out, world);
+    this.#out = new AnswerBuffer(session.output);
   }
 
   async all(sequences: readonly number[]): Promise<Completion> {
+    const { services, selected } = this.#session;
+    const mayBeKnown = this.#plan.cached !== undefined || this.#plan.needsFacts;
+    const cache = mayBeKnown ? await selected.view.openCache() : undefined;
+    try {
+      const world = { ...services.reading, memory: selected.largeMessage, flags: selected.flagLists, cache };
+      await this.#tell(sequences, new FetchAnswer(selected.view, this.#plan, this.#out, world));
+    } finally {
+      await cache?.close();
+    }
+    return this.#completion();
+  }
+
+  async #tell(sequences: readonly number[], answer: FetchAnswer): Promise<void> {
     const { output, selected } = this.#session;
     const setsSeen = this.#plan.setsSeen && !selected.view.isReadOnly;
     let newlySeen: ReadonlySet<number> = new Set();
@@ -120,7 +129,7 @@ class Fetching {
       for (const [done, sequence] of sequences.entries()) {
         if (setsSeen && done % seenAtOnce === 0)
           newlySeen = await this.#setSeen(sequences.slice(done, done + seenAtOnce));
-        const answered = this.#answer.message(sequence, newlySeen.has(sequence));
+        const answered = answer.message(sequence, newlySeen.has(sequence));
         this.#count(answered instanceof Promise ? await answered : answered);
         const isTurn = answered instanceof Promise || done % answersBetweenBreaths === 0;
         const pause = this.#out.taken() ?? (isTurn ? output.breathe() : undefined);
@@ -134,7 +143,6 @@ class Fetching {
     } finally {
       await this.#out.flush();
     }
-    return this.#completion();
   }
 
   /** @returns the messages that had not been seen */

@@ -63,6 +63,17 @@ export class MessageText {
     this.#access = access;
   }
 
+  /** Bytes of the file. */
+  get sizeBytes(): number {
+    return this.#message.sizeBytes;
+  }
+
+  /** Octets of the message as IMAP sends it; undefined when its structure was not asked for. */
+  get wireBytes(): number | undefined {
+    const root = this.#structure;
+    return root && root.header.crlfBytes + root.body.crlfBytes;
+  }
+
   close(): void {
     this.#message.close();
   }

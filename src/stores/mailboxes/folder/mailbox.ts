@@ -17,10 +17,12 @@ import { racyMs } from '../../../files/identity.js';
 import { bytesPath, fileTrouble, isMissing } from '../../../files/read.js';
 import { keywordBits } from '../../../formats/mailbox/message-flags.js';
 import { inOrderOfArrival } from '../../../formats/maildir-name.js';
+import { mailboxFiles } from '../../../layout.js';
 import type { Log } from '../../../log.js';
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import { messageNames } from '../../maildir/message-list.js';
 import { nextUniqueName } from '../../maildir-message.js';
+import { MessageCache } from '../../message-cache/message-cache.js';
 import type { MessageFacts } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
 import { beginUidList } from '../takeover/first-list.js';
@@ -51,6 +53,8 @@ export class Mailbox {
   readonly keywords: KeywordFile;
   readonly state: StateFile;
   readonly uidList: UidListFile;
+  /** What was worked out of messages and is kept on disk; undefined where it is not. */
+  readonly cache: MessageCache | undefined;
   /** What was learned of messages without reading them: by UID, for as long as the mailbox is kept. */
   readonly facts = new Map<number, MessageFacts>();
   /** New messages that no session has been told of as recent. */
@@ -67,13 +71,15 @@ export class Mailbox {
   #knownUid = 0;
   #lastUse = 0;
 
-  constructor(place: MailboxPlace, log: Log) {
+  constructor(place: MailboxPlace, log: Log, { hasCache = true } = {}) {
     const { directory } = place;
     this.place = place;
     this.log = log;
     this.keywords = new KeywordFile(directory);
     this.state = new StateFile(directory);
     this.uidList = new UidListFile(directory);
+    const cachePlace = { path: mailboxFiles.cache(directory), messages: this.table, manner: () => this.manner() };
+    this.cache = hasCache ? new MessageCache(cachePlace) : undefined;
     this.#lock = new MailboxLock(directory);
     this.#fresh = new DirectoryLook(directory, 'new');
     this.#seen = new DirectoryLook(directory, 'cur');

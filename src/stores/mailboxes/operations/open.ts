@@ -1,6 +1,6 @@
 // A message's file, for reading, and what is known of it without: sizes and dates.
 //
-// RFC822.SIZE is W= of the name or of the UID list where S= is true and the two can belong together; else the file is read once and its line ends are counted. Numbers in names were written by
+// RFC822.SIZE is W= of the name or of the UID list where S= is true and the two can belong together, or what the cache has where it is open; else the file is read once and its line ends are counted. Numbers in names were written by
 // other programs, and a wrong one would cut the message off.
 
 import fs from 'node:fs';
@@ -10,6 +10,7 @@ import { parseMaildirBase } from '../../../formats/maildir-name.js';
 import { TransferSizes } from '../../maildir/transfer-sizes.js';
 import type { Mailbox } from '../folder/mailbox.js';
 import type { MessageFacts, OpenedMessage } from '../mailbox-types.js';
+import { cachedWireBytes, sizesEntry } from './cache.js';
 import { LineEnds } from './line-ends.js';
 import { lookFromOutside, withMessage } from './whereabouts.js';
 
@@ -58,7 +59,8 @@ export function factsOf(mailbox: Mailbox, uid: number): MessageFacts | undefined
       `${mailbox.place.directory}/${mailbox.table.isNewAt(row) ? 'new' : 'cur'}/${mailbox.table.nameAt(row)}`,
     );
     const status = fs.statSync(path, { throwIfNoEntry: false });
-    const wireBytes = status && namedWireSize(mailbox, row, status.size);
+    const wireBytes =
+      status && (namedWireSize(mailbox, row, status.size) ?? cachedWireBytes(mailbox, row, status.size));
     if (status === undefined || wireBytes === undefined) return readFacts(mailbox, uid);
     return keep(mailbox, uid, {
       sizeBytes: status.size,
@@ -101,6 +103,9 @@ async function readFacts(mailbox: Mailbox, uid: number): Promise<MessageFacts | 
     const key = { ino, dev, mtimeMs, sizeBytes };
     const wireBytes = counted.get(key) ?? (await countWireBytes(fd, sizeBytes));
     counted.set(key, wireBytes);
+    const row = mailbox.table.indexOf(uid);
+    const entries = [sizesEntry({ sizeBytes, wireBytes })];
+    if (row >= 0 && mailbox.cache?.isOpen) await mailbox.cache.note(uid, mailbox.table.baseAt(row), entries);
     return keep(mailbox, uid, { sizeBytes, wireBytes, internalDateMs, savedMs });
   } finally {
     message.close();
