@@ -3,7 +3,8 @@
 //   dovecot-uidlist.lock    30976:vm        pid and host name of the holder, no LF; made with O_EXCL
 //
 // A lock left behind is removed: at once when it names a process of this host that is gone (and is two seconds old), else when neither it nor the file it
-// guards has changed for two minutes. A live process of this host is never overridden. After a removal some time passes before the next try, so that two waiters
+// guards has changed for two minutes. A live process of this host is never overridden. An empty one is of somebody who was killed before it had written who it is; it is removed when it is ten
+// seconds old and stays empty while it is watched for two. After a removal some time passes before the next try, so that two waiters
 // do not remove each other's. Held briefly: nobody else may touch the file for that time. Who releases looks whether the lock is still its own.
 
 import fs from 'node:fs';
@@ -29,6 +30,7 @@ export interface HeldDotLock {
 }
 
 const goneHolderMs = 2_000;
+const namelessHolderMs = 10_000;
 const silentHolderMs = 120_000;
 
 /**
@@ -65,7 +67,7 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
     if (errnoOf(error) === 'EEXIST') return undefined;
     throw error;
   }
-  let made = fs.fstatSync(fd, { bigint: true });
+  let made: fs.BigIntStats;
   const ifStillOurs = (act: () => void): void => {
     try {
       const now = fs.lstatSync(lockPath, { bigint: true, throwIfNoEntry: false });
@@ -82,8 +84,9 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
       made = fs.lstatSync(lockPath, { bigint: true });
     });
   try {
-    giveTo(fd, options.uid, options.gid);
+    // Before anything else: who is killed in between leaves a lock that names nobody.
     fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
+    giveTo(fd, options.uid, options.gid);
     made = fs.fstatSync(fd, { bigint: true });
   } catch (error) {
     fs.rmSync(lockPath, { force: true });
@@ -109,15 +112,18 @@ class StaleWatch {
   isStale(): boolean {
     const lock = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
     if (lock === undefined) return false;
-    const holder = holderOf(this.#lockPath);
-    if (holder !== 'elsewhere') return holder === 'gone' && Date.now() - lock.mtimeMs > goneHolderMs;
+    const holder = lock.size === 0 ? 'nameless' : holderOf(this.#lockPath);
+    const ageMs = Date.now() - lock.mtimeMs;
+    if (holder === 'alive' || holder === 'gone') return holder === 'gone' && ageMs > goneHolderMs;
     const file = fs.statSync(this.#guarded, { throwIfNoEntry: false });
     const now = [lock, file].map((status) => `${status?.ino} ${status?.ctimeMs} ${status?.size}`).join();
     if (now !== this.#seen) {
       this.#seen = now;
       this.#sinceMs = performance.now();
     }
-    return performance.now() - this.#sinceMs > silentHolderMs || Date.now() - newest(lock, file) > silentHolderMs;
+    const watchedMs = performance.now() - this.#sinceMs;
+    if (holder === 'nameless') return watchedMs > goneHolderMs && ageMs > namelessHolderMs;
+    return watchedMs > silentHolderMs || Date.now() - newest(lock, file) > silentHolderMs;
   }
 }
 

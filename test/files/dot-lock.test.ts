@@ -57,7 +57,8 @@ const stale: readonly [text: string, ageSeconds: number, isTaken: boolean, why: 
   [`${nobody}:${os.hostname()}`, 0, false, 'its process is gone, but it is young'],
   [`${process.pid}:${os.hostname()}`, 100_000, false, 'its process lives, however old it is'],
   [`${nobody}:elsewhere.example`, 10, false, 'of another host'],
-  ['', 10, false, 'its maker has not written yet'],
+  ['', 5, false, 'its maker has not written yet'],
+  ['', 11, true, 'its maker was killed before it could write'],
 ];
 
 for (const [text, age, isTaken, why] of stale) {
