@@ -37,6 +37,7 @@ import { RecentMessages } from './recent-messages.js';
 import { StateFile } from './state-file.js';
 import { type FileManner, UidListFile } from './uid-list-file.js';
 import { rangesOf } from './uid-ranges.js';
+import { UnseenRecords } from './unseen-records.js';
 
 /** How long a look waits for the lock when there is something to show without it. */
 const syncPatienceMs = 5_000;
@@ -67,6 +68,9 @@ export class Mailbox {
   #isWhole = false;
   /** Whether there are rows without a mod-sequence. */
   #isUnnumbered = false;
+  readonly #unseen = new UnseenRecords();
+  /** Whether the last look has seen every file that there is. */
+  #isExact = false;
   /** UIDs up to this were known; one that comes back was told to be gone. */
   #knownUid = 0;
   #lastUse = 0;
@@ -231,6 +235,7 @@ export class Mailbox {
     try {
       return await this.#lock.run(() => this.manner(), patienceMs, work, isNeeded);
     } catch (error) {
+      if (error instanceof MailboxRefusal) throw error;
       const cause = error instanceof TemporaryError ? error.cause : error;
       if (isMissing(cause) && fs.statSync(bytesPath(this.place.directory), { throwIfNoEntry: false }) === undefined)
         throw new MailboxRefusal('LOST', 'Mailbox was deleted under us', error);
@@ -253,6 +258,7 @@ export class Mailbox {
     const comparison = await this.#compare();
     const before = this.state.highest;
     const unlisted = this.#apply(comparison);
+    unlisted.push(...(await this.#noteVanished()));
     await this.#giveUids(unlisted);
     if (comparison !== noDifference) this.#nameLetters();
     if (moveNew) await this.#moveNew();
@@ -276,6 +282,7 @@ export class Mailbox {
     this.table.clear();
     this.recent.clear();
     this.facts.clear();
+    this.#unseen.clear();
     this.#knownUid = 0;
     this.#isWhole = false;
     this.forgetNames();
@@ -333,6 +340,7 @@ export class Mailbox {
     const seenRead = readSeen ? this.#seen.begin(nowMs) : undefined;
     const seen = readSeen ? await messageNames(this.place.directory, 'cur') : undefined;
     const isSeenExact = seenRead?.() ?? true;
+    this.#isExact = readFresh && readSeen && isFreshExact && isSeenExact;
     return { names: { fresh, seen }, isExact: isFreshExact && isSeenExact };
   }
 
@@ -388,13 +396,33 @@ export class Mailbox {
     return places;
   }
 
+  /** What is in vq-state and has no file has left while nobody looked. @returns files without a UID that another look has found */
+  async #noteVanished(): Promise<RowPlace[]> {
+    const vanished = (): NumberRange[] => this.#unseen.gone((uid) => this.table.indexOf(uid) >= 0, this.state.expunged);
+    const unlisted: RowPlace[] = [];
+    if (vanished().length > 0 && !this.#isExact) {
+      this.forgetNames();
+      unlisted.push(...this.#apply(await this.#compare()));
+    }
+    const ranges = vanished();
+    if (ranges.length > 0) {
+      const modSeq = this.state.next();
+      for (const { first, last } of ranges) this.state.noteExpunged(first, last, modSeq);
+    }
+    this.#unseen.clear();
+    return unlisted;
+  }
+
   #wasGone(uid: number): boolean {
     return uid <= this.#knownUid;
   }
 
   #learn(uid: number, bits: number, modSeq: number): void {
     const index = this.table.indexOf(uid);
-    if (index < 0) return;
+    if (index < 0) {
+      this.#unseen.add(uid);
+      return;
+    }
     // A record that is not of the flags as they are was followed by a change that nobody recorded.
     const isSame = this.table.bitsAt(index) === bits;
     this.table.setModSeq(index, isSame ? modSeq : 0);

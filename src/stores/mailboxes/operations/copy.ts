@@ -298,7 +298,7 @@ async function move(source: Mailbox, target: Mailbox, uids: readonly number[]): 
         undo(moved, source);
         source.forgetNames();
         target.forgetNames();
-        throw fileTrouble(error);
+        throw error instanceof MailboxRefusal ? error : fileTrouble(error);
       }
     }),
   );
