@@ -84,6 +84,19 @@ test('literal8 and UTF8', async (t) => {
   assert.equal(host.names().length, 2);
 });
 
+test('a binary part is kept in base64, so that its bytes come back', async (t) => {
+  const host = await imapHost(t);
+  const client = await host.loggedIn();
+  const header = 'MIME-Version: 1.0\r\nContent-Type: application/x-any\r\nContent-Transfer-Encoding: binary\r\n\r\n';
+  const body = '\0-\xe4\n\r\n\n\n';
+  assert.match(await client.tagged(`APPEND INBOX ~{${header.length + body.length}+}\r\n${header}${body}`), /^OK /);
+  await client.ask('SELECT INBOX');
+  assert.deepEqual(await client.ask('FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1] BODY.PEEK[1])'), [
+    `* 1 FETCH (BINARY.SIZE[1] 8 BINARY[1] ~{8}\r\n${body} BODY[1] {12}\r\n${Buffer.from(body, 'latin1').toString('base64')})`,
+    'OK Fetch completed.',
+  ]);
+});
+
 test('over quota: refused before it is sent', async (t) => {
   const host = await imapHost(t);
   host.setQuota('1000S');

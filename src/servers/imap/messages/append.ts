@@ -5,6 +5,7 @@
 
 import { Decoder, type LiteralAnnouncement, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { formatNumbers } from '../../../protocols/imap/sequence-set.js';
+import { BinaryParts } from '../../../protocols/mime/binary-parts.js';
 import type { MailboxAppend } from '../../../stores/mailboxes/mailbox-append.js';
 import type { AppendedMessages } from '../../../stores/mailboxes/mailbox-types.js';
 import { MailboxRefusal } from '../../../stores/mailboxes/refusal.js';
@@ -100,7 +101,11 @@ async function appendOne(
   if (announced.bytes > maxMessageBytes) throw new ImapProblem('NO', 'The message is too large.', 'TOOBIG');
   if (announced.bytes === 0) throw new ImapProblem('NO', "Can't save a zero byte message.", 'CANNOT');
   await target.next({ ...message, sizeBytes: announced.bytes });
-  await reader.message((chunk) => target.write(chunk));
+  if (announced.isBinary) {
+    const parts = new BinaryParts();
+    await reader.message((chunk) => target.write(parts.write(chunk)));
+    await target.write(parts.end());
+  } else await reader.message((chunk) => target.write(chunk));
   await target.finish();
   await reader.goOn();
   if (isUtf8) reader.decoder.expect(')');
