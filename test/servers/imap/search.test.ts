@@ -1,6 +1,8 @@
 // SEARCH, SORT and THREAD in a session: kinds of answers, saved results, charsets, file names.
 
 import assert from 'node:assert/strict';
+import { unlinkSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { type ImapHost, imapHost } from '../../support/imap-host.js';
 
@@ -103,4 +105,18 @@ test('SORT and THREAD', async (t) => {
   assert.match(await client.tagged('SORT () UTF-8 ALL'), /^BAD .*Empty sort program/);
   assert.match(await client.tagged('SORT (FOO) UTF-8 ALL'), /^BAD .*Unknown sort argument: FOO/);
   assert.equal(await client.tagged('SORT (SUBJECT) X-FOO ALL'), 'NO [BADCHARSET] Unknown charset.');
+});
+
+test('messages that another session has expunged are left out, and the client is told', async (t) => {
+  const host = await imapHost(t);
+  for (const number of [1, 2, 3]) put(host, number, 'a', 'x');
+  const client = await host.loggedIn('INBOX');
+  const gone = host.names()[0] ?? '';
+  unlinkSync(path.join(host.maildir(), gone));
+  assert.deepEqual(await client.ask('SEARCH BODY x'), ['* SEARCH 2 3', 'OK [EXPUNGEISSUED] Search completed.']);
+  assert.deepEqual(await client.ask('SEARCH ALL'), ['* SEARCH 2 3', 'OK [EXPUNGEISSUED] Search completed.']);
+  assert.equal(await client.tagged('SORT (SUBJECT) UTF-8 ALL'), 'OK [EXPUNGEISSUED] Sort completed.');
+  assert.equal(await client.tagged('THREAD REFERENCES UTF-8 ALL'), 'OK [EXPUNGEISSUED] Thread completed.');
+  await client.ask('NOOP');
+  assert.deepEqual(await client.ask('SEARCH ALL'), ['* SEARCH 1 2', 'OK Search completed.']);
 });

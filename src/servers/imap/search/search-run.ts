@@ -1,7 +1,7 @@
 // Goes through the messages of the selected mailbox with the keys of SEARCH, SORT or THREAD. Others have their turn in between.
 
 import type { SearchKey } from '../../../protocols/imap/search-keys.js';
-import type { SelectedSession } from '../command.js';
+import { type Completion, ok, type SelectedSession } from '../command.js';
 import { sequencesOf } from '../messages/message-set.js';
 import { matcherOf } from './matchers.js';
 import { SearchedMessage, type SearchWorld } from './searched-message.js';
@@ -11,34 +11,51 @@ export function searchWorld(session: SelectedSession): SearchWorld {
   return { ...services.reading, view: selected.view, memory: selected.largeMessage };
 }
 
-/** The sequence numbers of the messages that match, ascending. @param decode reads the client's texts */
+/** Messages that match. */
+export interface Found {
+  /** Ascending. */
+  readonly sequences: readonly number[];
+  /** How many could not be looked at because another session has expunged them. */
+  readonly gone: number;
+}
+
+/** @param decode reads the client's texts */
 export async function searchMessages(
   session: SelectedSession,
   key: SearchKey,
   decode: (text: string) => string,
-): Promise<number[]> {
+): Promise<Found> {
   const { selected } = session;
   const matcher = matcherOf(key, { selected, nowMs: Date.now(), decode });
   const found: number[] = [];
-  await forEachMessage(session, candidates(session, key), (message) => {
+  const gone = await forEachMessage(session, candidates(session, key), (message) => {
     const matches = matcher.matches(message);
     if (matches instanceof Promise) return matches.then((isMatch) => void (isMatch && found.push(message.sequence)));
     if (matches) found.push(message.sequence);
     return undefined;
   });
-  return found;
+  return { sequences: found, gone };
 }
 
-/** Does something with messages one after the other. Those that are gone are left out. */
+/** The answer to a command that has looked at messages. As Dovecot's it says when the result may lack some. */
+export function completed(command: 'Search' | 'Sort' | 'Thread', gone: number): Completion {
+  return ok(`${command} completed.`, gone > 0 ? 'EXPUNGEISSUED' : undefined);
+}
+
+/** Does something with messages one after the other. Those that are gone are left out. @returns how many are gone */
 export async function forEachMessage(
   session: SelectedSession,
   sequences: Iterable<number>,
   act: (message: SearchedMessage) => Promise<void> | undefined,
-): Promise<void> {
+): Promise<number> {
   const { output, selected } = session;
   const world = searchWorld(session);
+  let gone = 0;
   for (const sequence of sequences) {
-    if (selected.view.flagsAt(sequence) === undefined) continue;
+    if (selected.view.flagsAt(sequence) === undefined) {
+      gone++;
+      continue;
+    }
     const message = new SearchedMessage(world, sequence);
     try {
       const acting = act(message);
@@ -46,10 +63,12 @@ export async function forEachMessage(
     } finally {
       message.close();
     }
+    if (message.isGone) gone++;
     const pause = output.breathe();
     if (pause !== undefined) await pause;
-    if (output.isBroken) return;
+    if (output.isBroken) break;
   }
+  return gone;
 }
 
 /** When the keys name messages by numbers, only those are looked at. */

@@ -1,12 +1,12 @@
 // SEARCH and UID SEARCH (RFC 9051 6.4.4). Answered with SEARCH, or with ESEARCH when RETURN stands there or IMAP4rev2 is enabled.
 
 import { parseSearchKeys, type SearchKey, usesModSequences } from '../../../protocols/imap/search-keys.js';
-import { argumentsOf, type Completion, type ImapCommand, ok, type SelectedSession } from '../command.js';
+import { argumentsOf, type Completion, type ImapCommand, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
 import { useModSequences } from '../messages/mod-sequences.js';
 import { tellExtendedResult, tellPlainResult } from './search-answer.js';
 import { type ReturnOptions, readReturnOptions, textReader } from './search-arguments.js';
-import { searchMessages } from './search-run.js';
+import { completed, searchMessages } from './search-run.js';
 
 export const search: ImapCommand = {
   state: 'selected',
@@ -31,16 +31,16 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
     const decode = textReader(charset, session.services.reading.charsets);
     const tellsModSeq = usesModSequences(key);
     if (tellsModSeq) useModSequences(session);
-    const sequences = await searchMessages(session, key, decode);
+    const { sequences, gone } = await searchMessages(session, key, decode);
     const result = { tag: command.tag, isUid, sequences, tellsModSeq };
     if (options === undefined) await tellPlainResult(session, 'SEARCH', result);
     else tellExtendedResult(session, options, result);
+    return completed('Search', gone);
   } catch (error) {
     // RFC 5182 2.1: a search that fails leaves nothing saved.
     if (saves) session.selected.savedUids = [];
     throw error;
   }
-  return ok('Search completed.');
 }
 
 function readArguments(command: ClientCommand): Asked {

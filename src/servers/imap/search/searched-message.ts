@@ -18,6 +18,8 @@ export class SearchedMessage {
   #text: MessageText | undefined;
   #isOpened = false;
   #fields: Map<string, string[]> | undefined;
+  /** Whether something could not be read because another session has expunged it. */
+  isGone = false;
 
   constructor(world: SearchWorld, sequence: number) {
     this.world = world;
@@ -27,14 +29,20 @@ export class SearchedMessage {
 
   /** undefined when it is gone */
   facts(): MessageFacts | undefined | Promise<MessageFacts | undefined> {
-    return this.world.view.facts(this.sequence);
+    const facts = this.world.view.facts(this.sequence);
+    return facts instanceof Promise ? facts.then((read) => this.#unlessGone(read)) : this.#unlessGone(facts);
+  }
+
+  #unlessGone<T>(read: T | undefined): T | undefined {
+    if (read === undefined) this.isGone = true;
+    return read;
   }
 
   /** undefined when it is gone */
   async text(): Promise<MessageText | undefined> {
     if (!this.#isOpened) {
       this.#isOpened = true;
-      this.#text = await MessageText.open(this.world.view, this.sequence, this.world);
+      this.#text = this.#unlessGone(await MessageText.open(this.world.view, this.sequence, this.world));
     }
     return this.#text;
   }

@@ -3,12 +3,12 @@
 //   UID SORT RETURN (ALL COUNT) (REVERSE DATE) UTF-8 UNSEEN
 
 import { parseSearchKeys, usesModSequences } from '../../../protocols/imap/search-keys.js';
-import { argumentsOf, type Completion, type ImapCommand, ok, type SelectedSession } from '../command.js';
+import { argumentsOf, type Completion, type ImapCommand, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
 import { useModSequences } from '../messages/mod-sequences.js';
 import { tellExtendedResult, tellPlainResult } from './search-answer.js';
 import { readReturnOptions, textReader } from './search-arguments.js';
-import { forEachMessage, searchMessages } from './search-run.js';
+import { completed, forEachMessage, searchMessages } from './search-run.js';
 import { readSortKeys, type Sortable, sortableOf, sortMessages } from './sort-keys.js';
 
 export const sort: ImapCommand = {
@@ -33,10 +33,14 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   if (tellsModSeq) useModSequences(session);
   const found = await searchMessages(session, searched, decode);
   const sortables: Sortable[] = [];
-  await forEachMessage(session, found, async (message) => void sortables.push(await sortableOf(message, keys)));
+  const goneLater = await forEachMessage(
+    session,
+    found.sequences,
+    async (message) => void sortables.push(await sortableOf(message, keys)),
+  );
   sortMessages(sortables, keys);
   const result = { tag: command.tag, isUid, sequences: sortables.map(({ sequence }) => sequence), tellsModSeq };
   if (options === undefined) await tellPlainResult(session, 'SORT', result);
   else tellExtendedResult(session, options, result);
-  return ok('Sort completed.');
+  return completed('Sort', found.gone + goneLater);
 }

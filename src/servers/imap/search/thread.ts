@@ -12,10 +12,10 @@ import {
   threadByReferences,
 } from '../../../protocols/imap/threads.js';
 import { messageIdsOf } from '../../../protocols/mime/message-ids.js';
-import { argumentsOf, type Completion, type ImapCommand, ok, type SelectedSession } from '../command.js';
+import { argumentsOf, type Completion, type ImapCommand, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
 import { textReader } from './search-arguments.js';
-import { forEachMessage, searchMessages } from './search-run.js';
+import { completed, forEachMessage, searchMessages } from './search-run.js';
 import type { SearchedMessage } from './searched-message.js';
 import { sentAt, subjectOf } from './sort-keys.js';
 
@@ -43,10 +43,14 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   decoder.end();
   const found = await searchMessages(session, key, textReader(charset, session.services.reading.charsets));
   const messages: ThreadMessage[] = [];
-  await forEachMessage(session, found, async (message) => void messages.push(await threadMessage(message, isUid)));
+  const goneLater = await forEachMessage(
+    session,
+    found.sequences,
+    async (message) => void messages.push(await threadMessage(message, isUid)),
+  );
   const threads = formatThreads(algorithm(messages));
   session.output.untagged(threads === '' ? 'THREAD' : `THREAD ${threads}`);
-  return ok('Thread completed.');
+  return completed('Thread', found.gone + goneLater);
 }
 
 async function threadMessage(message: SearchedMessage, isUid: boolean): Promise<ThreadMessage> {
