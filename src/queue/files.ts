@@ -93,6 +93,15 @@ export class QueueFiles {
     fs.renameSync(bytesPath(from), bytesPath(to));
   }
 
+  /** Renames to a name that nothing has. @throws the system error, EEXIST too */
+  renameNew(from: string, to: string): void {
+    this.#before('rename', to);
+    const target = bytesPath(to);
+    if (fs.lstatSync(target, { throwIfNoEntry: false }) !== undefined)
+      throw Object.assign(new Error(`EEXIST: ${to} is there`), { code: 'EEXIST' });
+    fs.renameSync(bytesPath(from), target);
+  }
+
   /** Removes a file; one that is not there is fine. @throws the system error */
   unlink(file: string): void {
     // An error costs more than a look.

@@ -9,7 +9,6 @@
 // A round lets each channel take one step after the other, as qmail-send's main loop does, until neither has anything to do; then the attempts that began are handed to the
 // channels. Rounds are asked for by whatever changes: a message was preprocessed, a delivery is over, something is due.
 
-import { setImmediate as turnOfLoop } from 'node:timers/promises';
 import type { DeliveryChannel } from '../delivery/report.js';
 import { describe } from '../errors.js';
 import type { Control } from '../stores/control.js';
@@ -17,7 +16,9 @@ import { type QueueControls, RereadError, rereadQueueControls } from './controls
 import type { EnqueueNotice } from './ending/bounce.js';
 import { FailureNotes } from './ending/failure-notes.js';
 import { finishMessage } from './ending/finish.js';
+import type { FirstTries } from './enqueue/native.js';
 import type { QueueFiles } from './files.js';
+import { tryFirst } from './intake/first-tries.js';
 import { channelsOf, type PreprocessOptions, readNewMessage, settleMessage } from './intake/preprocess.js';
 import { StraightMessages } from './intake/straight.js';
 import { TodoScan } from './intake/todo-scan.js';
@@ -30,6 +31,7 @@ import { TimeHeap } from './time-heap.js';
 import { type ChannelName, channelNames, type QueueTree } from './tree.js';
 import { Trigger } from './trigger.js';
 import { cleanUp } from './upkeep/cleanup.js';
+import { saveTimes } from './upkeep/save-times.js';
 import { takeOver } from './upkeep/takeover.js';
 
 export interface QueueOptions {
@@ -130,8 +132,27 @@ export class QueueManager {
 
   /** Takes up a message that was put into todo/ by this process. */
   found(id: string): void {
-    this.#scan.found(id);
+    if (!this.#straight.queued(id, true)) this.#scan.found(id);
   }
+
+  /** Tries what this process is about to queue. */
+  readonly firstTries: FirstTries = {
+    offer: (message) =>
+      tryFirst(
+        {
+          rules: this.#controls.rules,
+          straight: this.#straight,
+          passes: this.#passes,
+          log: this.#log,
+          begin: (channel, id) => {
+            this.#passes[channel].schedule.insert(id, this.#clock.now());
+            this.#round();
+          },
+        },
+        message,
+      ),
+    gaveUp: (id) => void this.#straight.queued(id, false),
+  };
 
   /** Reads locals and virtualdomains again. Messages that are preprocessed afterwards go by them. */
   reread(): void {
@@ -215,13 +236,15 @@ export class QueueManager {
    */
   async stop(withinMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#isStopping) return;
+    const { tree, files } = this.#options;
     this.#isStopping = true;
     this.#cancelTimer();
     this.#cancelCleanup();
     for (const channel of channelNames) this.#passes[channel].stop();
     const quiet = Promise.all([this.#scan.stop(), this.#straight.stop(), this.#quiet(), this.#cleaning]);
     await within(quiet, withinMs);
-    await this.#saveTimes();
+    const isInTodo = (id: string): boolean => this.#straight.has(id);
+    await saveTimes({ tree, files, log: this.#log, passes: this.#passes, isInTodo });
     this.#log({ event: 'exiting' });
     await within(Promise.all(channelNames.map((channel) => this.#options.channels[channel].close())), withinMs);
   }
@@ -351,29 +374,6 @@ export class QueueManager {
     const isDue = (this.#ending.earliest ?? Number.POSITIVE_INFINITY) <= now;
     if (!isDue && channelNames.every((channel) => this.#passes[channel].isQuiet)) this.#whenQuiet();
     else if (isDue) this.#askRound();
-  }
-
-  /** Leaves the times of the next tries to whoever takes the queue up. */
-  async #saveTimes(): Promise<void> {
-    let saved = 0;
-    for (const channel of channelNames) {
-      for (const { id, seconds } of [...this.#passes[channel].schedule]) {
-        // Still in todo/: it has no such file.
-        if (this.#straight.has(id)) continue;
-        this.#saveTime(channel, id, seconds);
-        if (++saved % stepsAtOnce === 0) await turnOfLoop();
-      }
-    }
-  }
-
-  #saveTime(channel: ChannelName, id: string, seconds: number): void {
-    const { tree, files } = this.#options;
-    const file = tree.channel(channel, id);
-    try {
-      files.setTimes(file, seconds);
-    } catch {
-      this.#log({ event: 'warning', text: `unable to utime ${tree.shown(file)}; message will be retried too soon` });
-    }
   }
 }
 

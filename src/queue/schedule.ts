@@ -46,6 +46,8 @@ export function isHeld(seconds: number): boolean {
 export interface QueueClock {
   /** Whole seconds since 1970. */
   now(): number;
+  /** Milliseconds, for how long something takes. */
+  milliseconds(): number;
   /** Calls `act` once, after that many seconds. @returns what stops it */
   after(seconds: number, act: () => void): () => void;
 }
@@ -55,6 +57,7 @@ const longestTimerSeconds = 86_400;
 
 export const systemClock: QueueClock = {
   now: () => Math.floor(Date.now() / 1000),
+  milliseconds: () => performance.now(),
   after(seconds, act) {
     const timer = setTimeout(act, 1000 * Math.min(longestTimerSeconds, Math.max(0, seconds)));
     return () => clearTimeout(timer);

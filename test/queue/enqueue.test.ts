@@ -57,8 +57,7 @@ test("the steps are qmail-queue's, and what it forgets is synced before the mess
     assert.match(pid ?? '', /^pid\/\d+\.1795487823\.\d+$/);
     assert.deepEqual(acts, [
       `create ${pid}`,
-      `link mess/${place}/${id}`,
-      `unlink ${pid}`,
+      `rename mess/${place}/${id}`,
       `write ${pid}`,
       `write ${pid}`,
       `sync ${pid}`,

@@ -175,7 +175,7 @@ test('a failure that cannot be noted is told again and again, and the message is
 test('a notice that cannot be queued is tried again in two minutes', () => {
   let isFull = true;
   const before = (act: string, file: string): void => {
-    if (isFull && act === 'link' && file.includes('/mess/'))
+    if (isFull && act === 'rename' && file.includes('/mess/'))
       throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
   };
   return withQueueAtWork({ before, answer: (to) => (to.startsWith('bad') ? failure : success) }, async (queue) => {

@@ -9,7 +9,7 @@ import type { DeliveryAttempt, DeliveryChannel, DeliveryReport } from '../../src
 import type { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
 import { readQueueControls } from '../../src/queue/controls.js';
-import { enqueue } from '../../src/queue/enqueue/native.js';
+import { enqueue, NativeMessage } from '../../src/queue/enqueue/native.js';
 import { type BeforeAct, QueueFiles } from '../../src/queue/files.js';
 import { lineQueueLog } from '../../src/queue/log.js';
 import { QueueManager } from '../../src/queue/manager.js';
@@ -99,6 +99,28 @@ export class QueueAtWork {
     const message = Buffer.from('Subject: x\n\ny\n');
     const place = { tree: this.tree, files: new QueueFiles(), owner: undefined };
     return (await enqueue(place, { message, sender, recipients, ...invoker })).id;
+  }
+
+  /** Queues a message that the manager may try first. @returns its number @throws EnqueueError */
+  async handIn(recipient: string, sender = 'sender@local.example'): Promise<string> {
+    const invoker = { uid: 0, pid: 42, nowSeconds: this.clock.now(), invokedBy: 'network' as const };
+    const wake = (id: string): void => this.manager?.found(id);
+    const firstTries = this.manager?.firstTries;
+    const message = NativeMessage.begin(
+      { tree: this.tree, files: this.#files, owner: undefined, wake, firstTries },
+      invoker,
+    );
+    const envelope = { sender, recipients: [recipient] };
+    try {
+      message.write(Buffer.from('Subject: x\n\ny\n'));
+      if (await message.offer(envelope)) return message.id;
+      await message.finish();
+      await message.commit(envelope);
+      return message.id;
+    } catch (error) {
+      message.discard();
+      throw error;
+    }
   }
 
   /** Waits until `check` holds. */

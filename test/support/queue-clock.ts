@@ -10,6 +10,10 @@ export class HandClock implements QueueClock {
     return Math.floor(Date.now() / 1000) + this.#added;
   }
 
+  milliseconds(): number {
+    return performance.now() + 1000 * this.#added;
+  }
+
   after(seconds: number, act: () => void): () => void {
     const timer = { at: this.now() + seconds, act };
     this.#timers.add(timer);

@@ -1,4 +1,4 @@
-// A queue at work in a process of its own, for tests that kill it: `queue-under-test ROOT KILL_AT MESSAGES`. It queues that many messages, delivers what is in the queue until nothing is
+// A queue at work in a process of its own, for tests that kill it: `queue-under-test ROOT KILL_AT MESSAGES`. It queues that many messages for several recipients and as many for one, delivers what is in the queue until nothing is
 // left, and ends. Each act on the disk and each delivery is counted, and before the one with the number KILL_AT (0: none) the process kills itself with SIGKILL. It prints how
 // many there were.
 //
@@ -13,7 +13,7 @@ import type { DeliveryChannel, DeliveryReport } from '../../src/delivery/report.
 import { Layout } from '../../src/layout.js';
 import { silentLog } from '../../src/log.js';
 import { readQueueControls } from '../../src/queue/controls.js';
-import { enqueue } from '../../src/queue/enqueue/native.js';
+import { enqueue, NativeMessage, type QueueInvoker, type QueuePlace } from '../../src/queue/enqueue/native.js';
 import { QueueFiles } from '../../src/queue/files.js';
 import { lineQueueLog } from '../../src/queue/log.js';
 import { QueueManager } from '../../src/queue/manager.js';
@@ -69,11 +69,24 @@ export async function workUntilEmpty(root: string, killAt: number, messages: num
     const message = Buffer.from(`Subject: ${name}\n\nbody\n`);
     await enqueue(place, { message, sender, recipients, ...invoker(), invokedBy: 'network' });
     appendFileSync(path.join(root, 'acknowledged'), `${name}\n`);
+    // To one recipient, who is quick from the second on.
+    const single = `single-${process.pid}-${n}`;
+    await handIn({ ...place, firstTries: manager.firstTries, wake: (id) => manager.found(id) }, invoker(), single);
+    appendFileSync(path.join(root, 'acknowledged'), `${single}\n`);
   }
   await emptied(manager, host.layout.queue);
   await manager.stop();
   lock.release();
   return acts;
+}
+
+async function handIn(place: QueuePlace, by: Omit<QueueInvoker, 'invokedBy'>, name: string): Promise<void> {
+  const message = NativeMessage.begin(place, { ...by, invokedBy: 'network' });
+  const envelope = { sender, recipients: [recipients[0]] };
+  message.write(Buffer.from(`Subject: ${name}\n\nbody\n`));
+  if (await message.offer(envelope)) return;
+  await message.finish();
+  await message.commit(envelope);
 }
 
 async function emptied(manager: QueueManager, queue: string): Promise<void> {
@@ -117,7 +130,7 @@ function countedChannel(root: string, name: string, act: () => void): DeliveryCh
 }
 
 function nameIn(text: string): string {
-  return /message-\d+-\d+/.exec(text)?.[0] ?? 'unknown';
+  return /(?:message|single)-\d+-\d+/.exec(text)?.[0] ?? 'unknown';
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -14,6 +14,7 @@ import type { Log } from '../../log.js';
 import { readQueueControls } from '../../queue/controls.js';
 import type { EnqueueNotice } from '../../queue/ending/bounce.js';
 import { type Enqueuer, enqueueWhole } from '../../queue/enqueue/enqueuer.js';
+import type { FirstTries } from '../../queue/enqueue/native.js';
 import { nativeEnqueuer } from '../../queue/enqueue/native-enqueuer.js';
 import { programEnqueuer } from '../../queue/enqueue/program-enqueuer.js';
 import type { QueueFiles } from '../../queue/files.js';
@@ -63,8 +64,16 @@ export class OwnQueue {
     const owners = queueOwners(tree, host.accounts);
     // What is queued here needs no trigger.
     const wake = (id: string): void => this.#manager.found(id);
-    this.#enqueuer = nativeEnqueuer({ tree, files, accounts: host.accounts, wake });
-    const enqueuer = ownWay(host, this.#enqueuer);
+    let queued = 0;
+    const nextNumber = (): number => process.pid + ++queued;
+    const here = { tree, files, accounts: host.accounts, nextNumber, wake };
+    const firstTries: FirstTries = {
+      offer: (message) => this.#manager.firstTries.offer(message),
+      gaveUp: (id) => this.#manager.firstTries.gaveUp(id),
+    };
+    this.#enqueuer = nativeEnqueuer({ ...here, firstTries });
+    // Not of these: a delivery would wait for another one.
+    const enqueuer = ownWay(host, nativeEnqueuer(here));
     this.#host = host;
     this.#resolver = new Resolver(host, settings);
     this.#tree = tree;

@@ -18,10 +18,18 @@ export interface NativeEnqueuerOptions {
   /** Numbers for messages whose submitter wants none; this process's unless given. */
   readonly nextNumber?: () => number;
   readonly wake?: QueuePlace['wake'];
+  readonly firstTries?: QueuePlace['firstTries'];
 }
 
 /** @throws TemporaryError when the accounts cannot be asked */
-export function nativeEnqueuer({ tree, files, accounts, nextNumber, wake }: NativeEnqueuerOptions): Enqueuer {
+export function nativeEnqueuer({
+  tree,
+  files,
+  accounts,
+  nextNumber,
+  wake,
+  firstTries,
+}: NativeEnqueuerOptions): Enqueuer {
   const owners: QueueOwners = queueOwners(tree, accounts);
   let queued = 0;
   const next = nextNumber ?? (() => process.pid + ++queued);
@@ -32,7 +40,8 @@ export function nativeEnqueuer({ tree, files, accounts, nextNumber, wake }: Nati
         const owner = owners.queue && { uid: owners.queue.uid, gid: ids.gid };
         const pid = number ?? next();
         const invoker = { invokedBy, uid: ids.uid, pid, nowSeconds: Math.floor(Date.now() / 1000) };
-        return { message: NativeMessage.begin({ tree, files, owner, ...(wake && { wake }) }, invoker), pid };
+        const place = { tree, files, owner, firstTries, ...(wake && { wake }) };
+        return { message: NativeMessage.begin(place, invoker), pid };
       });
     },
   };
@@ -65,6 +74,7 @@ class WrittenMessage implements EnqueueingMessage {
     try {
       if (this.#failure !== undefined) throw this.#failure.error;
       if (problem !== undefined) throw new EnqueueError(problem);
+      if (await this.#message?.offer(envelope)) return this.#number;
       await this.#message?.finish();
       await this.#message?.commit(envelope);
       return this.#number;

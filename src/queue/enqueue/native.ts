@@ -2,17 +2,25 @@
 //
 //   step                                   a crash behind it leaves
 //   create pid/ANY                         pid/ANY, which is removed after 36 hours
-//   link to mess/S/N, unlink pid/ANY       a message without envelope, removed after 36 hours
+//   rename it to mess/S/N                  a message without envelope, removed after 36 hours
 //   Received line and message              the same
 //   create intd/N, envelope, fsync both    the same, with a half envelope
 //   link to todo/N                         the message is queued
 //   pull the trigger                       the message is queued, and noticed after 25 minutes at the latest
 //
-// N is the inode of the message, so no other message can have it. The originals sync the files; the directories mess/S and todo are synced here too, so that what is
+// N is the inode of the message, so no other message can have it; what has the name in a queue that was copied is not overwritten. The originals sync the files; the directories mess/S and todo are synced here too, so that what is
 // acknowledged is there after a power failure. A failure before the link to todo/ removes what was made, behind it nothing.
+//
+// Who works on the queue in this process may try a message before it has an envelope on the disk (intake/first-tries). When that delivers it, it needs none.
 
 import { TemporaryError } from '../../errors.js';
-import { type Envelope, envelopeProblem, todoAddresses, todoHead } from '../../formats/queue-envelope.js';
+import {
+  type Envelope,
+  envelopeProblem,
+  serializeTodo,
+  todoAddresses,
+  todoHead,
+} from '../../formats/queue-envelope.js';
 import { type Invoker, queueReceivedLine } from '../../mail/received.js';
 import type { NewFile, QueueFiles } from '../files.js';
 import type { Ids } from '../owners.js';
@@ -26,6 +34,23 @@ export interface QueuePlace {
   readonly owner: Ids | undefined;
   /** Tells who works on the queue of a message; the trigger is pulled unless given. */
   readonly wake?: (id: string) => void;
+  /** Who tries messages first, if anybody does. */
+  readonly firstTries?: FirstTries | undefined;
+}
+
+/** A message that is written and not in todo/. */
+export interface UnqueuedMessage {
+  readonly id: string;
+  /** What todo/N would hold. */
+  readonly envelope: Buffer;
+  readonly sizeBytes: number;
+}
+
+export interface FirstTries {
+  /** Tries a message. @returns true when it is delivered and its file removed; false when it is to be queued now. It does not reject */
+  offer(message: UnqueuedMessage): Promise<boolean>;
+  /** A message that was to be queued could not be, and is removed. */
+  gaveUp(id: string): void;
 }
 
 /** Who queues a message, as the Received line and the log of qmail-send tell it. */
@@ -83,14 +108,11 @@ export class NativeMessage {
   readonly #invoker: QueueInvoker;
   readonly #file: NewFile;
   #envelope: NewFile | undefined;
-  /** The file's first name, and its removal. */
-  readonly #name: string;
-  #removal: Promise<void> = Promise.resolve();
   #sync: Promise<void> = Promise.resolve();
   #isQueued = false;
+  #isOffered = false;
 
-  private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile, name: string) {
-    this.#name = name;
+  private constructor(place: QueuePlace, invoker: QueueInvoker, file: NewFile) {
     this.#place = place;
     this.#invoker = invoker;
     this.#file = file;
@@ -105,17 +127,14 @@ export class NativeMessage {
     const file = attempt(63, () => files.create(name, 0o644, owner));
     let message: NativeMessage;
     try {
-      message = new NativeMessage(place, invoker, file, name);
-      attempt(64, () => files.link(name, tree.mess(message.id)));
+      message = new NativeMessage(place, invoker, file);
+      attempt(64, () => files.renameNew(name, tree.mess(message.id)));
     } catch (error) {
       file.close();
       quietly(() => files.unlink(name));
       throw error;
     }
     try {
-      message.#removal = files.remove(name);
-      // Whoever finishes the message hears of it.
-      message.#removal.catch(() => {});
       message.write(Buffer.from(queueReceivedLine({ ...invoker, unixSeconds: invoker.nowSeconds }), 'latin1'));
       return message;
     } catch (error) {
@@ -129,10 +148,21 @@ export class NativeMessage {
     attempt(53, () => this.#file.write(chunk));
   }
 
+  /** The message is complete: has it tried, if somebody does. @returns whether it is over, and neither to be finished nor committed */
+  async offer(addresses: Envelope): Promise<boolean> {
+    const { firstTries } = this.#place;
+    if (firstTries === undefined) return false;
+    const { uid, pid } = this.#invoker;
+    const envelope = serializeTodo({ uid, pid, ...addresses });
+    this.#isOffered = true;
+    const isOver = await firstTries.offer({ id: this.id, envelope, sizeBytes: this.#file.sizeBytes });
+    if (isOver) this.#close();
+    return isOver;
+  }
+
   /** The message is complete: begins to make it durable, and the envelope. */
   async finish(): Promise<void> {
     const { tree, files, owner } = this.#place;
-    await attemptAsync(63, () => this.#removal);
     attempt(53, () => {
       this.#sync = this.#file.sync();
     });
@@ -179,14 +209,14 @@ export class NativeMessage {
 
   /** Removes what was made, unless the message is queued already. Does not throw. */
   discard(): void {
-    const { tree, files } = this.#place;
+    const { tree, files, firstTries } = this.#place;
     const wasBegun = this.#envelope !== undefined;
     this.#close();
     if (this.#isQueued) this.#wake();
     else {
-      quietly(() => files.unlink(this.#name));
       if (wasBegun) quietly(() => files.unlink(tree.intd(this.id)));
       quietly(() => files.unlink(tree.mess(this.id)));
+      if (this.#isOffered) firstTries?.gaveUp(this.id);
     }
   }
 

@@ -40,6 +40,8 @@ export interface NewMessage {
   readonly info: Buffer;
   readonly recipients: ReadonlyMap<ChannelName, Buffer>;
   readonly recipientCount: number;
+  /** The first recipient, rewritten; empty when there is none. */
+  readonly firstAddress: string;
 }
 
 /** Preprocesses one message. @returns its channels; undefined when it stays in todo/ */
@@ -65,11 +67,11 @@ export function readNewMessage(options: PreprocessOptions, id: string): NewMessa
     if (message === undefined) throw new PreprocessTrouble('unable to stat', shown(tree.mess(id)));
     for (const file of [...channelNames.map((channel) => tree.channel(channel, id)), tree.info(id)])
       trying('unable to unlink', shown(file), () => files.unlink(file));
-    const { isKnown, lines, ...contents } = contentsOf(envelope, id, message.sizeBytes, options.rules());
+    const { message: found, lines, isKnown } = newMessageOf(envelope, id, message.sizeBytes, options.rules());
     // Before anything comes of it: who reads the log knows every message, whenever this process ends.
     for (const line of lines) log(line);
     if (!isKnown) throw new PreprocessTrouble('unknown record type in', shown(tree.todo(id)));
-    return { id, sizeBytes: message.sizeBytes, ...contents };
+    return found;
   } catch (error) {
     warn(options, id, error);
     return undefined;
@@ -141,13 +143,13 @@ async function write(
   }
 }
 
-/** What the envelope becomes. An unknown record ends it. */
-function contentsOf(
+/** What an envelope becomes, and what the log is to say of it. An unknown record ends it. */
+export function newMessageOf(
   envelope: Buffer,
   id: string,
   sizeBytes: number,
   rules: RewritingRules,
-): Omit<NewMessage, 'id' | 'sizeBytes'> & { readonly lines: readonly QueueEvent[]; readonly isKnown: boolean } {
+): { readonly message: NewMessage; readonly lines: readonly QueueEvent[]; readonly isKnown: boolean } {
   const lines: QueueEvent[] = [{ event: 'new', msg: id }];
   const senders: string[] = [];
   const recipients = new Map<ChannelName, string[]>();
@@ -171,9 +173,18 @@ function contentsOf(
     }
   }
   const files = new Map([...recipients].map(([channel, addresses]) => [channel, serializeRecipients(addresses)]));
-  const recipientCount = [...recipients.values()].reduce((sum, addresses) => sum + addresses.length, 0);
+  const all = [...recipients.values()].flat();
   const info = Buffer.from(senders.join(''), 'latin1');
-  return { info, sender: parseInfo(info), recipients: files, recipientCount, lines, isKnown };
+  const message = {
+    id,
+    sizeBytes,
+    info,
+    sender: parseInfo(info),
+    recipients: files,
+    recipientCount: all.length,
+    firstAddress: all[0] ?? '',
+  };
+  return { message, lines, isKnown };
 }
 
 function digitsOf(text: string): string {

@@ -5,12 +5,15 @@
 //   succeeds within a second               todo/N is removed, which is the mark that it is done; then intd/N and mess/S/N
 //   does anything else, or takes longer    the message is preprocessed as any other (intake/preprocess), and goes on from there
 //
+// A message may be tried before it is in todo/ too (intake/first-tries): what then needs preprocessing is queued first, and what is delivered has nothing to be taken out.
+//
 // While todo/N is there, whoever takes the queue up begins the message anew. So a crash before the removal brings a second delivery, as one before qmail-send's mark in the
 // recipient file does, and never a loss.
 
 import type { QueueFiles } from '../files.js';
 import type { QueueClock } from '../schedule.js';
 import { type ChannelName, channelNames, type QueueTree } from '../tree.js';
+import type { HandedIn } from './handed-in.js';
 import type { NewMessage } from './preprocess.js';
 
 /** What a try needs to know of a message. */
@@ -24,7 +27,11 @@ export interface StraightMessage {
 
 interface Entry extends StraightMessage {
   readonly message: NewMessage;
-  readonly cancelTimer: () => void;
+  /** Of one that was not in todo/ when its try began. */
+  readonly handedIn: HandedIn | undefined;
+  /** Its bearer could not queue it and has removed it: the number may be another message's. */
+  isLost: boolean;
+  cancelTimer: () => void;
   settling: Promise<boolean> | undefined;
 }
 
@@ -39,6 +46,8 @@ export interface StraightOptions {
 /** So many at once: the others are preprocessed. */
 const most = 250;
 const longestSeconds = 1;
+/** So long may somebody wait for a message that he has handed in before it is queued. */
+export const bearerSeconds = 0.5;
 
 export class StraightMessages {
   readonly #options: StraightOptions;
@@ -49,25 +58,42 @@ export class StraightMessages {
     this.#options = options;
   }
 
-  /** Takes up a message that has been read. @returns its channel; undefined when it is to be preprocessed */
-  take(message: NewMessage): ChannelName | undefined {
+  /**
+   * Takes up a message that has been read.
+   * @param handedIn its bearer, when it is not in todo/
+   * @returns its channel; undefined when it is to be preprocessed
+   */
+  take(message: NewMessage, handedIn?: HandedIn): ChannelName | undefined {
     const { id, sender, recipients, recipientCount, sizeBytes } = message;
     if (recipientCount !== 1 || sender === undefined || this.#entries.size >= most) return undefined;
-    const { clock } = this.#options;
     const channel = channelNames.find((name) => recipients.has(name));
     const records = channel === undefined ? undefined : recipients.get(channel);
     if (records === undefined || this.#isStopping) return undefined;
+    const birthSeconds = this.#options.clock.now();
     const entry: Entry = {
       message,
       sender,
       records,
       sizeBytes,
-      birthSeconds: clock.now(),
-      cancelTimer: clock.after(longestSeconds, () => void this.#settle(entry)),
+      birthSeconds,
+      handedIn,
+      isLost: false,
+      cancelTimer: () => {},
       settling: undefined,
     };
     this.#entries.set(id, entry);
+    if (handedIn === undefined) this.#setTimer(entry, longestSeconds, () => void this.#settle(entry));
+    else this.#setTimer(entry, bearerSeconds, () => void this.#queue(entry, handedIn));
     return channel;
+  }
+
+  /** The bearer of a message has put it into todo/, or could not. @returns whether it is one of these */
+  queued(id: string, isThere: boolean): boolean {
+    const entry = this.#entries.get(id);
+    if (entry?.handedIn === undefined) return false;
+    entry.isLost = !isThere;
+    entry.handedIn.tell(isThere);
+    return true;
   }
 
   has(id: string): boolean {
@@ -83,14 +109,22 @@ export class StraightMessages {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     entry.cancelTimer();
-    return isDelivered ? entry.settling : this.#settle(entry);
+    if (!isDelivered) return this.#settle(entry);
+    return entry.settling ?? (entry.handedIn?.isAsked ? entry.handedIn.queued : undefined);
   }
 
-  /** Takes a message out of todo/ that is delivered. @throws the system error: then it stays there */
-  remove(id: string): void {
-    this.#entries.delete(id);
+  /** Takes a message out of todo/ that is delivered. @returns what there is of it now (passes/pass) @throws the system error: then it stays there */
+  remove(id: string): 'text' | 'only-text' | 'todo' {
     const { tree, files } = this.#options;
+    const entry = this.#entries.get(id);
+    this.#entries.delete(id);
+    if (entry?.isLost) return 'todo';
+    if (entry?.handedIn?.isAsked === false) {
+      entry.handedIn.over();
+      return 'only-text';
+    }
     files.unlink(tree.todo(id));
+    return 'text';
   }
 
   /** Leaves a message in todo/ to the next look at it. */
@@ -102,16 +136,33 @@ export class StraightMessages {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const { cancelTimer } of this.#entries.values()) cancelTimer();
-    await Promise.all([...this.#entries.values()].map(({ settling }) => settling));
+    await Promise.all([...this.#entries.values()].map(({ settling, handedIn }) => settling ?? handedIn?.ask()));
+  }
+
+  #setTimer(entry: Entry, seconds: number, act: () => void): void {
+    entry.cancelTimer = this.#options.clock.after(seconds, act);
+  }
+
+  /** Has a message queued whose try takes too long for its bearer, and preprocessed when it goes on for longer. */
+  async #queue(entry: Entry, handedIn: HandedIn): Promise<void> {
+    const isThere = await handedIn.ask();
+    const isRunning = this.#entries.get(entry.message.id) === entry && entry.settling === undefined;
+    if (isThere && isRunning && !this.#isStopping)
+      this.#setTimer(entry, longestSeconds, () => void this.#settle(entry));
   }
 
   /** One that fails is still one of these, until its first try is over. */
   #settle(entry: Entry): Promise<boolean> {
-    entry.settling ??= this.#options.settle(entry.message, entry.birthSeconds).then((isSettled) => {
+    entry.settling ??= this.#settleQueued(entry).then((isSettled) => {
       if (isSettled) this.#entries.delete(entry.message.id);
       entry.settling = undefined;
       return isSettled;
     });
     return entry.settling;
+  }
+
+  async #settleQueued({ handedIn, message, birthSeconds }: Entry): Promise<boolean> {
+    if (handedIn !== undefined && !(await handedIn.ask())) return false;
+    return this.#options.settle(message, birthSeconds);
   }
 }

@@ -21,7 +21,7 @@ import type { QueueLog } from '../log.js';
 import { givingUp, type QueueClock, troubleSeconds } from '../schedule.js';
 import { TimeHeap } from '../time-heap.js';
 import { channelNames } from '../tree.js';
-import { Destination, destinationKey } from './destination.js';
+import { Destination, destinationKey, QuickDestinations } from './destination.js';
 import { openPass, type Pass, type PassSource, type Waiting } from './pass.js';
 
 export interface ChannelPassesOptions extends PassSource {
@@ -47,7 +47,7 @@ interface Attempt {
   readonly pass: Pass;
   readonly destination: Destination;
   readonly sender: string;
-  readonly startedSeconds: number;
+  readonly startedMs: number;
   readonly deliveries: { readonly number: number; readonly record: RecipientRecord; isOver: boolean }[];
 }
 
@@ -63,6 +63,7 @@ export class ChannelPasses {
   readonly schedule = new TimeHeap();
   readonly #options: ChannelPassesOptions;
   readonly #destinations = new Map<string, Destination>();
+  readonly #quick = new QuickDestinations();
   /** Destinations with room for whom somebody waits. */
   readonly #listed: Destination[] = [];
   /** Messages that have had their first turn and are not read to the end. */
@@ -90,6 +91,13 @@ export class ChannelPasses {
     return this.#running === 0 && this.#settling === 0;
   }
 
+  /** Whether a delivery to this address could begin at once and is likely to be over soon. */
+  isQuick(address: string): boolean {
+    const key = destinationKey(this.#options.channel, address);
+    if (this.#running >= this.#options.limit || !this.#quick.has(key)) return false;
+    return this.#destinations.get(key)?.hasRoom ?? true;
+  }
+
   /** Takes up no recipient any more. */
   stop(): void {
     this.#isStopping = true;
@@ -100,9 +108,9 @@ export class ChannelPasses {
     if (this.#isStopping || this.#running >= this.#options.limit) return false;
     this.#isWaitingsTurn = !this.#isWaitingsTurn;
     const waiting = this.#listed.length > 0 && this.#isWaitingsTurn;
-    if (waiting && this.#beginWaiting(now)) return true;
+    if (waiting && this.#beginWaiting()) return true;
     if (this.#current === undefined && !this.#takeNext(now))
-      return !waiting && this.#listed.length > 0 && this.#beginWaiting(now);
+      return !waiting && this.#listed.length > 0 && this.#beginWaiting();
     if (this.#current !== undefined) this.#step(this.#current, now);
     return true;
   }
@@ -114,7 +122,7 @@ export class ChannelPasses {
     for (const attempt of attempts.values()) void this.#deliver(attempt);
   }
 
-  #beginWaiting(now: number): boolean {
+  #beginWaiting(): boolean {
     const destination = this.#listed.shift();
     if (destination === undefined) return false;
     destination.isListed = false;
@@ -125,7 +133,7 @@ export class ChannelPasses {
       return true;
     }
     this.#waiting--;
-    this.#begin(waiting, destination, now);
+    this.#begin(waiting, destination);
     this.#list(destination);
     return true;
   }
@@ -180,7 +188,7 @@ export class ChannelPasses {
     pass.undone++;
     pass.holds++;
     const destination = this.#destination(record.address);
-    if (destination.hasRoom && destination.waiting.length === 0) this.#begin({ pass, record }, destination, now);
+    if (destination.hasRoom && destination.waiting.length === 0) this.#begin({ pass, record }, destination);
     else {
       destination.waiting.push({ pass, record });
       this.#waiting++;
@@ -192,8 +200,8 @@ export class ChannelPasses {
     }
   }
 
-  #begin({ pass, record }: Waiting, destination: Destination, now: number): void {
-    const { channel, log, nextNumber, tellStatus } = this.#options;
+  #begin({ pass, record }: Waiting, destination: Destination): void {
+    const { channel, clock, log, nextNumber, tellStatus } = this.#options;
     this.#running++;
     destination.begin();
     const number = nextNumber();
@@ -203,7 +211,7 @@ export class ChannelPasses {
     const key = `${pass.message.id} ${destination.key} ${sender}`;
     let attempt = this.#beginning.get(key);
     if (attempt === undefined || attempt.deliveries.length >= attemptMost) {
-      attempt = { pass, destination, sender, startedSeconds: now, deliveries: [] };
+      attempt = { pass, destination, sender, startedMs: clock.milliseconds(), deliveries: [] };
       // A full one keeps its place under a key of its own.
       const full = this.#beginning.get(key);
       if (full !== undefined) this.#beginning.set(`${key} ${number}`, full);
@@ -247,7 +255,9 @@ export class ChannelPasses {
     if (report === undefined) log({ event: 'mangled', delivery: number });
     else log({ event: 'delivery', delivery: number, outcome, text });
     this.#running--;
-    destination.end(outcome, clock.now() - attempt.startedSeconds);
+    const tookMs = clock.milliseconds() - attempt.startedMs;
+    destination.end(outcome, tookMs / 1000);
+    this.#quick.note(destination.key, outcome, tookMs);
     this.#list(destination);
     const isSettledLater = outcome !== 'success' && this.#isPreprocessed(pass) && outcome === 'failure';
     if (isSettledLater) void this.#settleFailure(pass, record, text);
@@ -284,8 +294,7 @@ export class ChannelPasses {
     try {
       if (straight.has(id)) {
         pass.remains = 'todo';
-        straight.remove(id);
-        pass.remains = 'text';
+        pass.remains = straight.remove(id);
       } else files.mark(tree.channel(channel, id), record.offset, letters.done);
     } catch {
       this.#warn(`trouble marking ${this.#shown(pass)}; message will be delivered twice!`);
@@ -298,17 +307,18 @@ export class ChannelPasses {
     if (--pass.holds > 0) return;
     // It is met again at the next look through todo/.
     if (pass.remains === 'todo') return;
-    if (pass.remains === 'text') void this.#forget(pass);
+    if (pass.remains === 'text' || pass.remains === 'only-text') void this.#forget(pass);
     else if (!pass.hasEnded || pass.undone > 0) this.schedule.insert(pass.message.id, pass.retrySeconds);
     else void this.#finish(pass);
   }
 
   /** The message is done, and its text is what is left. */
-  async #forget({ message: { id } }: Pass): Promise<void> {
-    const { log } = this.#options;
+  async #forget({ message: { id }, remains }: Pass): Promise<void> {
+    const { log, tree } = this.#options;
     this.#settling++;
     log({ event: 'end', msg: id });
-    if (!(await removeMessage(this.#options, id))) this.#warn(`qmail-clean unable to clean up foop/${id}`);
+    const isRemoved = remains === 'only-text' ? this.#unlink(tree.mess(id)) : await removeMessage(this.#options, id);
+    if (!isRemoved) this.#warn(`qmail-clean unable to clean up foop/${id}`);
     this.#settling--;
     this.#options.changed();
   }
@@ -328,6 +338,15 @@ export class ChannelPasses {
     }
     this.#settling--;
     changed();
+  }
+
+  #unlink(file: string): boolean {
+    try {
+      this.#options.files.unlink(file);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #isThere(file: string): boolean {

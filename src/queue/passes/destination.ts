@@ -57,6 +57,29 @@ export class Destination {
   }
 }
 
+/** What a delivery may take for its destination to be called quick, in milliseconds. */
+const quickMs = 300;
+/** So many are remembered. */
+const quickMost = 10_000;
+
+/** Destinations whose last delivery was a success and took but a moment. They outlive what is known of a destination while something goes there. */
+export class QuickDestinations {
+  readonly #keys = new Set<string>();
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  /** A delivery is over. */
+  note(key: string, outcome: 'success' | 'deferral' | 'failure', tookMs: number): void {
+    if (outcome !== 'success' || tookMs > quickMs) this.#keys.delete(key);
+    else if (!this.#keys.has(key)) {
+      if (this.#keys.size >= quickMost) this.#keys.clear();
+      this.#keys.add(key);
+    }
+  }
+}
+
 /** Which destination an address belongs to. */
 export function destinationKey(channel: ChannelName, address: string): string {
   return lower(channel === 'local' ? address : (splitAddress(address).domain ?? address));

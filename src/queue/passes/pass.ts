@@ -36,8 +36,8 @@ export class Pass {
   /** Recipients that have been taken up and are not done. */
   undone = 0;
   hasEnded = false;
-  /** What there is of the message on the disk: what preprocessing makes of it or will, nothing but its text, or what it was before. */
-  remains: 'files' | 'text' | 'todo' = 'files';
+  /** What there is of the message on the disk: what preprocessing makes of it or will, its text and an envelope, its text alone, or whatever it was before. */
+  remains: 'files' | 'text' | 'only-text' | 'todo' = 'files';
   /** How many recipients it may take up before others have their turn. */
   allowance = 0;
   readonly #records: Buffer;
