@@ -12,7 +12,7 @@ import os from 'node:os';
 import { errnoOf } from '../../../errors.js';
 import { takeLock } from '../../../files/lock.js';
 import { giveTo } from '../../../files/owner.js';
-import { bytesPath } from '../../../files/read.js';
+import { bytesPath, isMissing } from '../../../files/read.js';
 import { syncDirectory } from '../../../files/sync.js';
 import { removeTree } from '../../../files/tree.js';
 import { uidListHeaderLine } from '../../../formats/dovecot-uidlist.js';
@@ -27,6 +27,7 @@ import { MailboxRefusal } from '../refusal.js';
 import { findDirectory, listFolders, mustFindDirectory } from './folder-directories.js';
 
 const listLockPatienceMs = 60_000;
+const trashAttempts = 10;
 
 export interface FolderAccount {
   readonly root: string;
@@ -91,22 +92,32 @@ export async function removeFolder(
     await syncDirectory(account.root);
     return moved;
   });
-  await removeTree(trashed);
+  await removeTree(trashed).catch((error: unknown) => {
+    // Dovecot, or another session, empties the trash or puts something into it: it removes this too.
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error;
+  });
 }
 
 /** @returns where it is now */
 function moveToTrash({ root, owner }: FolderAccount, directory: string): string {
   const trash = accountMailboxFiles.folder(root, trashedDirectory);
-  try {
-    fs.renameSync(bytesPath(directory), bytesPath(trash));
-    return trash;
-  } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      fs.renameSync(bytesPath(directory), bytesPath(trash));
+      return trash;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error;
+    }
+    const inside = `${trash}/${hostInName(os.hostname())}.${process.pid}.${randomBytes(8).toString('hex')}`;
+    try {
+      makeDirectory(trash, directoryMode(root), owner);
+      fs.renameSync(bytesPath(directory), bytesPath(inside));
+      return inside;
+    } catch (error) {
+      // Whoever empties the trash may have removed it in between.
+      if (!isMissing(error) || attempt === trashAttempts) throw error;
+    }
   }
-  makeDirectory(trash, directoryMode(root), owner);
-  const inside = `${trash}/${hostInName(os.hostname())}.${process.pid}.${randomBytes(8).toString('hex')}`;
-  fs.renameSync(bytesPath(directory), bytesPath(inside));
-  return inside;
 }
 
 /** @returns the directories that have another name now @throws MailboxRefusal NONEXISTENT, ALREADYEXISTS, CANNOT; TemporaryError or the system error */

@@ -30,6 +30,7 @@ import { MailboxRefusal } from '../refusal.js';
 import { Accounting } from './accounting.js';
 import { removeAll } from './expunge.js';
 import { keywordNamesOf, mustBeKeywords, registerKeywords } from './named-keywords.js';
+import { knownWireBytes } from './open.js';
 import type { Room } from './room.js';
 import { lookFromOutside, withMessage } from './whereabouts.js';
 
@@ -52,6 +53,8 @@ interface Travelling {
   readonly bits: number;
   readonly keywords: readonly string[];
   readonly sizeBytes: number;
+  /** RFC822.SIZE, where it is known. */
+  readonly wireBytes: number | undefined;
 }
 
 interface Linked extends Travelling {
@@ -103,12 +106,14 @@ async function linkInto(source: Mailbox, target: Mailbox, uid: number): Promise<
 
 function travelling(source: Mailbox, row: number, path: string): Travelling {
   const base = source.table.baseAt(row);
+  const sizeBytes = fs.statSync(bytesPath(path)).size;
   return {
     uid: source.table.uidAt(row),
     base,
     bits: source.table.bitsAt(row) & ~keywordBits,
     keywords: keywordNamesOf(source, row),
-    sizeBytes: fs.statSync(bytesPath(path)).size,
+    sizeBytes,
+    wireBytes: knownWireBytes(source, row, sizeBytes),
   };
 }
 
@@ -180,13 +185,15 @@ class Entering {
   }
 
   /** The name that a message gets. Its keywords are registered. */
-  place({ base, bits, keywords, sizeBytes }: Travelling): RowPlace {
+  place({ base, bits, keywords, sizeBytes, wireBytes }: Travelling): RowPlace {
     const numbers = registerKeywords(this.#target, keywords.filter(isStorable));
     this.#others.push(numbers.others);
     const letters = lettersOfBits(bits | numbers.bits);
     const named = parseMaildirBase(base).sizeBytes;
     const isFree = this.#target.uidList.uidOf(base) === undefined && !this.#taken.has(base);
-    const own = named === sizeBytes && isFree ? base : `${nextUniqueName()},S=${sizeBytes}`;
+    // Both sizes or none: of a name with S= alone Dovecot 2.3 makes one with a wrong W= when it copies it for the second time, and cuts the message off.
+    const sizes = wireBytes === undefined ? '' : `,S=${sizeBytes},W=${wireBytes}`;
+    const own = named === sizeBytes && isFree ? base : `${nextUniqueName()}${sizes}`;
     if (own !== base) this.#guids.set(own, base);
     return { base: own, info: `2,${letters}`, isNew: false };
   }

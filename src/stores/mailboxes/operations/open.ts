@@ -59,8 +59,7 @@ export function factsOf(mailbox: Mailbox, uid: number): MessageFacts | undefined
       `${mailbox.place.directory}/${mailbox.table.isNewAt(row) ? 'new' : 'cur'}/${mailbox.table.nameAt(row)}`,
     );
     const status = fs.statSync(path, { throwIfNoEntry: false });
-    const wireBytes =
-      status && (namedWireSize(mailbox, row, status.size) ?? cachedWireBytes(mailbox, row, status.size));
+    const wireBytes = status && knownWireBytes(mailbox, row, status.size);
     if (status === undefined || wireBytes === undefined) return readFacts(mailbox, uid);
     return keep(mailbox, uid, {
       sizeBytes: status.size,
@@ -71,6 +70,11 @@ export function factsOf(mailbox: Mailbox, uid: number): MessageFacts | undefined
   } catch (error) {
     throw fileTrouble(error);
   }
+}
+
+/** RFC822.SIZE where it is known without reading the message. @param size of the file */
+export function knownWireBytes(mailbox: Mailbox, row: number, size: number): number | undefined {
+  return namedWireSize(mailbox, row, size) ?? cachedWireBytes(mailbox, row, size);
 }
 
 function keep(mailbox: Mailbox, uid: number, facts: MessageFacts): MessageFacts {
