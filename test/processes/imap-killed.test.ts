@@ -32,9 +32,10 @@ function portOf({ ports }: StartedServer): number {
 /** Lets sessions work on a server and kills it a random while after the first acknowledgement. */
 async function killUnderLoad(server: StartedServer, load: ImapLoad, name: string): Promise<void> {
   let isTold = false;
-  const told = (): void => {
+  const told = (): boolean => {
     if (!isTold) setTimeout(() => server.process.kill('SIGKILL'), Math.random() * 400);
     isTold = true;
+    return true;
   };
   await Promise.all(
     Array.from({ length: sessions }, (_, session) => load.work(portOf(server), `${name}s${session}`, told)),

@@ -1,5 +1,5 @@
 // Sessions that change the mailboxes of one account at random until their server dies, and what must be there afterwards: everything that was acknowledged, and of the command that each session
-// had under way all of it, a part of it, or nothing. Each session changes its own messages only, so that the end is certain.
+// had under way all of it, a part of it, or nothing. Each session changes its own messages only, so that the end is certain; messages of others, whose subject begins with `x-`, are passed over.
 
 import assert from 'node:assert/strict';
 import { ImapClient } from './imap-client.js';
@@ -15,7 +15,7 @@ export interface LoadAccount {
   readonly password: string;
 }
 
-interface Message {
+export interface Message {
   readonly subject: string;
   /** Sorted, with blanks between. */
   readonly flags: string;
@@ -55,11 +55,14 @@ export class ImapLoad {
   readonly #remembered = new Map<string, { modSeq: number; flags: Map<string, string> }>();
   #underWay: UnderWay[] = [];
   #numbers = 0;
+  readonly #random: () => number;
   /** Commands that were acknowledged. */
   acknowledged = 0;
 
-  constructor(account: LoadAccount) {
+  /** @param random gives numbers from 0 to below 1 */
+  constructor(account: LoadAccount, random: () => number = Math.random) {
     this.#account = account;
+    this.#random = random;
   }
 
   get messageCount(): number {
@@ -82,20 +85,23 @@ export class ImapLoad {
     await this.check(port);
   }
 
-  /** One session at work until its connection breaks. @param name of its messages @param told called at each acknowledgement */
-  async work(port: number, name: string, told: () => void): Promise<void> {
+  /** One session at work until its connection breaks, or it is told to end. @param name of its messages @param told called at each acknowledgement: whether to go on */
+  async work(port: number, name: string, told: () => boolean): Promise<void> {
     const client = await this.logIn(port);
     for (;;) {
-      const folder = pick(loadFolders);
+      const folder = this.#pick(loadFolders);
       if ((await this.#ask(client, folder, `SELECT ${folder}`)) === undefined) break;
       let isBroken = false;
       for (let commands = 0; commands < 8 && !isBroken; commands++) {
-        isBroken = !(await this.#one(client, folder, name));
-        if (!isBroken) told();
+        isBroken = !(await this.#one(client, folder, name)) || !told();
       }
       if (isBroken) break;
     }
     client.destroy();
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.#random() * from.length)] as T;
   }
 
   async #one(client: ImapClient, folder: string, name: string): Promise<boolean> {
@@ -103,10 +109,10 @@ export class ImapLoad {
       ([key, { subject }]) => key.startsWith(`${folder} `) && subject.startsWith(name),
     );
     const some = own
-      .filter(() => Math.random() < 0.4)
+      .filter(() => this.#random() < 0.4)
       .slice(0, 8)
       .map(([key]) => key);
-    const chance = Math.random();
+    const chance = this.#random();
     if (some.length === 0 || chance < 0.3) return this.#append(client, folder, name);
     if (own.length > enough || chance < 0.45) return this.#expunge(client, folder, some);
     if (chance < 0.7) return this.#store(client, folder, some);
@@ -140,7 +146,10 @@ export class ImapLoad {
   }
 
   async #append(client: ImapClient, folder: string, name: string): Promise<boolean> {
-    const message = { subject: `${name}-${this.#numbers++}`, flags: sortedFlags([pick(flags), pick(['', ...flags])]) };
+    const message = {
+      subject: `${name}-${this.#numbers++}`,
+      flags: sortedFlags([this.#pick(flags), this.#pick(['', ...flags])]),
+    };
     const text = textOf(message.subject);
     const command = `APPEND ${folder} (${message.flags}) {${text.length}+}\r\n${text}`;
     const answer = await this.#under({ what: 'append', folder, message }, () => this.#ask(client, folder, command));
@@ -150,7 +159,7 @@ export class ImapLoad {
   }
 
   async #store(client: ImapClient, folder: string, keys: readonly string[]): Promise<boolean> {
-    const [mode, flag] = [pick(['+', '-', '']), pick(flags)];
+    const [mode, flag] = [this.#pick(['+', '-', '']), this.#pick(flags)];
     const after = (before: string): string => {
       if (mode === '') return flag;
       return sortedFlags(mode === '+' ? [...before.split(' '), flag] : before.split(' ').filter((one) => one !== flag));
@@ -180,7 +189,7 @@ export class ImapLoad {
   }
 
   async #carry(client: ImapClient, folder: string, keys: readonly string[], what: 'copy' | 'move'): Promise<boolean> {
-    const target = pick(loadFolders.filter((name) => name !== folder));
+    const target = this.#pick(loadFolders.filter((name) => name !== folder));
     let copied = '';
     const answer = await this.#under({ what, keys, target }, async () => {
       const tagged = await client.ask(`UID ${what.toUpperCase()} ${uidsOf(keys)} ${target}`);
@@ -220,7 +229,9 @@ export class ImapLoad {
   /** Compares with what another server answers to `fetchAll` in each folder. */
   mustBe(told: ReadonlyMap<string, readonly string[]>): void {
     const found = [...told].flatMap(([folder, responses]) =>
-      [...messagesOf(responses)].map(([uid, message]) => [`${folder} ${uid}`, message] as const),
+      [...messagesOf(responses)]
+        .filter(([, message]) => !isForeign(message))
+        .map(([uid, message]) => [`${folder} ${uid}`, message] as const),
     );
     assert.deepEqual(new Map(found), this.#messages);
   }
@@ -242,7 +253,7 @@ export class ImapLoad {
     assert.ok(modSeq >= told, `${folder}: HIGHESTMODSEQ ${modSeq}, and ${told} was told before`);
     const there = new Map<string, string>();
     for (const [uid, message] of messagesOf(await client.ask(fetchAll))) {
-      found.set(`${folder} ${uid}`, message);
+      if (!isForeign(message)) found.set(`${folder} ${uid}`, message);
       there.set(uid, message.flags);
     }
     if (remembered !== undefined)
@@ -304,8 +315,12 @@ export class ImapLoad {
   }
 }
 
+function isForeign({ subject }: Message): boolean {
+  return subject.startsWith('x-');
+}
+
 /** UID -> message, of the answers to `fetchAll`; each message must be whole. */
-function messagesOf(responses: readonly string[]): Map<string, Message> {
+export function messagesOf(responses: readonly string[]): Map<string, Message> {
   const messages = new Map<string, Message>();
   for (const response of responses) {
     if (!/^\* \d+ FETCH /.test(response)) continue;
@@ -347,8 +362,4 @@ function numbersOf(set: string): number[] {
       const [first = 0, last = first] = range.split(':').map(Number);
       return Array.from({ length: last - first + 1 }, (_, index) => first + index);
     });
-}
-
-function pick<T>(from: readonly T[]): T {
-  return from[Math.floor(Math.random() * from.length)] as T;
 }
