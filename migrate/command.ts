@@ -18,6 +18,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about: 'service files for systemd, daemontools or FreeBSD',
     load: async () => (await import('./service/command.js')).service,
   },
+  shadow: {
+    about: '--old PROTO=HOST:PORT --new PROTO=HOST:PORT: what the old servers and ours answer otherwise',
+    load: async () => (await import('./shadow/command.js')).shadow,
+  },
   snapshot: {
     about: 'FILE: record what clients see, before a step',
     load: async () => (await import('./snapshot/command.js')).snapshot,

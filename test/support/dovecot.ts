@@ -18,11 +18,12 @@ export interface DovecotAccount {
   readonly gid: number;
 }
 
-/** Starts it and gives the port. */
+/** Starts it and gives the port. @param settings further lines of its configuration */
 export async function startDovecot(
   t: TestContext,
   account: DovecotAccount,
   protocol: 'pop3' | 'imap' = 'pop3',
+  settings = '',
 ): Promise<number> {
   const folder = newRoot('vqmail-dovecot');
   const port = await freePort();
@@ -36,7 +37,7 @@ export async function startDovecot(
   );
   const config = path.join(folder, 'dovecot.conf');
   const log = path.join(folder, 'log');
-  writeFileSync(config, dovecotConfiguration({ run, log, users, port, protocol }));
+  writeFileSync(config, `${dovecotConfiguration({ run, log, users, port, protocol })}${settings}`);
   const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', config], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   t.after(async () => {

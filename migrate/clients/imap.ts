@@ -1,0 +1,48 @@
+// An IMAP client for looking at other servers: the library `imapflow`, without what it would switch on by itself, so that every server is asked alike.
+
+import { ImapFlow } from 'imapflow';
+import { TemporaryError } from '../../src/errors.js';
+import { patienceMs, placeOf, reasonOf, type ServerAddress } from './server-address.js';
+
+/** The server refused the login; the text is its answer. */
+export class LoginRefused extends Error {}
+
+/**
+ * A client that has logged in. Ended by `logout` or `close`. User and password are Latin-1 strings, one character a byte.
+ * @throws LoginRefused, TemporaryError
+ */
+export async function openImap(address: ServerAddress, user: string, password: string): Promise<ImapFlow> {
+  const { host, port, tls } = address;
+  const client = new ImapFlow({
+    host,
+    port,
+    secure: tls === 'implicit',
+    doSTARTTLS: tls === 'starttls',
+    // The server is the host's own, often by an address that its certificate does not name.
+    tls: { rejectUnauthorized: false },
+    auth: { user: asUtf8(user), pass: asUtf8(password) },
+    logger: false,
+    disableAutoIdle: true,
+    disableAutoEnable: true,
+    disableIMAP4rev2: true,
+    disableCompression: true,
+    connectionTimeout: patienceMs,
+    socketTimeout: 5 * patienceMs,
+  });
+  // What goes wrong rejects what is waited for; without a listener it would end the process too.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    client.close();
+    if (error instanceof Error && 'authenticationFailed' in error && error.authenticationFailed === true)
+      throw new LoginRefused('response' in error ? String(error.response) : error.message);
+    throw new TemporaryError('4.4.1', `${placeOf(address)} cannot be asked: ${reasonOf(error)}`, error);
+  }
+}
+
+/** The library writes what it is given as UTF-8. */
+function asUtf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
+}

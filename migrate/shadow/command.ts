@@ -1,0 +1,121 @@
+// `vqmail migrate shadow --old PROTO=HOST:PORT... --new PROTO=HOST:PORT... [options]`: asks the old servers and ours the same, and tells what they answer otherwise. Reads only.
+//
+// Exit 0 when nothing differs that a client would notice, 1 when something does, 111 when nothing could be compared, 100 for arguments.
+
+import { Command } from 'commander';
+import { parseCommandLine } from '../../src/cli/command-line.js';
+import { argumentPath, type ToolIo } from '../../src/cli/tool-io.js';
+import { PermanentError, TemporaryError } from '../../src/errors.js';
+import { parseServerAddress } from '../clients/server-address.js';
+import { openBar } from '../progress.js';
+import { comparedAccounts } from './accounts.js';
+import { differenceLines, withoutKnown } from './difference.js';
+import { compareServers, type ShadowReport } from './look.js';
+import type { ServerPair } from './looked.js';
+
+interface Options {
+  readonly old?: readonly string[];
+  readonly new?: readonly string[];
+  readonly account?: readonly string[];
+  readonly accounts?: string;
+  readonly master?: string;
+  readonly sample?: string;
+  readonly messages?: string;
+  readonly from?: string;
+  readonly ignore?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** @throws PermanentError for arguments, TemporaryError when nothing could be compared */
+export async function shadow(args: string[], io: ToolIo): Promise<number> {
+  const command = new Command('vqmail migrate shadow')
+    .option(
+      '--old <PROTO=HOST:PORT>',
+      'an old server: smtp submission smtps pop3 pop3s imap imaps; ",starttls" behind it',
+      collected,
+    )
+    .option('--new <PROTO=HOST:PORT>', 'ours of the same protocol', collected)
+    .option('--account <user:password>', 'whose mail is compared; once for each', collected)
+    .option(
+      '--accounts <file>',
+      'a file of such lines; without either, the accounts whose passwords are in vpasswd in clear',
+    )
+    .option('--master <user:password>', "the old server's master user, who logs in as ACCOUNT*USER there")
+    .option('--sample <n>', 'at most so many accounts; by SMTP so many of each domain, and as many aliases')
+    .option('--messages <n>', 'at most so many of each folder, the newest')
+    .option('--from <address>', 'the address to connect from, for servers that relay for some; by SMTP and POP3')
+    .option(
+      '--ignore <words>',
+      'what is known to differ, such as ENVELOPE, is told as a note; once for each',
+      collected,
+    )
+    .option('--json', 'the report as JSON');
+  const options = parseCommandLine<Options>(command, args, io);
+  if (options === undefined) return 0;
+  const pairs = pairsOf(options);
+  const sample = countOf('--sample', options.sample);
+  const file = options.accounts === undefined ? undefined : argumentPath(options.accounts, io);
+  const choice = { given: options.account ?? [], file, master: options.master, sample };
+  const accounts = pairs.some(({ protocol }) => protocol !== 'smtp') ? comparedAccounts(io.layout, choice) : [];
+  const mostMessages = countOf('--messages', options.messages) ?? Number.MAX_SAFE_INTEGER;
+  const bar = await openBar('accounts');
+  let report: ShadowReport;
+  try {
+    const rest = { pairs, accounts, sample, mostMessages, from: options.from };
+    const { differences, compared } = await compareServers(io.layout, { ...rest, progress: bar.update });
+    report = { differences: withoutKnown(differences, options.ignore ?? []), compared };
+  } finally {
+    bar.stop();
+  }
+  if (options.json) io.stdout(`${Buffer.from(JSON.stringify(report, null, 2)).toString('latin1')}\n`);
+  else io.stdout(Buffer.from(reportText(report)));
+  return exitOf(report);
+}
+
+function collected(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+function pairsOf({ old = [], new: ours = [] }: Options): ServerPair[] {
+  const [before, now] = [old.map(parseServerAddress), ours.map(parseServerAddress)];
+  if (before.length === 0 || before.length !== now.length)
+    throw new PermanentError('5.5.4', 'migrate shadow: --old and --new are needed, of the same protocols');
+  return before.map((address) => {
+    const found = now.filter(({ protocol }) => protocol === address.protocol);
+    const [other] = found;
+    if (other === undefined || found.length > 1)
+      throw new PermanentError(
+        '5.5.4',
+        `migrate shadow: one --new ${address.protocol}=HOST:PORT is needed for its --old`,
+      );
+    return { protocol: address.protocol, old: address, new: other };
+  });
+}
+
+function countOf(option: string, text: string | undefined): number | undefined {
+  if (text !== undefined && !/^[1-9][0-9]{0,8}$/.test(text))
+    throw new PermanentError('5.5.4', `migrate shadow: ${option} ${text}: a number is needed`);
+  return text === undefined ? undefined : Number(text);
+}
+
+function reportText({ differences, compared }: ShadowReport): string {
+  const counts = compared.map(({ protocol, recipients, accounts, messages }) =>
+    protocol === 'smtp'
+      ? `smtp: ${recipients} recipients`
+      : `${protocol}: ${accounts} accounts${protocol === 'submission' ? '' : `, ${messages} messages`}`,
+  );
+  const noticed = differences.filter(({ isNoticed }) => isNoticed).length;
+  const result = noticed === 0 ? 'nothing differs that a client would notice' : `${noticed} differences`;
+  return `${[...differenceLines(differences), `${counts.join('; ')}: ${result}`].join('\n')}\n`;
+}
+
+/** @throws TemporaryError */
+function exitOf({ differences, compared }: ShadowReport): number {
+  if (differences.some(({ isNoticed }) => isNoticed)) return 1;
+  const idle = compared.find(({ recipients, accounts }) => recipients + accounts === 0);
+  if (idle === undefined) return 0;
+  throw new TemporaryError(
+    '4.3.0',
+    `${idle.protocol}: nothing was compared; give accounts by --account, --accounts or --master`,
+  );
+}
