@@ -132,6 +132,7 @@ export function uidListHeaderLine({ uidValidity, headerNextUid, headerFields }: 
 
 /** One line of version 3, with its LF. */
 export function uidRecordLine(record: UidRecord): string {
+  if (record.extensions.length === 0) return `${record.uid} :${record.base}\n`;
   return `${[record.uid, ...record.extensions].join(' ')} :${record.base}\n`;
 }
 

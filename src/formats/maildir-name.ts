@@ -91,18 +91,31 @@ export function hostInName(hostName: string): string {
   return cut.replace(/[^!-~]|[/:,\\]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
-/** Bases as Dovecot orders new messages: by the seconds at the start, then the number behind M where both have one, then by bytes. */
-export function inOrderOfArrival(bases: readonly string[]): string[] {
-  const keyed = bases.map((base) => {
-    const { unixSeconds = 0, microseconds } = parseMaildirBase(base);
-    return { base, unixSeconds, microseconds };
-  });
-  keyed.sort((a, b) => {
-    const haveBoth = a.microseconds !== undefined && b.microseconds !== undefined;
-    const microseconds = haveBoth ? (a.microseconds ?? 0) - (b.microseconds ?? 0) : 0;
-    return a.unixSeconds - b.unixSeconds || microseconds || (a.base < b.base ? -1 : 1);
-  });
-  return keyed.map(({ base }) => base);
+/** Messages as Dovecot orders new ones: by the seconds at the start of their bases, then the number behind M where both have one, then by bytes. */
+export function inOrderOfArrival<T extends { readonly base: string }>(messages: readonly T[]): T[] {
+  const seconds = Float64Array.from(messages, ({ base }) => secondsOf(base));
+  const order = Uint32Array.from(messages, (_, index) => index);
+  order.sort(
+    (a, b) =>
+      (seconds[a] as number) - (seconds[b] as number) || withinSecond(messages[a]?.base ?? '', messages[b]?.base ?? ''),
+  );
+  return Array.from(order, (index) => messages[index] as T);
+}
+
+function withinSecond(a: string, b: string): number {
+  const [first, second] = [parseMaildirBase(a).microseconds, parseMaildirBase(b).microseconds];
+  return (first !== undefined && second !== undefined && first - second) || (a < b ? -1 : 1);
+}
+
+/** The delivery time of a base; 0 when it has none. */
+function secondsOf(base: string): number {
+  let seconds = 0;
+  for (let at = 0; ; at++) {
+    const digit = base.charCodeAt(at) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return seconds;
+    if (at === 15) return 0;
+    seconds = seconds * 10 + digit;
+  }
 }
 
 /** Makes the unique names of one process. */

@@ -81,13 +81,13 @@ function withoutRecord(list: UidList, bases: readonly string[]): string[] {
 async function enter(path: string, maildir: string, bases: readonly string[], owner: Owner): Promise<UidList> {
   const found = read(path);
   const list = found?.list ?? newList(maildir, owner);
-  const missing = inOrderOfArrival(withoutRecord(list, bases));
+  const missing = inOrderOfArrival(withoutRecord(list, bases).map((base) => ({ base })));
   if (missing.length === 0 && found !== undefined) return list;
   const mayAppend = found !== undefined && list.isSound && list.version === 3;
   let uid = mayAppend
     ? nextUid(list)
     : Math.max(nextUid(list), found === undefined ? 1 : highestNumber(found.bytes) + 1);
-  const added = missing.map((base) => ({ uid: uid++, extensions: [], base }));
+  const added = missing.map(({ base }) => ({ uid: uid++, extensions: [], base }));
   const whole = { ...list, version: 3 as const, isSound: true, records: [...list.records, ...added] };
   if (mayAppend) append(path, added);
   else

@@ -193,12 +193,7 @@ export class Mailbox {
       places.map(({ base }) => base),
       this.#appending(guids),
     );
-    const byBase = new Map(places.map((place) => [place.base, place]));
-    const rows = given.flatMap(({ uid, base }): NewRow[] => {
-      const place = byBase.get(base);
-      return place === undefined ? [] : [{ ...place, uid, bits: bitsOfInfo(place.info, place.isNew), modSeq: 0 }];
-    });
-    this.#addRows(rows);
+    this.#addRows(places.map((place, index) => newRow(place, given[index]?.uid ?? 0)));
     this.#giveModSeqs();
     this.#knownUid = this.uidList.nextUid - 1;
     return given.map(({ uid }) => uid);
@@ -367,7 +362,7 @@ export class Mailbox {
         // A client was told that this UID is gone; the message comes back under a new one.
         this.uidList.rewriteNext();
         unlisted.push(place);
-      } else rows.push({ ...place, uid, bits: bitsOfInfo(place.info, place.isNew), modSeq: 0 });
+      } else rows.push(newRow(place, uid));
     }
     this.removeRows(gone);
     rows.sort((a, b) => a.uid - b.uid);
@@ -431,7 +426,9 @@ export class Mailbox {
 
   #addRows(rows: readonly NewRow[], isRecent = (_: NewRow): boolean => true): void {
     this.table.add(rows);
-    this.recent.add(rows.filter(isRecent).map(({ uid }) => uid));
+    const recent: number[] = [];
+    for (const row of rows) if (isRecent(row)) recent.push(row.uid);
+    this.recent.add(recent);
     if (rows.length > 0) this.#isUnnumbered = true;
   }
 
@@ -449,10 +446,8 @@ export class Mailbox {
 
   async #giveUids(places: readonly RowPlace[]): Promise<void> {
     if (places.length === 0 && !this.uidList.needsWriting) return;
-    const byBase = new Map(places.map((place) => [place.base, place]));
-    const ordered = inOrderOfArrival([...byBase.keys()]).flatMap((base) => byBase.get(base) ?? []);
     try {
-      await this.enter(ordered);
+      await this.enter(inOrderOfArrival(places));
     } catch (error) {
       this.forgetNames();
       throw error;
@@ -510,6 +505,10 @@ export class Mailbox {
       }
     }
   }
+}
+
+function newRow({ base, info, isNew }: RowPlace, uid: number): NewRow {
+  return { uid, base, info, isNew, bits: bitsOfInfo(info, isNew), modSeq: 0 };
 }
 
 function inUse(): MailboxRefusal {

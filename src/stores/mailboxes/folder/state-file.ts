@@ -128,7 +128,8 @@ export class StateFile {
 
   /** A message has these flags since this mod-sequence. */
   noteMessage(uid: number, bits: number, modSeq: number): void {
-    this.#pending.message(uid, bits, modSeq);
+    // A file that is written anew has all of them.
+    if (this.#seen !== undefined && !this.#mustRewrite) this.#pending.message(uid, bits, modSeq);
   }
 
   noteExpunged(first: number, last: number, modSeq: number): void {

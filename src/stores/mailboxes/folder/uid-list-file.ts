@@ -43,6 +43,7 @@ export interface AppendUids {
   readonly guids?: ReadonlyMap<string, string> | undefined;
 }
 
+const noExtensions: readonly string[] = [];
 const linesInARow = 20_000;
 /** Live records below this share of all: the file is written anew. */
 const leastLive = 0.75;
@@ -105,7 +106,7 @@ export class UidListFile {
   }
 
   extensionsOf(uid: number): readonly string[] {
-    return this.#extensions.get(uid) ?? [];
+    return this.#extensions.get(uid) ?? noExtensions;
   }
 
   /** Whether the file is another than at the last look. Costs a stat. @throws TemporaryError */
@@ -168,8 +169,9 @@ export class UidListFile {
     const lines: string[] = [];
     for (const { uid, base } of given) {
       const guid = guids?.get(base);
-      const extensions = guid === undefined ? [] : [`G${guid}`];
-      lines.push(uidRecordLine({ uid, base, extensions }));
+      const extensions = guid === undefined ? noExtensions : [`G${guid}`];
+      // What is written anew as a whole needs no lines of its own.
+      if (!mustRewrite) lines.push(uidRecordLine({ uid, base, extensions }));
       // A base that comes again has its new place at the end.
       this.#uids.delete(base);
       this.#enter(uid, base, extensions);
@@ -282,19 +284,18 @@ export class UidListFile {
       this.guid === '' ? [`G${randomBytes(16).toString('hex')}`, ...header.headerFields] : header.headerFields;
     const next: UidListHeader = { version: 3, uidValidity: header.uidValidity, headerNextUid, headerFields };
     const lines = [uidListHeaderLine(next)];
-    const kept = new Map<string, number>();
+    const dead: string[] = [];
     for (const [base, uid] of this.#uids) {
-      if (!isKept(uid)) {
-        this.#extensions.delete(uid);
-        continue;
-      }
-      kept.set(base, uid);
-      lines.push(uidRecordLine({ uid, base, extensions: this.extensionsOf(uid) }));
+      if (isKept(uid)) lines.push(uidRecordLine({ uid, base, extensions: this.extensionsOf(uid) }));
+      else dead.push(base);
     }
     const bytes = Buffer.from(lines.join(''), 'latin1');
     await replaceFile(this.#path, bytes, { ...manner, temporaryName: 'dovecot-uidlist.tmp' });
     this.#header = next;
-    this.#uids = kept;
+    for (const base of dead) {
+      this.#extensions.delete(this.#uids.get(base) ?? 0);
+      this.#uids.delete(base);
+    }
     this.#claimed = 0;
     this.#mustRewrite = false;
     const fd = fs.openSync(bytesPath(this.#path), fs.constants.O_RDONLY);
