@@ -169,6 +169,8 @@ export const mailboxFiles = {
   state: (directory: string): string => `${directory}/vq-state`,
   /** What was worked out of its messages (formats/mailbox/message-cache.ts). */
   cache: (directory: string): string => `${directory}/vq-cache`,
+  /** What the client that made it wants it for (formats/mailbox/special-use.ts). */
+  specialUse: (directory: string): string => `${directory}/vq-special-use`,
   folderMark: (directory: string): string => `${directory}/maildirfolder`,
   courierUidList: (directory: string): string => `${directory}/courierimapuiddb`,
   courierKeywords: (directory: string): string => `${directory}/courierimapkeywords`,

@@ -13,6 +13,7 @@ const afterLogin = [
   'LIST-STATUS',
   'STATUS=SIZE',
   'SPECIAL-USE',
+  'CREATE-SPECIAL-USE',
   'QUOTA',
   'QUOTA=RES-STORAGE',
   'QUOTA=RES-MESSAGE',

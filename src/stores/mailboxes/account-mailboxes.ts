@@ -114,11 +114,11 @@ export class AccountMailboxes {
     });
   }
 
-  /** Makes a mailbox. A separator at the end is dropped. @returns its MAILBOXID */
-  async create(name: string): Promise<string> {
+  /** Makes a mailbox. A separator at the end is dropped. @param uses what it is for: `\Sent` @returns its MAILBOXID */
+  async create(name: string, uses: readonly string[] = []): Promise<string> {
     const known = mailboxName(name.endsWith(separator) ? name.slice(0, -1) : name);
     if (known === inbox) throw new MailboxRefusal('ALREADYEXISTS', 'Mailbox already exists');
-    return this.#changeFolders(() => makeFolder(this.#folders, known));
+    return this.#changeFolders(() => makeFolder(this.#folders, known, uses));
   }
 
   /** Removes a mailbox; those below it stay. INBOX cannot be. Its subscription stays. */

@@ -41,6 +41,8 @@ export interface ListedMailbox {
   /** False for a name that is there only because mailboxes below it are: \NonExistent, or \Noselect where that is not understood. */
   readonly isSelectable: boolean;
   readonly hasChildren: boolean;
+  /** What it was created for: `\Sent`. */
+  readonly createdFor: readonly string[];
 }
 
 /** STATUS, without opening the mailbox for a client. */

@@ -1,7 +1,7 @@
 // Commands about mailboxes: LIST and its kin, STATUS, making, removing, renaming, subscribing, quota, namespaces.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { imapHost } from '../../support/imap-host.js';
@@ -76,6 +76,27 @@ test('LIST-EXTENDED, LIST-STATUS, SPECIAL-USE: selections and what is returned',
     'OK List completed.',
   ]);
   assert.match(await client.tagged('LIST "" * RETURN (NOSUCH)'), /^BAD /);
+});
+
+test('CREATE-SPECIAL-USE: a use goes where the mailbox goes, and comes before names', async (t) => {
+  const host = await imapHost(t);
+  for (const name of ['Sent', 'Trash']) host.makeFolder(name);
+  const client = await host.loggedIn();
+  const uses = async (): Promise<string[]> => {
+    const lines = (await client.ask('LIST (SPECIAL-USE) "" *')).slice(0, -1);
+    return lines.map((line) => line.replace('* LIST (\\HasNoChildren ', '').replace(') "." ', ' '));
+  };
+  assert.match(await client.tagged('CREATE Mine (USE (\\sent \\Archive))'), /^OK \[MAILBOXID /);
+  assert.deepEqual(await uses(), ['\\Sent \\Archive Mine', '\\Trash Trash']);
+  assert.equal(readFileSync(path.join(host.maildir(), '.Mine/vq-special-use'), 'latin1'), '\\Sent\n\\Archive\n');
+  assert.equal(await client.tagged('CREATE Other (USE (\\Sent))'), 'NO [USEATTR] There is a mailbox for that: Mine.');
+  assert.equal(await client.tagged('CREATE Other (USE (\\All))'), 'NO [USEATTR] No mailbox can be for \\All here.');
+  assert.match(await client.tagged('CREATE Other (FOO (\\Sent))'), /^BAD /);
+  assert.ok(!existsSync(path.join(host.maildir(), '.Other')));
+  await client.ask('RENAME Mine Theirs');
+  assert.deepEqual(await uses(), ['\\Sent \\Archive Theirs', '\\Trash Trash']);
+  await client.ask('DELETE Theirs');
+  assert.deepEqual(await uses(), ['\\Sent Sent', '\\Trash Trash']);
 });
 
 test('LSUB: subscribed names, and names above them where % hides those', async (t) => {

@@ -1,10 +1,11 @@
 // CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8).
 //
-// CREATE may say what a mailbox is for (RFC 6154 3). Uses go by names here, so it is done where the name says the same. A selected mailbox that is deleted or renamed by its own session is left first.
+// CREATE may say what a mailbox is for (RFC 6154 3): it is written down with the mailbox. A use that another mailbox was created for is refused, as are uses that no mailbox has here (\All). A selected mailbox that is deleted or renamed by its own session is left first.
 
 import { separator } from '../../../formats/mailbox/folder-names.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { argumentsOf, type Completion, type ImapCommand, ImapProblem, type LoggedInSession, ok } from '../command.js';
+import { specialUses } from './special-use.js';
 
 export const create: ImapCommand = {
   state: 'logged-in',
@@ -13,23 +14,32 @@ export const create: ImapCommand = {
     const name = session.names.fromClient(decoder.astring());
     const uses = decoder.maybeSp() ? readUses(decoder) : [];
     decoder.end();
-    const bare = name.endsWith(separator) ? name.slice(0, -1) : name;
-    const own = session.services.specialUses.of(bare)?.toLowerCase();
-    if (uses.some((use) => use !== own))
-      throw new ImapProblem('NO', 'Special uses go by the names of mailboxes here.', 'USEATTR');
-    return ok('Create completed.', `MAILBOXID (${await session.account.create(name)})`);
+    if (uses.length > 0) await mustBeFree(session, uses);
+    return ok('Create completed.', `MAILBOXID (${await session.account.create(name, uses)})`);
   },
 };
 
-/** `(USE (\Sent))` */
+/** `(USE (\Sent))` @throws ImapProblem USEATTR */
 function readUses(decoder: Decoder): string[] {
-  return decoder
+  const named = decoder
     .list(() => {
       if (decoder.word() !== 'USE') throw new SyntaxProblem('Unknown parameter');
       decoder.sp();
-      return decoder.list(() => decoder.flag().toLowerCase());
+      return decoder.list(() => decoder.flag());
     })
     .flat();
+  return [...new Set(named)].map((name) => {
+    const use = specialUses.find((known) => known.toLowerCase() === name.toLowerCase());
+    if (use === undefined) throw new ImapProblem('NO', `No mailbox can be for ${name} here.`, 'USEATTR');
+    return use;
+  });
+}
+
+/** @throws ImapProblem USEATTR when another mailbox was created for one of these */
+async function mustBeFree({ account, names }: LoggedInSession, uses: readonly string[]): Promise<void> {
+  for (const { name, createdFor } of await account.list())
+    if (createdFor.some((use) => uses.includes(use)))
+      throw new ImapProblem('NO', `There is a mailbox for that: ${names.shown(name)}.`, 'USEATTR');
 }
 
 export const deleteMailbox: ImapCommand = withName(async (session, name) => {

@@ -45,21 +45,21 @@ async function tellList(session: LoggedInSession, asked: ListArguments): Promise
   const matches = matchPatterns(asked.patterns.map((pattern) => asked.reference + pattern));
   const mailboxes = await account.list();
   const subscribed = new Set(asked.tell.subscribed ? await account.subscriptions() : []);
-  const uses = services.specialUses.among(mailboxes.flatMap(({ name, isSelectable }) => (isSelectable ? [name] : [])));
+  const uses = services.specialUses.among(mailboxes.filter(({ isSelectable }) => isSelectable));
   // With a prefix all other mailboxes are below INBOX.
   const isAboveAll = names.prefix !== '' && mailboxes.length > 1;
   const knowsNonExistent = asked.isExtended || session.enabled.has('IMAP4rev2');
   for (const { name, isSelectable, hasChildren } of withMissing(mailboxes, asked, subscribed)) {
     if (!matches(names.text(name))) continue;
-    const use = uses.get(name);
-    const isWanted = (!asked.select.subscribed || subscribed.has(name)) && (!asked.select.specialUse || !!use);
+    const use = uses.get(name) ?? [];
+    const isWanted = (!asked.select.subscribed || subscribed.has(name)) && (!asked.select.specialUse || use.length > 0);
     const below =
       asked.select.recursiveMatch && hasSubscribedBelow(name, subscribed, (other) => matches(names.text(other)));
     if (!isWanted && !below) continue;
     const attributes = subscribed.has(name) ? ['\\Subscribed'] : [];
     if (!isSelectable) attributes.push(knowsNonExistent ? '\\NonExistent' : '\\Noselect');
     attributes.push(hasChildren || (name === inbox && isAboveAll) ? '\\HasChildren' : '\\HasNoChildren');
-    if (use !== undefined) attributes.push(use);
+    attributes.push(...use);
     const more = below ? ' ("CHILDINFO" ("SUBSCRIBED"))' : '';
     output.untagged(`LIST (${attributes.join(' ')}) "${separator}" ${names.shown(name)}${more}`);
     if (isSelectable && asked.tell.status.length > 0) await tellStatusIfThere(session, name, asked);
@@ -77,7 +77,7 @@ function withMissing(
   if (!select.subscribed) return mailboxes;
   const there = new Set(mailboxes.map(({ name }) => name));
   const missing = [...subscribed].filter((name) => !there.has(name));
-  return [...mailboxes, ...missing.map((name) => ({ name, isSelectable: false, hasChildren: false }))];
+  return [...mailboxes, ...missing.map((name) => ({ name, isSelectable: false, hasChildren: false, createdFor: [] }))];
 }
 
 function hasSubscribedBelow(name: string, subscribed: ReadonlySet<string>, matches: NameMatch): boolean {

@@ -1,6 +1,8 @@
-// Which mailboxes are for what (RFC 6154), by their names: those that the administrator gives, then those that mail programs make. Of several with a name of one use the first in the list is it.
+// Which mailboxes are for what (RFC 6154): what a client has created them for; for a use that none was created for, by their names: those that the administrator gives, then those that mail programs
+// make. Of several with a name of one use the first in the list is it.
 
 import { decodeModifiedUtf7 } from '../../../formats/mailbox/modified-utf7.js';
+import type { ListedMailbox } from '../../../stores/mailboxes/mailbox-types.js';
 
 export const specialUses = ['\\Sent', '\\Drafts', '\\Trash', '\\Junk', '\\Archive'] as const;
 export type SpecialUse = (typeof specialUses)[number];
@@ -23,6 +25,9 @@ const names: Readonly<Record<SpecialUse, string>> = {
   '\\Archive': 'Archive|Archives|アーカイブ|Αρχείο|Archiv|Archivo|Archivio|Archief|Arkiv|Архив|Archiwum',
 };
 
+/** A mailbox that there is; its name in modified UTF-7. */
+type NamedMailbox = Pick<ListedMailbox, 'name' | 'createdFor'>;
+
 /** Finds the uses of an account's mailboxes. */
 export class SpecialUses {
   readonly #ranks = new Map<string, { readonly use: SpecialUse; readonly rank: number }>();
@@ -36,20 +41,24 @@ export class SpecialUses {
     }
   }
 
-  /** What a mailbox of this name can be for. @param name modified UTF-7 */
-  of(name: string): SpecialUse | undefined {
-    return this.#rankOf(name)?.use;
+  /** The uses of mailboxes by their names. */
+  among(mailboxes: readonly NamedMailbox[]): ReadonlyMap<string, readonly string[]> {
+    const created = mailboxes.filter(({ createdFor }) => createdFor.length > 0);
+    const taken = new Set(created.flatMap(({ createdFor }) => createdFor));
+    const named = this.#byName(mailboxes.filter(({ createdFor }) => createdFor.length === 0));
+    const uses = new Map<string, readonly string[]>(created.map(({ name, createdFor }) => [name, createdFor]));
+    for (const [use, name] of named) if (!taken.has(use)) uses.set(name, [use]);
+    return uses;
   }
 
-  /** @param mailboxes names of mailboxes that there are, modified UTF-7 */
-  among(mailboxes: Iterable<string>): ReadonlyMap<string, SpecialUse> {
+  #byName(mailboxes: readonly NamedMailbox[]): [SpecialUse, string][] {
     const best = new Map<SpecialUse, { readonly name: string; readonly rank: number }>();
-    for (const name of mailboxes) {
+    for (const { name } of mailboxes) {
       const found = this.#rankOf(name);
       if (found !== undefined && found.rank < (best.get(found.use)?.rank ?? Number.POSITIVE_INFINITY))
         best.set(found.use, { name, rank: found.rank });
     }
-    return new Map([...best].map(([use, { name }]) => [name, use]));
+    return [...best].map(([use, { name }]) => [use, name]);
   }
 
   #rankOf(name: string): { readonly use: SpecialUse; readonly rank: number } | undefined {

@@ -17,6 +17,7 @@ import { syncDirectory } from '../../../files/sync.js';
 import { removeTree } from '../../../files/tree.js';
 import { uidListHeaderLine } from '../../../formats/dovecot-uidlist.js';
 import { directoryOfNewFolder, separator, trashedDirectory } from '../../../formats/mailbox/folder-names.js';
+import { serializeSpecialUses } from '../../../formats/mailbox/special-use.js';
 import { hostInName } from '../../../formats/maildir-name.js';
 import { accountMailboxFiles, mailboxFiles } from '../../../layout.js';
 import { takeUidValidity } from '../../maildir/uid-validity.js';
@@ -35,8 +36,12 @@ export interface FolderAccount {
   readonly directoryNames: 'modified-utf-7' | 'utf-8';
 }
 
-/** @returns the new mailbox's GUID @throws MailboxRefusal ALREADYEXISTS; TemporaryError or the system error */
-export function makeFolder(account: FolderAccount, name: string): Promise<string> {
+/**
+ * @param uses what it is for: `\Sent`
+ * @returns the new mailbox's GUID
+ * @throws MailboxRefusal ALREADYEXISTS; TemporaryError or the system error
+ */
+export function makeFolder(account: FolderAccount, name: string, uses: readonly string[]): Promise<string> {
   return withList(account, async () => {
     const { root, owner, directoryNames } = account;
     if (findDirectory(root, name) !== undefined) throw alreadyExists();
@@ -44,7 +49,7 @@ export function makeFolder(account: FolderAccount, name: string): Promise<string
     const guid = randomBytes(16).toString('hex');
     try {
       makeDirectory(built, directoryMode(root), owner);
-      fill(account, built, guid);
+      fill(account, built, guid, uses);
       fs.renameSync(
         bytesPath(built),
         bytesPath(accountMailboxFiles.folder(root, directoryOfNewFolder(name, directoryNames))),
@@ -58,15 +63,17 @@ export function makeFolder(account: FolderAccount, name: string): Promise<string
   });
 }
 
-function fill({ root, owner }: FolderAccount, directory: string, guid: string): void {
+function fill({ root, owner }: FolderAccount, directory: string, guid: string, uses: readonly string[]): void {
   makeParts({ directory, root, owner });
   const { mode } = fileManner({ directory, root, owner });
   const uidValidity = takeUidValidity(root, owner);
   const header = uidListHeaderLine({ version: 3, uidValidity, headerNextUid: 1, headerFields: [`G${guid}`] });
-  for (const [file, text] of [
+  const files: [string, string][] = [
     [mailboxFiles.folderMark(directory), ''],
     [mailboxFiles.uidList(directory), header],
-  ] as const) {
+  ];
+  if (uses.length > 0) files.push([mailboxFiles.specialUse(directory), serializeSpecialUses(uses)]);
+  for (const [file, text] of files) {
     const fd = fs.openSync(bytesPath(file), 'wx', mode);
     try {
       giveTo(fd, owner.uid, owner.gid);

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { errnoOf } from '../../../errors.js';
-import { bytesPath, fileTrouble } from '../../../files/read.js';
+import { bytesPath, fileTrouble, readIfPresent } from '../../../files/read.js';
 import {
   directoriesOfFolder,
   folderNameProblem,
@@ -11,7 +11,8 @@ import {
   isInbox,
   separator,
 } from '../../../formats/mailbox/folder-names.js';
-import { accountMailboxFiles } from '../../../layout.js';
+import { parseSpecialUses } from '../../../formats/mailbox/special-use.js';
+import { accountMailboxFiles, mailboxFiles } from '../../../layout.js';
 import type { ListedMailbox } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
 
@@ -61,7 +62,8 @@ export function listFolders(root: string): { readonly name: string; readonly dir
 
 /** What LIST tells: INBOX first, then by bytes, with the names above that are no mailboxes. @throws TemporaryError */
 export function listMailboxes(root: string): ListedMailbox[] {
-  const names = new Set(listFolders(root).map(({ name }) => name));
+  const directories = new Map(listFolders(root).map(({ name, directory }) => [name, directory]));
+  const names = new Set(directories.keys());
   const parents = new Set<string>();
   for (const name of names) for (const parent of namesAbove(name)) parents.add(parent);
   const all = [...new Set([...names, ...parents])].filter((name) => !isInbox(name)).sort();
@@ -69,7 +71,16 @@ export function listMailboxes(root: string): ListedMailbox[] {
     name,
     isSelectable: name === inbox || names.has(name),
     hasChildren: parents.has(name),
+    createdFor: specialUsesOf(directories.get(name)),
   }));
+}
+
+/** Nearly no mailbox has the file. */
+function specialUsesOf(directory: string | undefined): readonly string[] {
+  const file = directory && mailboxFiles.specialUse(directory);
+  if (file === undefined || !fs.existsSync(bytesPath(file))) return [];
+  const bytes = readIfPresent(file);
+  return bytes === undefined ? [] : parseSpecialUses(bytes);
 }
 
 function namesAbove(name: string): string[] {
