@@ -22,6 +22,15 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about: '--old PROTO=HOST:PORT --new PROTO=HOST:PORT: what the old servers and ours answer otherwise',
     load: async () => (await import('./shadow/command.js')).shadow,
   },
+  import: {
+    about:
+      'SOURCE ACCOUNT: mail from another IMAP server, a Maildir or mbox files into an account; accounts from lists',
+    load: async () => (await import('./import/command.js')).importMail,
+  },
+  export: {
+    about: 'ACCOUNT TARGET: the mail of an account to another IMAP server',
+    load: async () => (await import('./export/command.js')).exportMail,
+  },
   snapshot: {
     about: 'FILE: record what clients see, before a step',
     load: async () => (await import('./snapshot/command.js')).snapshot,

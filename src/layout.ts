@@ -155,6 +155,8 @@ export const accountFiles = {
   maildir: (directory: string): string => path.join(directory, 'Maildir'),
   lastauth: (directory: string): string => path.join(directory, 'lastauth'),
   dotQmail: (directory: string, suffix: string): string => path.join(directory, `.qmail${suffix}`),
+  /** What `vqmail migrate` has copied into or out of the account; `key` tells the copies apart. */
+  copied: (directory: string, key: string): string => path.join(directory, `vq-copy.${key}`),
 };
 
 /** Files of one mailbox's directory (a disk path): a Maildir, or a folder in it. */

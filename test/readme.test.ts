@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { sampleTree } from './processes/sample-server.js';
@@ -21,6 +21,8 @@ test('the vqmail commands of the README, in its order, on one sample host', asyn
   const root = newRoot();
   t.after(() => removeRoot(root));
   buildTree(sampleTree(), root);
+  mkdirSync(path.join(root, 'var/mail'));
+  writeFileSync(path.join(root, 'var/mail/test'), 'From joe@a.jp Tue Nov 24 02:03:31 2026\nSubject: old\n\nHello\n\n');
   for (const command of commands.filter((line) => line.startsWith('vqmail '))) {
     await t.test(command, () => {
       const args = command

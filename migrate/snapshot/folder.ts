@@ -1,15 +1,15 @@
 // One folder as clients see it, read from its files alone. Nothing is written: a message that has no UID or unique id yet is given none.
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { bytesPath, isMissing, readIfPresent } from '../../src/files/read.js';
 import { parseUidList, type UidRecord } from '../../src/formats/dovecot-uidlist.js';
-import { parseDovecotKeywords, unknownKeyword } from '../../src/formats/mailbox/dovecot-keywords.js';
-import { bitsOfLetters, keywordBits } from '../../src/formats/mailbox/message-flags.js';
+import { parseDovecotKeywords } from '../../src/formats/mailbox/dovecot-keywords.js';
 import { flagsOf, parseMaildirName } from '../../src/formats/maildir-name.js';
 import { mailboxFiles } from '../../src/layout.js';
 import { messageNames } from '../../src/stores/maildir/message-list.js';
 import { knownUidls, type UidlForm } from '../../src/stores/maildir/uidl.js';
+import { flagsOfLetters, flagText } from '../flag-text.js';
+import { TextHash } from '../text-hash.js';
 import type { SeenMessage } from './format.js';
 
 export interface FolderOptions {
@@ -40,7 +40,7 @@ export async function seeFolder(directory: string, options: FolderOptions): Prom
       const name = files.get(base) ?? '';
       const text = await seeText(directory, name, options.bodies);
       if (text === undefined) continue;
-      const flags = name.startsWith('new/') ? '' : flagText(flagsOf(name), keywords);
+      const flags = name.startsWith('new/') ? '' : flagText(flagsOfLetters(flagsOf(name), keywords));
       yield [uids.get(base) ?? null, base, flags, text.internalDate, text.size, text.hash, uidls[index] ?? null];
     }
   };
@@ -65,19 +65,6 @@ function uidList(directory: string): { uidValidity: number; records: readonly Ui
   return undefined;
 }
 
-/** System flags in order, then the keywords by name. */
-function flagText(letters: string, names: readonly (string | undefined)[]): string {
-  const system = [...new Set(letters)]
-    .filter((letter) => /[DFRST]/.test(letter))
-    .sort()
-    .join('');
-  const bits = bitsOfLetters(letters) & keywordBits;
-  const keywords: string[] = [];
-  for (let number = 0; number < 26; number++)
-    if (bits & (1 << number)) keywords.push(names[number] ?? unknownKeyword(number));
-  return [system, ...keywords.sort()].join(' ').trimEnd();
-}
-
 const pieceBytes = 256 * 1024;
 
 interface SeenText {
@@ -86,30 +73,21 @@ interface SeenText {
   readonly hash: string | null;
 }
 
-/** undefined when the file is gone. The hash is of the text with LF line ends, so that it is the same over any protocol. */
+/** undefined when the file is gone. */
 async function seeText(directory: string, name: string, bodies: boolean): Promise<SeenText | undefined> {
   try {
     const file = await fs.promises.open(bytesPath(`${directory}/${name}`), 'r');
     try {
       const internalDate = Math.floor((await file.stat()).mtimeMs / 1000);
       if (!bodies) return { internalDate, size: null, hash: null };
-      const hash = createHash('sha256');
+      const hash = new TextHash();
       const piece = Buffer.allocUnsafe(pieceBytes);
-      let [size, lines, held] = [0, 0, false];
       for (;;) {
         const { bytesRead } = await file.read(piece, 0, pieceBytes);
         if (bytesRead === 0) break;
-        const chunk = held
-          ? Buffer.concat([carriageReturn, piece.subarray(0, bytesRead)])
-          : piece.subarray(0, bytesRead);
-        held = chunk.at(-1) === 0x0d;
-        const whole = withoutCarriageReturns(held ? chunk.subarray(0, -1) : chunk);
-        for (let at = whole.indexOf(0x0a); at >= 0; at = whole.indexOf(0x0a, at + 1)) lines++;
-        size += whole.length;
-        hash.update(whole);
+        hash.add(piece.subarray(0, bytesRead));
       }
-      if (held) hash.update(carriageReturn);
-      return { internalDate, size: size + lines + (held ? 1 : 0), hash: hash.digest('base64url').slice(0, 22) };
+      return { internalDate, ...hash.end() };
     } finally {
       await file.close();
     }
@@ -117,12 +95,4 @@ async function seeText(directory: string, name: string, bodies: boolean): Promis
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-const carriageReturn = Buffer.from('\r');
-
-/** The bytes with every CR LF as LF. */
-function withoutCarriageReturns(bytes: Buffer): Buffer {
-  if (bytes.indexOf('\r\n') < 0) return bytes;
-  return Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
 }

@@ -88,7 +88,8 @@ function vpasswdEntry(text: string): AccountListEntry {
   return { name, domain: '', secret, gid: accountNumber(gid), ...given('gecos', gecos), ...given('quota', quota) };
 }
 
-function splitAddress(address: string): { name: string; domain: string } {
+/** An address without a domain has the domain ''. */
+export function splitAddress(address: string): { name: string; domain: string } {
   const at = address.indexOf('@');
   return at < 0 ? { name: address, domain: '' } : { name: address.slice(0, at), domain: address.slice(at + 1) };
 }
@@ -97,8 +98,8 @@ function given<Name extends string>(name: Name, value: string | undefined): { re
   return (value ? { [name]: value } : {}) as { readonly [key in Name]?: string };
 }
 
-/** The fields of a CSV record; undefined when its quotes are wrong. */
-function csvFields(text: string): string[] | undefined {
+/** The fields of a CSV record (RFC 4180); undefined when its quotes are wrong. */
+export function csvFields(text: string): string[] | undefined {
   if (!text.includes('"')) return text.split(',');
   const fields: string[] = [];
   const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;

@@ -12,7 +12,8 @@ import type { AddUserRequest } from '../../admin/users/new-account.js';
 import { passwordScheme, passwordSchemes } from '../../auth/new-password.js';
 import { PermanentError } from '../../errors.js';
 import { bytesPath } from '../../files/read.js';
-import { parseAccountList } from '../../formats/account-list.js';
+import { type AccountListLine, parseAccountList } from '../../formats/account-list.js';
+import type { Host } from '../../stores/host.js';
 import { argumentPath, orFail, type ToolIo } from '../tool-io.js';
 import { runAccountTool } from './account-tool.js';
 
@@ -30,47 +31,66 @@ export async function vadduserBatch(
       throw new PermanentError('5.5.4', `there is no scheme ${scheme}; there are ${passwordSchemes.join(', ')}`);
     const bytes = await readList(file, io);
     const shown = file === '-' ? 'standard input' : file;
-    const requests: AddUserRequest[] = [];
-    const lineOf: number[] = [];
-    let refused = 0;
-    const refuse = (line: number, text: string): void => {
-      refused++;
-      io.stderr(`${shown}:${line}: ${text}\n`);
-    };
-    for (const read of parseAccountList(bytes)) {
-      if ('problem' in read) refuse(read.line, read.problem);
-      else if (read.entry.domain === '' && operands[0] === undefined)
-        refuse(read.line, `${read.entry.name}: there is no domain; give one beside the list`);
-      else {
-        const { entry } = read;
-        const secret = 'password' in entry.secret ? { ...entry.secret, scheme } : entry.secret;
-        requests.push({ ...entry, secret, domain: entry.domain === '' ? (operands[0] ?? '') : entry.domain });
-        lineOf.push(read.line);
-      }
-    }
-    const bar = await openBar(requests.length);
-    const refusals: [number, string][] = [];
-    const tellRefusals = (): void => {
-      bar?.stop();
-      for (const [line, text] of refusals.sort(([a], [b]) => a - b)) refuse(line, text);
-    };
-    try {
-      const added = await addUsers(host, requests, {
-        onProgress: (done) => bar?.update(done),
-        onRefused: ({ index, reason }) => {
-          const { name = '', domain = '' } = requests[index] ?? {};
-          const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
-          refusals.push([lineOf[index] ?? 0, `${name}@${domain}: ${reason.message}${detail}`]);
-        },
-      });
-      tellRefusals();
-      io.stdout(`${added} accounts added, ${refused} refused\n`);
-      return refused === 0 ? 0 : 1;
-    } catch (error) {
-      tellRefusals();
-      throw error;
-    }
+    return addListedAccounts(host, parseAccountList(bytes), { shown, domain: operands[0], scheme }, io);
   });
+}
+
+export interface ListedAccounts {
+  /** The list as messages name it. */
+  readonly shown: string;
+  /** For lines without one. */
+  readonly domain: string | undefined;
+  /** Of passwords that the list has in clear. */
+  readonly scheme: string | undefined;
+}
+
+/** Adds the accounts of a list, and tells each line that is refused. @returns the exit code @throws as `addUsers` */
+export async function addListedAccounts(
+  host: Host,
+  list: Iterable<AccountListLine>,
+  { shown, domain, scheme }: ListedAccounts,
+  io: ToolIo,
+): Promise<number> {
+  const requests: AddUserRequest[] = [];
+  const lineOf: number[] = [];
+  let refused = 0;
+  const refuse = (line: number, text: string): void => {
+    refused++;
+    io.stderr(`${shown}:${line}: ${text}\n`);
+  };
+  for (const read of list) {
+    if ('problem' in read) refuse(read.line, read.problem);
+    else if (read.entry.domain === '' && domain === undefined)
+      refuse(read.line, `${read.entry.name}: there is no domain; give one beside the list`);
+    else {
+      const { entry } = read;
+      const secret = 'password' in entry.secret ? { ...entry.secret, scheme } : entry.secret;
+      requests.push({ ...entry, secret, domain: entry.domain === '' ? (domain ?? '') : entry.domain });
+      lineOf.push(read.line);
+    }
+  }
+  const bar = await openBar(requests.length);
+  const refusals: [number, string][] = [];
+  const tellRefusals = (): void => {
+    bar?.stop();
+    for (const [line, text] of refusals.sort(([a], [b]) => a - b)) refuse(line, text);
+  };
+  try {
+    const added = await addUsers(host, requests, {
+      onProgress: (done) => bar?.update(done),
+      onRefused: ({ index, reason }) => {
+        const { name = '', domain = '' } = requests[index] ?? {};
+        const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
+        refusals.push([lineOf[index] ?? 0, `${name}@${domain}: ${reason.message}${detail}`]);
+      },
+    });
+    tellRefusals();
+    io.stdout(`${added} accounts added, ${refused} refused\n`);
+    return refused === 0 ? 0 : 1;
+  } catch (error) {
+    tellRefusals();
+    throw error;
+  }
 }
 
 async function readList(file: string, io: ToolIo): Promise<Buffer> {

@@ -66,7 +66,7 @@ interface KeywordsLeft {
 
 /** @returns keywords that have no letter */
 async function takeOverKeywords(mailbox: Mailbox): Promise<KeywordsLeft> {
-  const keywords = await readKeywords(mailbox.place.directory);
+  const keywords = await readCourierKeywords(mailbox.place.directory);
   const names = mostUsedFirst(keywords.values());
   if (names.length === 0) return { names: [], byBase: new Map() };
   mailbox.keywords.refresh();
@@ -90,7 +90,8 @@ async function takeOverKeywords(mailbox: Mailbox): Promise<KeywordsLeft> {
   return { names: left, byBase };
 }
 
-async function readKeywords(directory: string): Promise<Map<string, readonly string[]>> {
+/** Keyword names by base of a message, without those that cannot be keywords here; none where Courier has left none. @throws TemporaryError */
+export async function readCourierKeywords(directory: string): Promise<Map<string, readonly string[]>> {
   const folder = mailboxFiles.courierKeywords(directory);
   const names = (await listDirectory(folder)) ?? [];
   const files = names.flatMap((name) => {

@@ -1,0 +1,142 @@
+// An account of another IMAP server as the target of a copy.
+
+import type { ImapFlow } from 'imapflow';
+import { PermanentError } from '../../src/errors.js';
+import { inbox } from '../../src/formats/mailbox/folder-names.js';
+import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
+import type { NewCopy, Target, TargetFolder } from '../copy/ends.js';
+import { hashedText } from '../text-hash.js';
+import { flagNames } from './flags.js';
+import { levelsThere } from './folder-names.js';
+import type { ImapSession } from './session.js';
+
+const textsAtOnce = 20;
+
+export class ImapTarget implements Target {
+  readonly name: string;
+  /** APPEND puts in one message. */
+  readonly atOnce = { messages: 1, bytes: 1 };
+  readonly #session: ImapSession;
+  /** Paths there by names here. */
+  readonly #paths = new Map<string, string>();
+
+  constructor(session: ImapSession) {
+    this.#session = session;
+    this.name = session.name;
+  }
+
+  async open(folder: string): Promise<TargetFolder> {
+    const path = await this.#path(folder);
+    return this.#session.inFolder(
+      path,
+      false,
+      async (_, { uidValidity, uidNext }) => new ImapTargetFolder(this.#session, path, Number(uidValidity), uidNext),
+    );
+  }
+
+  async subscribe(folders: readonly string[]): Promise<void> {
+    for (const folder of folders) {
+      const path = await this.#path(folder);
+      await this.#session.repeatable((client) => client.mailboxSubscribe(path));
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  async #path(folder: string): Promise<string> {
+    const known = folder === inbox ? inbox : this.#paths.get(folder);
+    if (known !== undefined) return known;
+    const path = await this.#session.repeatable(async (client) => {
+      const delimiter = client.namespace?.delimiter ?? '/';
+      return (await client.mailboxCreate(levelsThere(folder, delimiter))).path;
+    });
+    this.#paths.set(folder, path);
+    return path;
+  }
+}
+
+class ImapTargetFolder implements TargetFolder {
+  readonly uidValidity: number;
+  readonly #session: ImapSession;
+  readonly #path: string;
+  #uidNext: number;
+
+  constructor(session: ImapSession, path: string, uidValidity: number, uidNext: number) {
+    this.#session = session;
+    this.#path = path;
+    this.uidValidity = uidValidity;
+    this.#uidNext = uidNext;
+  }
+
+  async uidNext(): Promise<number> {
+    return this.#uidNext;
+  }
+
+  async append(copies: readonly NewCopy[]): Promise<readonly (number | undefined)[]> {
+    const uids: (number | undefined)[] = [];
+    for (const { message, text } of copies) {
+      const { internalDateMs } = message;
+      // Selected, so that flags which it does not keep are left out, and the UID is found without UIDPLUS.
+      await this.#selected(async () => {});
+      const result = await this.#session.once((client) =>
+        client.append(
+          this.#path,
+          wireText(text),
+          flagNames(message),
+          internalDateMs === undefined ? undefined : new Date(internalDateMs),
+        ),
+      );
+      if (result === false || result === undefined) throw new PermanentError('5.0.0', 'APPEND was refused');
+      if (result.uid !== undefined) this.#uidNext = Math.max(this.#uidNext, result.uid + 1);
+      uids.push(result.uid);
+    }
+    return uids;
+  }
+
+  async change(uid: number, added: NamedFlags, removed: NamedFlags): Promise<void> {
+    await this.#selected(async (client, permanent) => {
+      const [add, remove] = [flagNames(added, permanent), flagNames(removed, permanent)];
+      const range = String(uid);
+      const isDone =
+        (add.length === 0 || (await client.messageFlagsAdd(range, add, { uid: true }))) &&
+        (remove.length === 0 || (await client.messageFlagsRemove(range, remove, { uid: true })));
+      if (!isDone && client.usable) throw new PermanentError('5.0.0', 'the server did not change its flags');
+    });
+  }
+
+  async hashes(fromUid: number): Promise<ReadonlyMap<string, readonly number[]>> {
+    return this.#selected(async (client) => {
+      const uids: number[] = [];
+      // `*` is the last message, even when its UID is lower.
+      for await (const { uid } of client.fetch(`${fromUid}:*`, { uid: true }, { uid: true }))
+        if (uid >= fromUid) uids.push(uid);
+      const found = new Map<string, number[]>();
+      for (let at = 0; at < uids.length; at += textsAtOnce) {
+        const range = uids.slice(at, at + textsAtOnce).join(',');
+        for await (const { uid, source } of client.fetch(range, { uid: true, source: true }, { uid: true })) {
+          if (source === undefined) continue;
+          const { hash } = hashedText(source);
+          found.set(hash, [...(found.get(hash) ?? []), uid]);
+        }
+      }
+      return found;
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  #selected<T>(act: (client: ImapFlow, permanent: ReadonlySet<string> | undefined) => Promise<T>): Promise<T> {
+    return this.#session.inFolder(this.#path, false, (client, { uidValidity, permanentFlags }) => {
+      if (Number(uidValidity) !== this.uidValidity)
+        throw new PermanentError('5.0.0', `${this.#path}: UIDVALIDITY has changed; repeat the command`);
+      return act(client, permanentFlags);
+    });
+  }
+}
+
+/** With CR LF line ends, as IMAP wants them. */
+function wireText(text: Buffer): Buffer {
+  return Buffer.from(text.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
+}

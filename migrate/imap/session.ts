@@ -1,0 +1,145 @@
+// A session with another IMAP server that outlives connections: when the server asks for patience, or the connection is lost, it waits, longer each time, and goes on.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ImapFlow, ImapFlowOptions, MailboxObject } from 'imapflow';
+import { PermanentError } from '../../src/errors.js';
+import { LostConnection } from '../copy/ends.js';
+import { isBusy, isLost, lastingError } from './failure.js';
+import { type ImapPlace, isOwnMachine, placeName } from './place.js';
+
+export interface SessionOptions {
+  /** Latin-1, one character a byte. */
+  readonly password: string;
+  /** Certificates that nobody vouches for, and passwords without TLS. */
+  readonly allowAnyCertificate: boolean;
+  readonly allowClear: boolean;
+  /** Hears why it waits. */
+  readonly tell: (text: string) => void;
+  /** Waits so many milliseconds; for tests. */
+  readonly pause?: (ms: number) => Promise<unknown>;
+}
+
+const firstPauseMs = 1000;
+const longestPauseMs = 300_000;
+const mostPauses = 10;
+
+export class ImapSession {
+  readonly name: string;
+  readonly #place: ImapPlace;
+  readonly #options: SessionOptions;
+  #client: ImapFlow | undefined;
+  #isOver = false;
+  /** A server that never answered is no server that will soon. */
+  #wasConnected = false;
+
+  constructor(place: ImapPlace, options: SessionOptions) {
+    this.#place = place;
+    this.#options = options;
+    this.name = placeName(place);
+  }
+
+  /** Does something that may be done twice. @throws PermanentError for a refusal, TemporaryError for trouble that stays */
+  repeatable<T>(act: (client: ImapFlow) => Promise<T>): Promise<T> {
+    return this.#patiently(act, (error) => isBusy(error) || (isLost(error) && this.#wasConnected));
+  }
+
+  /** Does something that may be done once only. @throws as `repeatable`; LostConnection when it is not known whether it was done */
+  async once<T>(act: (client: ImapFlow) => Promise<T>): Promise<T> {
+    await this.repeatable(async () => {});
+    return this.#patiently(async (client) => {
+      try {
+        return await act(client);
+      } catch (error) {
+        throw isLost(error) ? new LostConnection(`${this.name}: connection lost`, { cause: error }) : error;
+      }
+    }, isBusy);
+  }
+
+  /** Does something in a folder, which is opened for it. */
+  async inFolder<T>(
+    path: string,
+    readOnly: boolean,
+    act: (client: ImapFlow, mailbox: MailboxObject) => Promise<T>,
+  ): Promise<T> {
+    return this.repeatable(async (client) => act(client, await openFolder(client, path, readOnly)));
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+    const client = this.#client;
+    this.#client = undefined;
+    if (client?.usable) await client.logout().catch(() => {});
+    client?.close();
+  }
+
+  async #patiently<T>(act: (client: ImapFlow) => Promise<T>, isWorthWaiting: (error: unknown) => boolean): Promise<T> {
+    for (let pauses = 0; ; pauses++) {
+      try {
+        return await act(await this.#connected());
+      } catch (error) {
+        if (error instanceof LostConnection) throw error;
+        if (!isWorthWaiting(error) || pauses === mostPauses || this.#isOver) throw lastingError(error, this.name);
+        const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** pauses);
+        this.#options.tell(`${lastingError(error, this.name).message}; again in ${Math.round(ms / 1000)} s`);
+        await (this.#options.pause ?? sleep)(ms);
+      }
+    }
+  }
+
+  async #connected(): Promise<ImapFlow> {
+    if (this.#client?.usable) return this.#client;
+    this.#client?.close();
+    this.#client = undefined;
+    const { ImapFlow } = await import('imapflow');
+    const client = new ImapFlow(this.#clientOptions());
+    // Told by the command that was under way.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+    if (!client.secureConnection && !this.#mayBeClear()) {
+      client.close();
+      throw new PermanentError('5.7.0', `${this.name}: offers no TLS; --clear sends the password without it`);
+    }
+    this.#client = client;
+    this.#wasConnected = true;
+    return client;
+  }
+
+  #clientOptions(): ImapFlowOptions {
+    const { host, port, isTls, user } = this.#place;
+    const { password, allowAnyCertificate } = this.#options;
+    return {
+      host,
+      port,
+      secure: isTls,
+      // Without it the password would go out before we could look.
+      ...(!isTls && !this.#mayBeClear() && { doSTARTTLS: true }),
+      auth: { user: asUtf8(user), pass: asUtf8(password) },
+      tls: { rejectUnauthorized: !allowAnyCertificate },
+      clientInfo: { name: 'vqmail migrate' },
+      logger: false,
+      disableAutoIdle: true,
+      maxLiteralSize: 1024 * 1024 * 1024,
+    };
+  }
+
+  #mayBeClear(): boolean {
+    return this.#options.allowClear || isOwnMachine(this.#place);
+  }
+}
+
+/** Selects a folder unless it is selected so already. */
+async function openFolder(client: ImapFlow, path: string, readOnly: boolean): Promise<MailboxObject> {
+  const { mailbox } = client;
+  if (mailbox !== false && mailbox.path === path && (mailbox.readOnly ?? false) === readOnly) return mailbox;
+  return client.mailboxOpen(path, { readOnly });
+}
+
+/** The library writes what it is given as UTF-8. */
+function asUtf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
+}
