@@ -472,7 +472,6 @@ export class Mailbox {
     const indexes: number[] = [];
     for (let index = 0; index < table.count; index++) if (table.isNewAt(index)) indexes.push(index);
     if (indexes.length === 0) return;
-    let modSeq = 0;
     await this.changing({ fresh: true, seen: true }, async () => {
       for (const [done, index] of indexes.entries()) {
         if (done % renamesInARow === renamesInARow - 1) await nextTurn();
@@ -488,9 +487,8 @@ export class Mailbox {
         const bits = bitsOfInfo(info, false);
         const isOther = bits !== table.bitsAt(index);
         table.setPlace(index, false, info, bits);
-        if (!isOther) continue;
-        if (modSeq === 0) modSeq = this.state.next();
-        this.noteFlags(index, modSeq);
+        // One for each: others have their turn in between.
+        if (isOther) this.noteFlags(index, this.state.next());
       }
     });
   }

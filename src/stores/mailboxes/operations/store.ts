@@ -54,7 +54,6 @@ class Storing {
   readonly #missing: number[] = [];
   readonly #changed: number[] = [];
   readonly #silenced = new Map<number, number>();
-  #modSeq = 0;
 
   constructor(mailbox: Mailbox, { mode, flags, keywords }: FlagChange, options: StoreFlags) {
     this.#mailbox = mailbox;
@@ -98,12 +97,13 @@ class Storing {
     } catch (error) {
       throw fileTrouble(error);
     }
-    if (this.#modSeq === 0) this.#modSeq = this.#mailbox.state.next();
-    this.#mailbox.noteFlags(this.#mailbox.table.indexOf(uid), this.#modSeq);
-    for (const { number, isSet } of others) this.#mailbox.state.noteKeyword(uid, number, isSet, this.#modSeq);
+    // One for each message: a view that is brought up to date meanwhile has seen what has the highest one.
+    const modSeq = this.#mailbox.state.next();
+    this.#mailbox.noteFlags(this.#mailbox.table.indexOf(uid), modSeq);
+    for (const { number, isSet } of others) this.#mailbox.state.noteKeyword(uid, number, isSet, modSeq);
     this.#changed.push(uid);
     // A change by somebody else that the view was not told of yet must be told, with this one.
-    if (this.#options.isSilent && before <= this.#options.toldModSeq) this.#silenced.set(uid, this.#modSeq);
+    if (this.#options.isSilent && before <= this.#options.toldModSeq) this.#silenced.set(uid, modSeq);
   }
 
   #rename(path: string, row: number): void {
