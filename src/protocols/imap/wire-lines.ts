@@ -15,11 +15,10 @@ export class WireLines {
 
   /** @returns new bytes, also when nothing changes */
   take(piece: Buffer): Buffer {
-    const text = piece.toString('latin1');
-    if (this.#last !== carriageReturn && !/[\r\0]/.test(text)) {
+    if (this.#last !== carriageReturn && !piece.includes(carriageReturn) && !piece.includes(0)) {
       this.#last = piece.at(-1) ?? this.#last;
       // What nearly all messages are: the engine replaces in a string faster than a loop copies bytes.
-      return Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1');
+      return Buffer.from(piece.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
     }
     const bare = this.#bareLineFeeds(piece);
     const sent = Buffer.allocUnsafe(piece.length + bare);

@@ -9,7 +9,7 @@ import { Charsets } from '../../../src/protocols/mime/charset.js';
 import { AnswerBuffer } from '../../../src/servers/imap/fetch/answer-buffer.js';
 import { FetchAnswer } from '../../../src/servers/imap/fetch/fetch-answer.js';
 import { planFetch } from '../../../src/servers/imap/fetch/fetch-plan.js';
-import { noLargeMessage } from '../../../src/servers/imap/fetch/message-text.js';
+import { noLargeMessage, ReadingRoom } from '../../../src/servers/imap/fetch/message-text.js';
 import { FlagLists } from '../../../src/servers/imap/flag-lists.js';
 import type { MailboxView } from '../../../src/stores/mailboxes/mailbox-view.js';
 import { fetchedOf, responsesOf } from '../../support/imap-answers.js';
@@ -23,6 +23,7 @@ async function ours(view: MailboxView, items: string): Promise<Buffer> {
   const world = {
     reads: new FileReads(),
     memory: noLargeMessage(),
+    room: new ReadingRoom(),
     charsets: new Charsets(),
     flags: new FlagLists(view),
   };

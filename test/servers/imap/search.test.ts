@@ -1,7 +1,7 @@
 // SEARCH, SORT and THREAD in a session: kinds of answers, saved results, charsets, file names.
 
 import assert from 'node:assert/strict';
-import { unlinkSync } from 'node:fs';
+import { mkdirSync, rmSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type ImapHost, imapHost } from '../../support/imap-host.js';
@@ -119,4 +119,19 @@ test('messages that another session has expunged are left out, and the client is
   assert.equal(await client.tagged('THREAD REFERENCES UTF-8 ALL'), 'OK [EXPUNGEISSUED] Thread completed.');
   await client.ask('NOOP');
   assert.deepEqual(await client.ask('SEARCH ALL'), ['* SEARCH 1 2', 'OK Search completed.']);
+});
+
+test('RETURN (MIN) looks at no message behind the first that matches', async (t) => {
+  const host = await imapHost(t);
+  for (const number of [1, 2]) host.put(`cur/${number}.a:2,S`, 'Subject: hello\n\nHello.\n');
+  const client = await host.loggedIn('INBOX');
+  await client.ask('NOOP');
+  const second = path.join(host.maildir(), 'cur/2.a:2,S');
+  rmSync(second);
+  // Has the name of a message, and cannot be read as one.
+  mkdirSync(second);
+  const answer = async (command: string): Promise<string | undefined> => (await client.ask(command)).at(-1);
+  assert.equal(await answer('SEARCH RETURN (MIN) TEXT hello'), 'OK Search completed.');
+  assert.equal(await answer('SEARCH RETURN (MIN SAVE) TEXT hello'), 'OK Search completed.');
+  assert.equal(await answer('SEARCH RETURN (MIN MAX) TEXT hello'), 'OK [EXPUNGEISSUED] Search completed.');
 });

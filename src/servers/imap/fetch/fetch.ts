@@ -16,6 +16,7 @@ import { modSequenceNumber, useModSequences } from '../messages/mod-sequences.js
 import { AnswerBuffer } from './answer-buffer.js';
 import { type Answered, BrokenAnswer, FetchAnswer } from './fetch-answer.js';
 import { type FetchPlan, planFetch } from './fetch-plan.js';
+import { ReadingRoom } from './message-text.js';
 
 export const fetch: ImapCommand = {
   state: 'selected',
@@ -113,7 +114,8 @@ class Fetching {
     const mayBeKnown = this.#plan.cached !== undefined || this.#plan.needsFacts;
     const cache = mayBeKnown ? await selected.view.openCache() : undefined;
     try {
-      const world = { ...services.reading, memory: selected.largeMessage, flags: selected.flagLists, cache };
+      const { largeMessage: memory, flagLists: flags } = selected;
+      const world = { ...services.reading, memory, room: new ReadingRoom(), flags, cache };
       await this.#tell(sequences, new FetchAnswer(selected.view, this.#plan, this.#out, world));
     } finally {
       await cache?.close();

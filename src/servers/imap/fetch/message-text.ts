@@ -33,6 +33,20 @@ export function noLargeMessage(): LargeMessageMemory {
 export interface TextAccess {
   readonly reads: FileReads;
   readonly memory: LargeMessageMemory;
+  /** Where small messages are read to, one after the other: nothing of one may be kept when the next is opened. */
+  readonly room: ReadingRoom;
+}
+
+/** Memory that is used again and again: to make and drop it for each message costs more than to read the message. */
+export class ReadingRoom {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  /** @returns so many bytes, of any value */
+  of(bytes: number): Buffer {
+    if (bytes > this.#bytes.length)
+      this.#bytes = Buffer.allocUnsafeSlow(Math.min(wholeBytes, Math.max(pieceBytes, 2 * bytes)));
+    return this.#bytes.subarray(0, bytes);
+  }
 }
 
 export class MessageText {
@@ -48,7 +62,7 @@ export class MessageText {
     const message = await view.openMessage(sequence);
     if (message === undefined) return undefined;
     try {
-      const whole = message.sizeBytes <= wholeBytes ? await readWhole(message, access.reads) : undefined;
+      const whole = message.sizeBytes <= wholeBytes ? await readWhole(message, access) : undefined;
       if (whole === undefined) remember(access.memory, view.uids[sequence - 1] ?? 0, message);
       return new MessageText(message, whole, access);
     } catch (error) {
@@ -165,8 +179,8 @@ export class MessageText {
   }
 }
 
-async function readWhole(message: OpenedMessage, reads: FileReads): Promise<Buffer> {
-  const whole = Buffer.allocUnsafeSlow(message.sizeBytes);
+async function readWhole(message: OpenedMessage, { reads, room }: TextAccess): Promise<Buffer> {
+  const whole = room.of(message.sizeBytes);
   let at = 0;
   while (at < whole.length) {
     const count = await reads.read(message.fd, whole.subarray(at, at + pieceBytes), at);

@@ -2,13 +2,14 @@
 
 import type { SearchKey } from '../../../protocols/imap/search-keys.js';
 import { type Completion, ok, type SelectedSession } from '../command.js';
+import { ReadingRoom } from '../fetch/message-text.js';
 import { sequencesOf } from '../messages/message-set.js';
 import { matcherOf } from './matchers.js';
 import { SearchedMessage, type SearchWorld } from './searched-message.js';
 
 export function searchWorld(session: SelectedSession): SearchWorld {
   const { selected, services } = session;
-  return { ...services.reading, view: selected.view, memory: selected.largeMessage };
+  return { ...services.reading, view: selected.view, memory: selected.largeMessage, room: new ReadingRoom() };
 }
 
 /** Messages that match. */
@@ -19,16 +20,18 @@ export interface Found {
   readonly gone: number;
 }
 
-/** @param decode reads the client's texts */
+/** @param decode reads the client's texts @param most so many that match are enough; the first are found */
 export async function searchMessages(
   session: SelectedSession,
   key: SearchKey,
   decode: (text: string) => string,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<Found> {
   const { selected } = session;
   const matcher = matcherOf(key, { selected, nowMs: Date.now(), decode });
   const found: number[] = [];
-  const gone = await forEachMessage(session, candidates(session, key), (message) => {
+  const sequences = untilEnough(candidates(session, key), () => found.length >= most);
+  const gone = await forEachMessage(session, sequences, (message) => {
     const matches = matcher.matches(message);
     if (matches instanceof Promise) return matches.then((isMatch) => void (isMatch && found.push(message.sequence)));
     if (matches) found.push(message.sequence);
@@ -76,6 +79,13 @@ function candidates({ selected }: SelectedSession, key: SearchKey): Iterable<num
   const parts = key.key === 'and' ? key.keys : [key];
   for (const part of parts) if (part.key === 'uid') return sequencesOf(selected, part.set, true);
   return allSequences(selected.view.count);
+}
+
+function* untilEnough(sequences: Iterable<number>, isEnough: () => boolean): Generator<number, void, undefined> {
+  for (const sequence of sequences) {
+    if (isEnough()) return;
+    yield sequence;
+  }
 }
 
 function* allSequences(count: number): Generator<number, void, undefined> {

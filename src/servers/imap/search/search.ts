@@ -31,7 +31,7 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
     const decode = textReader(charset, session.services.reading.charsets);
     const tellsModSeq = usesModSequences(key);
     if (tellsModSeq) useModSequences(session);
-    const { sequences, gone } = await searchMessages(session, key, decode);
+    const { sequences, gone } = await searchMessages(session, key, decode, mostWanted(options));
     const result = { tag: command.tag, isUid, sequences, tellsModSeq };
     if (options === undefined) await tellPlainResult(session, 'SEARCH', result);
     else tellExtendedResult(session, options, result);
@@ -41,6 +41,13 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
     if (saves) session.selected.savedUids = [];
     throw error;
   }
+}
+
+/** RETURN (MIN) alone needs no more than the first. */
+function mostWanted(options: ReturnOptions | undefined): number {
+  if (options === undefined || options.partial !== undefined || !options.plain.has('MIN'))
+    return Number.POSITIVE_INFINITY;
+  return [...options.plain].every((name) => name === 'MIN' || name === 'SAVE') ? 1 : Number.POSITIVE_INFINITY;
 }
 
 function readArguments(command: ClientCommand): Asked {
