@@ -10,11 +10,23 @@ import { buildTree, fixtures, newRoot, removeRoot } from './support/recording.js
 import { vqmailProgram } from './support/started-server.js';
 
 const readme = readFileSync(path.join(fixtures, '../README.md'), 'utf8');
+const japanese = readFileSync(path.join(fixtures, '../README.ja.md'), 'utf8');
 const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) => block.trim().split('\n'));
 
 test('the README names the two commands that do everything', () => {
   assert.ok(commands.includes('npm ci && npm start'));
   assert.ok(commands.includes('npm ci && npm test'));
+});
+
+test('README.ja.md has no command and no line of configuration that README.md has not', () => {
+  const lines = (text: string): string[] =>
+    [...text.matchAll(/^```[^\n]*\n(.*?)^```/gms)].flatMap(([, block = '']) => block.trim().split('\n'));
+  const known = new Set(lines(readme));
+  assert.ok(lines(japanese).length > 15);
+  assert.deepEqual(
+    lines(japanese).filter((line) => !known.has(line)),
+    [],
+  );
 });
 
 test('the vqmail commands of the README, in its order, on one sample host', async (t) => {
