@@ -35,9 +35,9 @@ export async function startSampleHost(
   return { server, root };
 }
 
-/** Waits until something holds; gives up after 20 seconds. */
+/** Waits until something holds; gives up after a minute. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 3000; tries++) {
     if (holds()) return;
     await sleep(20);
   }

@@ -84,7 +84,7 @@ export function messages(files: VpopmailHost, user: string): string[] {
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, why: () => string): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 3000; tries++) {
     if (await condition()) return;
     await sleep(20);
   }

@@ -125,7 +125,7 @@ export class QueueAtWork {
 
   /** Waits until `check` holds. */
   async until(check: () => boolean, what = check.toString()): Promise<void> {
-    for (const deadline = performance.now() + 20_000; !check(); await pause(5))
+    for (const deadline = performance.now() + 60_000; !check(); await pause(5))
       assert.ok(performance.now() < deadline, `${what}\n${this.log.slice(-40).join('\n')}`);
   }
 

@@ -143,7 +143,7 @@ export class QueueProcessesReplay {
         .slice(0, -1)
         .filter((line) => linesOfQueue.test(line))
         .slice(this.#seen);
-    for (const deadline = performance.now() + 10_000; lines().length < recorded.length; await pause(10))
+    for (const deadline = performance.now() + 90_000; lines().length < recorded.length; await pause(10))
       if (performance.now() > deadline) break;
     for (let before = -1; before !== lines().length; await pause(recorded.length > 0 ? 120 : 0))
       before = lines().length;
