@@ -15,13 +15,18 @@ import type { ImapOutput } from './output.js';
 
 const systemFlags = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\\Draft'];
 
-/** The lines FLAGS and PERMANENTFLAGS. */
-export function tellFlags(output: ImapOutput, view: MailboxView): void {
+/** The lines FLAGS and PERMANENTFLAGS, without `* `. */
+export function flagsLines(view: MailboxView): [string, string] {
   const keywords = view.keywords.filter((name) => name !== undefined);
   const flags = [...systemFlags, ...keywords].join(' ');
-  output.untagged(`FLAGS (${flags})`);
-  if (view.isReadOnly) output.untagged('OK [PERMANENTFLAGS ()] Read-only mailbox.');
-  else output.untagged(`OK [PERMANENTFLAGS (${flags} \\*)] Flags permitted.`);
+  const permanent = view.isReadOnly
+    ? 'OK [PERMANENTFLAGS ()] Read-only mailbox.'
+    : `OK [PERMANENTFLAGS (${flags} \\*)] Flags permitted.`;
+  return [`FLAGS (${flags})`, permanent];
+}
+
+export function tellFlags(output: ImapOutput, view: MailboxView): void {
+  for (const line of flagsLines(view)) output.untagged(line);
 }
 
 export interface ChangesManner {
@@ -45,6 +50,8 @@ export async function tellViewChanges(output: ImapOutput, selected: Selected, ma
     if (isSilent && !withModSeq) continue;
     const list = selected.flagLists.of(sequence);
     if (list === undefined) continue;
+    // One that came while the client was waited for.
+    if (view.takeNewKeywords()) tellFlags(output, view);
     const items: string[] = [];
     if ((manner.withUid || enabled.has('QRESYNC')) && !enabled.has('UIDONLY')) items.push(`UID ${uid}`);
     if (withModSeq) items.push(`MODSEQ (${view.modSeqAt(sequence)})`);

@@ -166,9 +166,8 @@ export class MailboxView {
   /** Brings the view up to date. @param options.mayExpunge false while sequence numbers must stay (FETCH, STORE, SEARCH) @throws MailboxRefusal LOST */
   takeChanges({ mayExpunge }: { readonly mayExpunge: boolean }): ViewChanges {
     this.#mustBeThere();
-    const { table, keywords, state } = this.#mailbox;
-    const hasNewKeywords = keywords.names !== this.#keywords;
-    this.#keywords = keywords.names;
+    const { table, state } = this.#mailbox;
+    const hasNewKeywords = this.takeNewKeywords();
     const before = this.#uids;
     const recentBefore = this.recentCount;
     const expunged = this.#takeUids(mayExpunge);
@@ -181,6 +180,14 @@ export class MailboxView {
     this.#silent.clear();
     const recent = exists !== undefined || this.recentCount !== recentBefore ? this.recentCount : undefined;
     return { hasNewKeywords, expunged, exists, recent, flags };
+  }
+
+  /** Whether there are keywords that the view was not told of. It counts as told of them from here on. */
+  takeNewKeywords(): boolean {
+    const { names } = this.#mailbox.keywords;
+    if (names === this.#keywords) return false;
+    this.#keywords = names;
+    return true;
   }
 
   /** Whether `takeChanges` would tell anything, as far as is known without a look at the disk. */

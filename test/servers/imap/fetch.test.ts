@@ -155,3 +155,18 @@ test('CHANGEDSINCE and VANISHED', async (t) => {
   assert.equal(answers.length, 3);
   assert.match(await client.tagged('UID FETCH 2 FLAGS (VANISHED)'), /^BAD .*VANISHED used without CHANGEDSINCE/);
 });
+
+test('a keyword of another session is told before it is used', async (t) => {
+  const host = await imapHost(t);
+  host.put('cur/1.a:2,', plain);
+  const client = await secondSession(host);
+  const other = await host.loggedIn('INBOX');
+  await other.ask('STORE 1 +FLAGS ($New)');
+  assert.deepEqual(await client.ask('FETCH 1 (FLAGS BODY.PEEK[]<0.4>)'), [
+    '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $New)',
+    '* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $New \\*)] Flags permitted.',
+    '* 1 FETCH (FLAGS ($New) BODY[]<0> {4}\r\nFrom)',
+    '* 1 FETCH (FLAGS ($New))',
+    'OK Fetch completed.',
+  ]);
+});

@@ -17,6 +17,7 @@ import { filterFields } from '../../../protocols/mime/header-lines.js';
 import type { MessageFacts } from '../../../stores/mailboxes/mailbox-types.js';
 import type { MailboxView } from '../../../stores/mailboxes/mailbox-view.js';
 import { sizesEntry, type ViewCache } from '../../../stores/mailboxes/operations/cache.js';
+import { flagsLines } from '../changes.js';
 import type { FlagLists } from '../flag-lists.js';
 import type { AnswerBuffer } from './answer-buffer.js';
 import { binaryPieces, clip, measure, UnknownEncoding } from './binary.js';
@@ -176,6 +177,8 @@ export class FetchAnswer {
     const flags = this.#world.flags.of(sequence);
     if (flags === undefined) return false;
     const out = this.#out;
+    // A keyword of another session is told before it is used.
+    if (this.#view.takeNewKeywords()) for (const line of flagsLines(this.#view)) out.text(`* ${line}\r\n`);
     out.text('* ');
     out.number(sequence);
     out.text(' FETCH (');
