@@ -204,7 +204,16 @@ function modSequence(decoder: Decoder): SearchKey {
 
 /** Whether a key asks for mod-sequences anywhere, which enables them. */
 export function usesModSequences(key: SearchKey): boolean {
-  if (key.key === 'modseq') return true;
-  if (key.key === 'not') return usesModSequences(key.of);
-  return (key.key === 'and' || key.key === 'or') && key.keys.some(usesModSequences);
+  return hasKey(key, ({ key }) => key === 'modseq');
+}
+
+/** Whether a key names messages by their sequence numbers. */
+export function usesSequenceNumbers(key: SearchKey): boolean {
+  return hasKey(key, (part) => part.key === 'sequence' && part.set !== 'saved');
+}
+
+function hasKey(key: SearchKey, isMeant: (part: SearchKey) => boolean): boolean {
+  if (isMeant(key)) return true;
+  if (key.key === 'not') return hasKey(key.of, isMeant);
+  return (key.key === 'and' || key.key === 'or') && key.keys.some((part) => hasKey(part, isMeant));
 }

@@ -18,6 +18,7 @@ const afterLogin = [
   'QUOTA=RES-STORAGE',
   'QUOTA=RES-MESSAGE',
   'UIDPLUS',
+  'UIDONLY',
   'CONDSTORE',
   'QRESYNC',
   'OBJECTID',

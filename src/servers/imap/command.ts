@@ -122,6 +122,8 @@ export interface Completion {
 interface CommandTraits {
   /** Whether sequence numbers must stay until its tagged answer: FETCH, STORE, SEARCH, SORT, THREAD, without UID (RFC 9051 7.5.1). */
   readonly keepsNumbers?: boolean;
+  /** Whether it names messages by sequence numbers: no command once UIDONLY is enabled (RFC 9586). */
+  readonly namesNumbers?: boolean;
   /** Whether the disk is not looked at when more commands wait. What must show what others did looks always: NOOP, CHECK. */
   readonly mayLookLater?: boolean;
   /** Whether nothing is told behind it: it has told everything, or has left the mailbox. */
@@ -154,6 +156,11 @@ export class ImapProblem extends Error {
     super(text);
     this.completion = { status, code, text };
   }
+}
+
+/** For sequence numbers of a client that has enabled UIDONLY. */
+export function uidRequired(): ImapProblem {
+  return new ImapProblem('BAD', 'Message numbers cannot be used with UIDONLY.', 'UIDREQUIRED');
 }
 
 export function ok(text: string, code?: string): Completion {

@@ -46,6 +46,8 @@ import type { ImapOutput } from './output.js';
 import type { ImapServices } from './server.js';
 import { ImapTransport } from './transport.js';
 
+const needsUids = 'Message numbers cannot be used with UIDONLY';
+
 export interface ClientOfSession {
   readonly service: 'imap' | 'imaps';
   readonly origin: Pick<Origin, 'remoteIp' | 'localIp' | 'isTlsAtProxy' | 'belongTo'>;
@@ -207,7 +209,8 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     const known = commands.get(name);
     const whyNot = this.#whyNot(known);
     if (known === undefined || whyNot !== undefined) {
-      const problem = `Error in IMAP command ${name}: ${whyNot}`;
+      const code = whyNot === needsUids ? '[UIDREQUIRED] ' : '';
+      const problem = `${code}Error in IMAP command ${name}: ${whyNot}`;
       const refused = announced && (await this.input.refuse(announced, tag, problem));
       return this.#refuse(refused ?? { tag, problem, isFatal: false });
     }
@@ -226,6 +229,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     if (command.state === 'any') return undefined;
     if (command.state === 'before-login') return isIn ? 'Unknown command' : undefined;
     if (!isIn) return 'Please log in first';
+    if (command.namesNumbers && this.enabled.has('UIDONLY')) return needsUids;
     return command.state === 'selected' && this.#selected === undefined ? 'No mailbox selected' : undefined;
   }
 

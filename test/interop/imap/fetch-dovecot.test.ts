@@ -19,7 +19,7 @@ import { corpusMailbox } from './both.js';
 async function ours(view: MailboxView, items: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
   const out = new AnswerBuffer({ data: (bytes) => void pieces.push(bytes) });
-  const plan = planFetch(parseFetchItems(new Decoder([{ text: items }])), { isUid: false, tellsModSeq: false });
+  const plan = planFetch(parseFetchItems(new Decoder([{ text: items }])), { tellsUid: false, tellsModSeq: false });
   const world = {
     reads: new FileReads(),
     memory: noLargeMessage(),

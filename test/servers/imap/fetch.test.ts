@@ -170,3 +170,19 @@ test('a keyword of another session is told before it is used', async (t) => {
     'OK Fetch completed.',
   ]);
 });
+
+test('PARTIAL: the first messages of a set, or the last', async (t) => {
+  const host = await imapHost(t);
+  for (const name of ['1.a', '2.b', '3.c', '4.d']) host.put(`cur/${name}:2,`, plain);
+  const client = await secondSession(host);
+  const uids = async (partial: string): Promise<string> =>
+    (await client.ask(`UID FETCH 1:3 (UID) (PARTIAL ${partial})`))
+      .slice(0, -1)
+      .join(' ')
+      .replace(/[^0-9 ]/g, '')
+      .trim();
+  assert.equal(await uids('1:2'), '1   1  2   2');
+  assert.equal(await uids('-1:-2'), '2   2  3   3');
+  assert.equal(await uids('9:10'), '');
+  assert.match(await client.tagged('UID FETCH 1:3 (UID) (PARTIAL 0:2)'), /^BAD .*PARTIAL range broken/);
+});

@@ -130,3 +130,49 @@ test('messages that another session has expunged: flags for the others, copies b
   unlinkSync(path.join(host.maildir(), 'cur/4.d:2,S'));
   assert.match(await client.tagged('UID COPY 4:5 Work'), /^OK \[COPYUID \d+ 5 1\] Copy completed\.$/);
 });
+
+test('UIDONLY: messages are named by UIDs alone', async (t) => {
+  const host = await imapHost(t);
+  host.makeFolder('Work');
+  for (const name of ['1.a', '2.b', '3.c']) host.put(`cur/${name}:2,`, text);
+  const client = await secondSession(host);
+  await client.ask('UID STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ask('EXPUNGE');
+  assert.deepEqual(await client.ask('ENABLE UIDONLY'), ['* ENABLED UIDONLY', 'OK Enabled.']);
+  for (const command of [
+    'FETCH 1 FLAGS',
+    'STORE 1 FLAGS ()',
+    'SEARCH ALL',
+    'SORT (DATE) UTF-8 ALL',
+    'THREAD REFERENCES UTF-8 ALL',
+    'COPY 1 Work',
+    'MOVE 1 Work',
+    'REPLACE 1 Work {3+}\r\nabc',
+    'UID SEARCH NOT 1:2',
+    'UID SORT (DATE) UTF-8 OR ALL 1',
+  ])
+    assert.match(await client.tagged(command), /^BAD \[UIDREQUIRED\] /, command);
+  assert.deepEqual(await client.ask('UID FETCH 1:* (FLAGS)'), [
+    '* 2 UIDFETCH (FLAGS ())',
+    '* 3 UIDFETCH (FLAGS ())',
+    'OK Fetch completed.',
+  ]);
+  assert.deepEqual(await client.ask('UID FETCH 3 (UID BODY[]<0.4>)'), [
+    '* 3 UIDFETCH (UID 3 FLAGS (\\Seen) BODY[]<0> {4}\r\nSubj)',
+    'OK Fetch completed.',
+  ]);
+  assert.equal((await client.ask('UID STORE 2 +FLAGS (\\Deleted)'))[0], '* 2 UIDFETCH (FLAGS (\\Deleted))');
+  assert.deepEqual(await client.ask('UID SEARCH RETURN (SAVE ALL) ALL'), [
+    '* ESEARCH (TAG "t19") UID ALL 2:3',
+    'OK Search completed.',
+  ]);
+  assert.match(await client.tagged('UID SEARCH $'), /^OK /);
+  assert.deepEqual(await client.ask('EXPUNGE'), ['* VANISHED 2', 'OK Expunge completed.']);
+  await client.ask('ENABLE QRESYNC');
+  const selected = await client.ask('SELECT INBOX (QRESYNC (1 1 1:5 (1:2 1:2)))');
+  assert.match(selected.at(-1) ?? '', /^BAD \[UIDREQUIRED\] /);
+  await client.ask('UNSELECT');
+  await client.ask('CREATE Other');
+  host.put('.Other/cur/4.d:2,', text);
+  assert.ok(!(await client.ask('SELECT Other')).some((line) => line.includes('UNSEEN')));
+});

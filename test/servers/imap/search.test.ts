@@ -135,3 +135,12 @@ test('RETURN (MIN) looks at no message behind the first that matches', async (t)
   assert.equal(await answer('SEARCH RETURN (MIN SAVE) TEXT hello'), 'OK Search completed.');
   assert.equal(await answer('SEARCH RETURN (MIN MAX) TEXT hello'), 'OK [EXPUNGEISSUED] Search completed.');
 });
+
+test('with UTF8=ACCEPT texts are UTF-8, and no charset is named', async (t) => {
+  const host = await imapHost(t);
+  put(host, 1, '=?utf-8?Q?Gr=C3=BC=C3=9Fe?=', 'x');
+  const client = await host.loggedIn('INBOX');
+  await client.ask('ENABLE UTF8=ACCEPT');
+  assert.match(await client.tagged('SEARCH CHARSET UTF-8 ALL'), /^BAD .*CHARSET cannot be used with UTF8=ACCEPT/);
+  assert.equal((await client.ask(Buffer.from('SEARCH SUBJECT "grüße"')))[0], '* SEARCH 1');
+});

@@ -6,7 +6,7 @@ const known: ReadonlyMap<string, Extension> = new Map([
   ['CONDSTORE', 'CONDSTORE'],
   ['QRESYNC', 'QRESYNC'],
   ['UTF8=ACCEPT', 'UTF8=ACCEPT'],
-
+  ['UIDONLY', 'UIDONLY'],
   ['IMAP4REV2', 'IMAP4rev2'],
 ]);
 

@@ -31,6 +31,8 @@ export class BrokenAnswer extends Error {}
 export interface FetchWorld extends TextAccess {
   readonly charsets: Charsets;
   readonly flags: FlagLists;
+  /** Answers name messages by their UIDs. */
+  readonly isUidOnly?: boolean;
   /** Open while there is something in it that may be asked for; undefined: nothing is. */
   readonly cache?: ViewCache | undefined;
 }
@@ -180,8 +182,9 @@ export class FetchAnswer {
     // A keyword of another session is told before it is used.
     if (this.#view.takeNewKeywords()) for (const line of flagsLines(this.#view)) out.text(`* ${line}\r\n`);
     out.text('* ');
-    out.number(sequence);
-    out.text(' FETCH (');
+    // RFC 9586.
+    out.number(this.#world.isUidOnly ? (this.#view.uids[sequence - 1] ?? 0) : sequence);
+    out.text(this.#world.isUidOnly ? ' UIDFETCH (' : ' FETCH (');
     let isFirst = true;
     for (const { item, name } of this.#cheap) {
       this.#name(name, isFirst);

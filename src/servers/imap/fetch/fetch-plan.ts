@@ -35,12 +35,12 @@ const cheap: ReadonlySet<PlainItem> = new Set<PlainItem>([
 ]);
 const ofFacts: ReadonlySet<PlainItem> = new Set<PlainItem>(['INTERNALDATE', 'RFC822.SIZE', 'SAVEDATE']);
 
-/** @param options.isUid the answers tell UIDs, asked for or not @param options.tellsModSeq likewise mod-sequences */
+/** @param options.tellsUid the answers tell UIDs, asked for or not @param options.tellsModSeq likewise mod-sequences */
 export function planFetch(
   asked: readonly FetchItem[],
-  { isUid, tellsModSeq }: { readonly isUid: boolean; readonly tellsModSeq: boolean },
+  { tellsUid, tellsModSeq }: { readonly tellsUid: boolean; readonly tellsModSeq: boolean },
 ): FetchPlan {
-  const all: FetchItem[] = isUid ? [{ kind: 'plain', name: 'UID' }, ...asked] : [...asked];
+  const all: FetchItem[] = tellsUid ? [{ kind: 'plain', name: 'UID' }, ...asked] : [...asked];
   if (tellsModSeq) all.push({ kind: 'plain', name: 'MODSEQ' });
   const once = new Map(all.map((item) => [JSON.stringify(item), item]));
   const items = [...once.values()];

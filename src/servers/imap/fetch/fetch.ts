@@ -1,4 +1,4 @@
-// FETCH and UID FETCH (RFC 9051 6.4.5; RFC 7162 CHANGEDSINCE, VANISHED).
+// FETCH and UID FETCH (RFC 9051 6.4.5; RFC 7162 CHANGEDSINCE, VANISHED; RFC 9394 PARTIAL).
 //
 //   FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])
 //   UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345 VANISHED)
@@ -8,6 +8,7 @@
 import { flagBits } from '../../../formats/mailbox/message-flags.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { type FetchItem, parseFetchItems } from '../../../protocols/imap/fetch-items.js';
+import { type PartialRange, parsePartialRange, partOf } from '../../../protocols/imap/partial-range.js';
 import { formatRanges, type SequenceSet } from '../../../protocols/imap/sequence-set.js';
 import { argumentsOf, type Completion, type ImapCommand, no, ok, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
@@ -21,6 +22,7 @@ import { ReadingRoom } from './message-text.js';
 export const fetch: ImapCommand = {
   state: 'selected',
   keepsNumbers: true,
+  namesNumbers: true,
   mayLookLater: true,
   run: (session, command) => run(session, command, false),
 };
@@ -36,10 +38,11 @@ interface Asked {
   readonly items: readonly FetchItem[];
   readonly changedSince: number | undefined;
   readonly isVanished: boolean;
+  readonly partial: PartialRange | undefined;
 }
 
 async function run(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
-  const { set, items, changedSince, isVanished } = readArguments(argumentsOf(command));
+  const { set, items, changedSince, isVanished, partial } = readArguments(argumentsOf(command));
   if (isVanished && (!isUid || !session.enabled.has('QRESYNC'))) throw new SyntaxProblem('Unknown FETCH modifier');
   if (isVanished && changedSince === undefined) throw new SyntaxProblem('VANISHED used without CHANGEDSINCE');
   const all = sequencesOf(session.selected, set, isUid);
@@ -47,9 +50,10 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   if (asksModSeq || changedSince !== undefined) useModSequences(session);
   if (isVanished && changedSince !== undefined) tellVanished(session, set, changedSince);
   const { view } = session.selected;
-  const sequences = changedSince === undefined ? all : all.filter((sequence) => view.modSeqAt(sequence) > changedSince);
-  const plan = planFetch(items, { isUid, tellsModSeq: changedSince !== undefined });
-  return new Fetching(session, plan, isUid).all(sequences);
+  const changed = changedSince === undefined ? all : all.filter((sequence) => view.modSeqAt(sequence) > changedSince);
+  const tellsUid = isUid && !session.enabled.has('UIDONLY');
+  const plan = planFetch(items, { tellsUid, tellsModSeq: changedSince !== undefined });
+  return new Fetching(session, plan, isUid).all(partial === undefined ? changed : partOf(changed, partial));
 }
 
 function readArguments(decoder: Decoder): Asked {
@@ -59,6 +63,7 @@ function readArguments(decoder: Decoder): Asked {
   if (items.length === 0) throw new SyntaxProblem('FETCH list is empty');
   let changedSince: number | undefined;
   let isVanished = false;
+  let partial: PartialRange | undefined;
   if (decoder.maybeSp())
     decoder.list(() => {
       const word = decoder.word();
@@ -66,10 +71,13 @@ function readArguments(decoder: Decoder): Asked {
       else if (word === 'CHANGEDSINCE') {
         decoder.sp();
         changedSince = modSequenceNumber(decoder.number64());
+      } else if (word === 'PARTIAL') {
+        decoder.sp();
+        partial = parsePartialRange(decoder.atom());
       } else throw new SyntaxProblem('Unknown FETCH modifier');
     });
   decoder.end();
-  return { set, items, changedSince, isVanished };
+  return { set, items, changedSince, isVanished, partial };
 }
 
 function tellVanished({ output, selected }: SelectedSession, set: SequenceSet, changedSince: number): void {
@@ -115,7 +123,8 @@ class Fetching {
     const cache = mayBeKnown ? await selected.view.openCache() : undefined;
     try {
       const { largeMessage: memory, flagLists: flags } = selected;
-      const world = { ...services.reading, memory, room: new ReadingRoom(), flags, cache };
+      const isUidOnly = this.#session.enabled.has('UIDONLY');
+      const world = { ...services.reading, memory, room: new ReadingRoom(), flags, cache, isUidOnly };
       await this.#tell(sequences, new FetchAnswer(selected.view, this.#plan, this.#out, world));
     } finally {
       await cache?.close();

@@ -12,7 +12,7 @@ import {
 } from '../../../protocols/imap/sequence-set.js';
 import type { MailboxView } from '../../../stores/mailboxes/mailbox-view.js';
 import { tellFlags } from '../changes.js';
-import { argumentsOf, type ImapCommand, type LoggedInSession, ok } from '../command.js';
+import { argumentsOf, type ImapCommand, type LoggedInSession, ok, uidRequired } from '../command.js';
 
 /** What a client knows of a mailbox from another session. */
 interface KnownState {
@@ -60,7 +60,7 @@ function readArguments(decoder: Decoder, session: LoggedInSession): SelectArgume
       else if (parameter === 'QRESYNC') {
         if (!session.enabled.has('QRESYNC')) throw new SyntaxProblem('QRESYNC is not enabled');
         decoder.sp();
-        known = readKnownState(decoder);
+        known = readKnownState(decoder, session.enabled.has('UIDONLY'));
       } else throw new SyntaxProblem(`Unknown parameter ${parameter}`);
     });
   }
@@ -68,7 +68,7 @@ function readArguments(decoder: Decoder, session: LoggedInSession): SelectArgume
   return { name, isCondStore, known };
 }
 
-function readKnownState(decoder: Decoder): KnownState {
+function readKnownState(decoder: Decoder, isUidOnly: boolean): KnownState {
   decoder.expect('(');
   const uidValidity = decoder.number();
   decoder.sp();
@@ -81,6 +81,7 @@ function readKnownState(decoder: Decoder): KnownState {
     }
     // Sequence numbers with their UIDs only help a server that remembers little of what was expunged.
     if (decoder.take('(')) {
+      if (isUidOnly) throw uidRequired();
       readUids(decoder);
       decoder.sp();
       readUids(decoder);
@@ -102,7 +103,7 @@ function describe({ output, enabled, names }: LoggedInSession, view: MailboxView
   tellFlags(output, view);
   output.untagged(`${view.count} EXISTS`);
   if (isOld) output.untagged(`${view.recentCount} RECENT`);
-  const unseen = isOld ? view.firstUnseen : 0;
+  const unseen = isOld && !enabled.has('UIDONLY') ? view.firstUnseen : 0;
   if (unseen > 0) output.untagged(`OK [UNSEEN ${unseen}] First unseen.`);
   output.untagged(`OK [UIDVALIDITY ${view.uidValidity}] UIDs valid`);
   output.untagged(`OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
@@ -125,7 +126,8 @@ async function tellSince(session: LoggedInSession, view: MailboxView, known: Kno
     while (within !== undefined && range < within.length && (within[range]?.last ?? 0) < uid) range++;
     if (within !== undefined && uid < (within[range]?.first ?? Number.POSITIVE_INFINITY)) continue;
     const flags = session.selected?.flagLists.of(sequence)?.toString('latin1');
-    if (flags !== undefined) output.untagged(`${sequence} FETCH (UID ${uid} FLAGS ${flags} MODSEQ (${modSeq}))`);
+    const fetched = session.enabled.has('UIDONLY') ? `${uid} UIDFETCH (` : `${sequence} FETCH (UID ${uid} `;
+    if (flags !== undefined) output.untagged(`${fetched}FLAGS ${flags} MODSEQ (${modSeq}))`);
     const pause = output.breathe();
     if (pause !== undefined) await pause;
   }

@@ -31,9 +31,10 @@ export const append: ImapCommand = {
   },
 };
 
-export const replace: ImapCommand = replacing((session, number) =>
-  number <= session.selected.view.count ? number : 0,
-);
+export const replace: ImapCommand = {
+  ...replacing((session, number) => (number <= session.selected.view.count ? number : 0)),
+  namesNumbers: true,
+};
 export const uidReplace: ImapCommand = replacing((session, uid) => session.selected.view.sequenceOf(uid));
 
 /** @param find the sequence number of the message that is named; 0: there is none */

@@ -12,9 +12,17 @@ import type { ClientCommand } from '../command-input.js';
 import { afterExpunge } from './expunge.js';
 import { readMessageSet, sequencesOf } from './message-set.js';
 
-export const copy: ImapCommand = { state: 'selected', run: (session, command) => runCopy(session, command, false) };
+export const copy: ImapCommand = {
+  state: 'selected',
+  namesNumbers: true,
+  run: (session, command) => runCopy(session, command, false),
+};
 export const uidCopy: ImapCommand = { state: 'selected', run: (session, command) => runCopy(session, command, true) };
-export const move: ImapCommand = { state: 'selected', run: (session, command) => runMove(session, command, false) };
+export const move: ImapCommand = {
+  state: 'selected',
+  namesNumbers: true,
+  run: (session, command) => runMove(session, command, false),
+};
 export const uidMove: ImapCommand = { state: 'selected', run: (session, command) => runMove(session, command, true) };
 
 interface Asked {

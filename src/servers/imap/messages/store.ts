@@ -17,6 +17,7 @@ import { namedFlags } from './named-flags.js';
 export const store: ImapCommand = {
   state: 'selected',
   keepsNumbers: true,
+  namesNumbers: true,
   mayLookLater: true,
   run: (session, command) => run(session, command, false),
 };

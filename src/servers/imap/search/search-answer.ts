@@ -5,10 +5,11 @@
 //   * ESEARCH (TAG "a3") UID MIN 2 MAX 882 ALL 2,84,882 COUNT 3 MODSEQ 917162500
 //   * ESEARCH (TAG "a4") UID PARTIAL (1:2 2,84)
 
+import { type PartialRange, partOf } from '../../../protocols/imap/partial-range.js';
 import { formatNumbers } from '../../../protocols/imap/sequence-set.js';
 import { quotedOrLiteral } from '../../../protocols/imap/strings.js';
 import type { SelectedSession } from '../command.js';
-import type { PartialReturn, ReturnOptions } from './search-arguments.js';
+import type { ReturnOptions } from './search-arguments.js';
 
 export interface SearchResult {
   readonly tag: string;
@@ -78,18 +79,13 @@ function save({ selected }: SelectedSession, plain: ReturnOptions['plain'], { se
 /** The messages that an answer names. RFC 7162 3.1.10: its mod-sequence is theirs. */
 function named(
   plain: ReturnOptions['plain'],
-  partial: PartialReturn | undefined,
+  partial: PartialRange | undefined,
   sequences: readonly number[],
 ): readonly number[] {
   if (plain.has('ALL') || plain.has('COUNT') || (!plain.has('MIN') && !plain.has('MAX') && partial === undefined))
     return sequences;
   const ends = [...(plain.has('MIN') ? sequences.slice(0, 1) : []), ...(plain.has('MAX') ? sequences.slice(-1) : [])];
   return partial === undefined ? ends : [...ends, ...partOf(sequences, partial)];
-}
-
-function partOf(numbers: readonly number[], { from, to }: PartialReturn): readonly number[] {
-  if (from > 0) return numbers.slice(from - 1, to);
-  return numbers.slice(from, to === -1 ? undefined : to + 1);
 }
 
 function highestModSeq({ selected }: SelectedSession, sequences: readonly number[]): number {

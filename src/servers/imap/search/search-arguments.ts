@@ -4,20 +4,15 @@
 //   RETURN (PARTIAL -1:-100) ALL
 
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
+import { type PartialRange, parsePartialRange } from '../../../protocols/imap/partial-range.js';
 import type { Charsets } from '../../../protocols/mime/charset.js';
 import { ImapProblem } from '../command.js';
 
 export type PlainReturn = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE';
 
-/** The part of the result from one place to another, counted from 1, or from the end when both are negative. */
-export interface PartialReturn {
-  readonly from: number;
-  readonly to: number;
-}
-
 export interface ReturnOptions {
   readonly plain: ReadonlySet<PlainReturn>;
-  readonly partial: PartialReturn | undefined;
+  readonly partial: PartialRange | undefined;
 }
 
 const plainReturns: ReadonlySet<string> = new Set<PlainReturn>(['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE']);
@@ -25,14 +20,14 @@ const plainReturns: ReadonlySet<string> = new Set<PlainReturn>(['MIN', 'MAX', 'A
 /** Takes `RETURN (...)` and the blank behind it, if that is next: the word has been read. @throws SyntaxProblem */
 export function readReturnOptions(decoder: Decoder): ReturnOptions {
   const plain = new Set<PlainReturn>();
-  let partial: PartialReturn | undefined;
+  let partial: PartialRange | undefined;
   decoder.sp();
   decoder.list(() => {
     const word = decoder.word();
     if (plainReturns.has(word)) plain.add(word as PlainReturn);
     else if (word === 'PARTIAL') {
       decoder.sp();
-      partial = partialOf(decoder.atom());
+      partial = parsePartialRange(decoder.atom());
     } else throw new SyntaxProblem('Unknown SEARCH return option');
   });
   decoder.sp();
@@ -40,16 +35,6 @@ export function readReturnOptions(decoder: Decoder): ReturnOptions {
   // Nothing in the parentheses is ALL; SAVE alone asks for no answer.
   if (plain.size === 0 && partial === undefined) plain.add('ALL');
   return { plain, partial };
-}
-
-function partialOf(text: string): PartialReturn {
-  const found = /^(?:([1-9]\d{0,9}):([1-9]\d{0,9})|-([1-9]\d{0,9}):-([1-9]\d{0,9}))$/.exec(text);
-  if (found === null) throw new SyntaxProblem('PARTIAL range broken');
-  const [one, other] =
-    found[1] === undefined ? [-Number(found[3]), -Number(found[4])] : [Number(found[1]), Number(found[2])];
-  const isFromEnd = one < 0;
-  const [near, far] = Math.abs(one) <= Math.abs(other) ? [one, other] : [other, one];
-  return isFromEnd ? { from: far, to: near } : { from: near, to: far };
 }
 
 /** Reads texts of a charset. @throws ImapProblem BADCHARSET */

@@ -1,7 +1,7 @@
 // Goes through the messages of the selected mailbox with the keys of SEARCH, SORT or THREAD. Others have their turn in between.
 
-import type { SearchKey } from '../../../protocols/imap/search-keys.js';
-import { type Completion, ok, type SelectedSession } from '../command.js';
+import { type SearchKey, usesSequenceNumbers } from '../../../protocols/imap/search-keys.js';
+import { type Completion, ok, type SelectedSession, uidRequired } from '../command.js';
 import { ReadingRoom } from '../fetch/message-text.js';
 import { sequencesOf } from '../messages/message-set.js';
 import { matcherOf } from './matchers.js';
@@ -27,7 +27,8 @@ export async function searchMessages(
   decode: (text: string) => string,
   most = Number.POSITIVE_INFINITY,
 ): Promise<Found> {
-  const { selected } = session;
+  const { selected, enabled } = session;
+  if (enabled.has('UIDONLY') && usesSequenceNumbers(key)) throw uidRequired();
   const matcher = matcherOf(key, { selected, nowMs: Date.now(), decode });
   const found: number[] = [];
   const sequences = untilEnough(candidates(session, key), () => found.length >= most);

@@ -1,5 +1,6 @@
 // SEARCH and UID SEARCH (RFC 9051 6.4.4). Answered with SEARCH, or with ESEARCH when RETURN stands there or IMAP4rev2 is enabled.
 
+import { SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { parseSearchKeys, type SearchKey, usesModSequences } from '../../../protocols/imap/search-keys.js';
 import { argumentsOf, type Completion, type ImapCommand, type SelectedSession } from '../command.js';
 import type { ClientCommand } from '../command-input.js';
@@ -11,6 +12,7 @@ import { completed, searchMessages } from './search-run.js';
 export const search: ImapCommand = {
   state: 'selected',
   keepsNumbers: true,
+  namesNumbers: true,
   run: (session, command) => run(session, command, false),
 };
 
@@ -25,7 +27,11 @@ interface Asked {
 const asRevision2: ReturnOptions = { plain: new Set(['ALL']), partial: undefined };
 
 async function run(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
-  const { options = session.enabled.has('IMAP4rev2') ? asRevision2 : undefined, charset, key } = readArguments(command);
+  const {
+    options = session.enabled.has('IMAP4rev2') ? asRevision2 : undefined,
+    charset,
+    key,
+  } = readArguments(session, command);
   const saves = options?.plain.has('SAVE') === true;
   try {
     const decode = textReader(charset, session.services.reading.charsets);
@@ -50,11 +56,13 @@ function mostWanted(options: ReturnOptions | undefined): number {
   return [...options.plain].every((name) => name === 'MIN' || name === 'SAVE') ? 1 : Number.POSITIVE_INFINITY;
 }
 
-function readArguments(command: ClientCommand): Asked {
+function readArguments({ enabled }: SelectedSession, command: ClientCommand): Asked {
   const decoder = argumentsOf(command);
   const options = decoder.takeWord('RETURN') ? readReturnOptions(decoder) : undefined;
   let charset = 'UTF-8';
   if (decoder.takeWord('CHARSET')) {
+    // RFC 6855 3: everything is UTF-8 then.
+    if (enabled.has('UTF8=ACCEPT')) throw new SyntaxProblem('CHARSET cannot be used with UTF8=ACCEPT');
     decoder.sp();
     charset = decoder.astring();
     decoder.sp();

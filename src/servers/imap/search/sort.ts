@@ -14,6 +14,7 @@ import { readSortKeys, type Sortable, sortableOf, sortMessages } from './sort-ke
 export const sort: ImapCommand = {
   state: 'selected',
   keepsNumbers: true,
+  namesNumbers: true,
   run: (session, command) => run(session, command, false),
 };
 

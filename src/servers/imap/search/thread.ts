@@ -22,6 +22,7 @@ import { sentAt, subjectOf } from './sort-keys.js';
 export const thread: ImapCommand = {
   state: 'selected',
   keepsNumbers: true,
+  namesNumbers: true,
   run: (session, command) => run(session, command, false),
 };
 
