@@ -3,32 +3,11 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { type ImapHost, imapHost, testPassword, testUser } from '../../support/imap-host.js';
+import { test } from 'node:test';
+import { testPassword, testUser } from '../../support/imap-host.js';
 import { needs } from '../../support/needs.js';
-import { type Ran, run } from '../../support/program.js';
-import { newRoot, removeRoot } from '../../support/recording.js';
-
-const message = (subject: string): string =>
-  `From: Noel <noel@example.gr.jp>\nTo: ${testUser}\nDate: Sun, 1 Mar 2026 00:00:00 +0000\nMessage-ID: <${subject}@example.gr.jp>\nSubject: ${subject}\n\nbody of ${subject}\n`;
-
-async function mailbox(t: TestContext): Promise<ImapHost> {
-  const host = await imapHost(t);
-  for (const [index, subject] of ['one', 'two', 'three'].entries())
-    host.put(`new/${1772323200 + index}.${index}.h`, message(subject), { mtime: 1772323200 + index });
-  return host;
-}
-
-function home(t: TestContext): string {
-  const folder = newRoot('vqmail-client');
-  t.after(() => removeRoot(folder));
-  return folder;
-}
-
-function mustSucceed(ran: Ran, host: ImapHost): Ran {
-  assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}\n${host.log.join('\n')}`);
-  return ran;
-}
+import { run } from '../../support/program.js';
+import { home, mailbox, message, mustSucceed, subjectsOf } from './client-mailbox.js';
 
 const imaplib = `
 import imaplib, sys
@@ -148,7 +127,3 @@ Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSync
   assert.deepEqual(nearNames().sort(), before, 'a third time changes nothing');
   assert.deepEqual(host.log, []);
 });
-
-function subjectsOf(files: readonly string[]): string[] {
-  return files.map((file) => /^Subject: (.*?)\r?$/m.exec(readFileSync(file, 'latin1'))?.[1] ?? '').sort();
-}
