@@ -12,15 +12,17 @@ import { SystemAccounts } from './files/accounts.js';
 import { ucspiAddress } from './formats/ucspi-address.js';
 import { Layout } from './layout.js';
 import { type Log, outliveLogReader } from './log.js';
-import { formatListenAddress, openListeners } from './net/listener.js';
+import { formatListenAddress, type ListenAddress, openListeners } from './net/listener.js';
+import { bindListeners } from './net/shared-listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificates/care.js';
 import { KeptRates } from './processes/kept-rates.js';
 import { LoginKeeper } from './processes/login/keeper.js';
 import { checkRehash } from './processes/login/rehash.js';
 import { checkOpenFiles } from './processes/open-files.js';
+import { PlaceKeeper } from './processes/places/keeper.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
-import { type BeginSession, Reception } from './processes/reception.js';
+import { Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
 import type { Watching } from './processes/watching.js';
@@ -43,8 +45,9 @@ export interface Daemon {
 
 /** Who has the sessions: this process or its children. */
 interface Sessions {
-  readonly begin: BeginSession;
-  listening(addresses: readonly ServedAddress[]): void;
+  readonly listeners: readonly { readonly address: ListenAddress; close(): void }[];
+  /** Is told of the listeners when everything else is there; resolves when all accept. */
+  listen(addresses: readonly ServedAddress[]): Promise<void>;
   /** Takes up the queue, or not. @throws when it cannot be what was asked for */
   startQueue(): Promise<void>;
   /** What SIGHUP or SIGALRM means to qmail-send. */
@@ -61,27 +64,25 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   const host = openHost(new Layout(settings.layout), log);
   checkOpenFiles(settings, log);
   await checkRehash(settings);
-  const sessions = settings.workers > 0 ? await inChildren(settings, host, log) : inThisProcess(settings, host, log);
-  const reception = new Reception({
+  const places = new PlaceKeeper({
     limits: settings.limits,
     sessionsPerUser: settings.submission.sessionsPerUser,
     log,
-    begin: sessions.begin,
     isExempt: (protocol, address) => !/^(?:pop3|imap)/.test(protocol) && mayRelay(host, address),
   });
-  const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
-    await sessions.drain(0);
-    throw error;
-  });
-  // Only now: a daemon that cannot start delivers nothing.
-  await sessions.startQueue().catch(async (error: unknown) => {
+  const open = settings.workers > 0 ? inChildren : inThisProcess;
+  const sessions = await open(settings, host, log, places);
+  const { listeners } = sessions;
+  const giveUp = async (error: unknown): Promise<never> => {
     for (const listener of listeners) listener.close();
     await sessions.drain(0);
     throw error;
-  });
+  };
+  // Only now: a daemon that cannot start delivers nothing.
+  await sessions.startQueue().catch(giveUp);
   const care = new CertificateCare({ settings, layout: host.layout, log });
   await care.begin();
-  sessions.listening(listeners.map(({ address }) => address as ServedAddress));
+  await sessions.listen(listeners.map(({ address }) => address as ServedAddress)).catch(giveUp);
   const reread = (why: string): boolean => {
     void care.look();
     sessions.tellQueue('reread');
@@ -103,7 +104,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   };
 }
 
-function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
+async function inThisProcess(settings: Settings, host: Host, log: Log, places: PlaceKeeper): Promise<Sessions> {
   process.title = 'vqmail: serve';
   let queue: QueueService | undefined;
   const logins = new LoginKeeper(settings, host, log);
@@ -120,16 +121,23 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
   };
   // One broken session must not end the others, and there is no supervisor to start this process again.
   process.on('uncaughtException', defect).on('unhandledRejection', defect);
+  const drain = async (ms: number): Promise<void> => {
+    const watched = watching?.then((watch) => watch.close(ms));
+    const sessions = service.drain(ms);
+    const given = queue?.stop(ms, sessions);
+    await sessions;
+    await rates.close();
+    await watched;
+    await given;
+  };
+  const reception = new Reception({ places, begin: service.handle, log });
+  const listeners = await openListeners(settings.listen, reception, { ownerOf }).catch(async (error: unknown) => {
+    await drain(0);
+    throw error;
+  });
   return {
-    begin({ socket, protocol, isUnix, ended, moveTo, belongTo }) {
-      socket.once('close', ended);
-      service.handle(socket, protocol, {
-        isUnix,
-        moveTo: async (address) => moveTo(address),
-        belongTo: async (user) => belongTo(user),
-      });
-    },
-    listening: (addresses) => service.listening(addresses),
+    listeners,
+    listen: async (addresses) => service.listening(addresses),
     async startQueue() {
       queue = await openQueue(settings, log);
     },
@@ -143,31 +151,27 @@ function inThisProcess(settings: Settings, host: Host, log: Log): Sessions {
         watchHere(settings, { log, recheck, controlsChanged }),
       );
     },
-    async drain(ms) {
-      const watched = watching?.then((watch) => watch.close(ms));
-      const sessions = service.drain(ms);
-      const given = queue?.stop(ms, sessions);
-      await sessions;
-      await rates.close();
-      await watched;
-      await given;
-    },
+    drain,
     kill() {},
   };
 }
 
-async function inChildren(settings: Settings, host: Host, log: Log): Promise<Sessions> {
+async function inChildren(settings: Settings, host: Host, log: Log, places: PlaceKeeper): Promise<Sessions> {
   process.title = 'vqmail: supervisor';
-  const supervisor = new Supervisor(settings, host, log);
+  const listeners = await bindListeners(settings.listen, { ownerOf });
+  let supervisor: Supervisor | undefined;
   try {
+    const descriptors = listeners.map(({ descriptor }) => descriptor);
+    supervisor = new Supervisor(settings, host, log, { descriptors, places });
     await supervisor.start();
   } catch (error) {
-    supervisor.kill();
+    supervisor?.kill();
+    for (const listener of listeners) listener.close();
     throw error;
   }
   return {
-    begin: (connection) => supervisor.begin(connection),
-    listening: (addresses) => supervisor.listening(addresses),
+    listeners,
+    listen: (addresses) => supervisor.listen(addresses),
     startQueue: () => supervisor.startQueue(),
     tellQueue: (what) => supervisor.tellQueue(what),
     watch: (controlsChanged) => supervisor.watch(controlsChanged),

@@ -54,11 +54,16 @@ export class ConnectionLimits {
   enter(protocol: string, address: string, isExempt: (address: string) => boolean = () => false): Place | NoPlace {
     if (this.#total >= this.#settings.maxConnections) return 'full';
     const plain = plainAddress(address);
-    const key = `${protocol} ${countedAddress(plain)}`;
-    const count = this.#byKey.get(key) ?? 0;
+    const count = this.#byKey.get(keyOf(protocol, plain)) ?? 0;
     if (count >= this.#settings.maxConnectionsPerAddress && !this.#isUnlimited(plain) && !isExempt(plain))
       return 'address-full';
-    this.#byKey.set(key, count + 1);
+    return this.add(protocol, plain);
+  }
+
+  /** Counts a session that has begun already. */
+  add(protocol: string, address: string): Place {
+    const key = keyOf(protocol, plainAddress(address));
+    this.#byKey.set(key, (this.#byKey.get(key) ?? 0) + 1);
     this.#total++;
     return { key };
   }
@@ -75,6 +80,10 @@ export class ConnectionLimits {
     if (!net.isIP(address)) return true;
     return this.#unlimited.check(address, net.isIPv6(address) ? 'ipv6' : 'ipv4');
   }
+}
+
+function keyOf(protocol: string, plain: string): string {
+  return `${protocol} ${countedAddress(plain)}`;
 }
 
 /** Counts the sessions of each user who has logged in. */

@@ -78,8 +78,13 @@ export interface OpenOptions {
   readonly ownerOf?: (access: SocketAccess) => SocketOwner;
 }
 
-/** The mode of a unix socket that none was asked for. */
-const defaultMode = 0o600;
+/** The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn). */
+export const backlog = 4096;
+
+/** The mode of a unix socket: 0600 when none was asked for. */
+export function socketMode({ mode = 0o600 }: SocketAccess): number {
+  return mode;
+}
 
 /** Opens a listener. @throws ConfigurationError when the address cannot be had */
 export async function openListener(
@@ -93,17 +98,25 @@ export async function openListener(
     await listen(server, wanted, options);
   } catch (error) {
     server.close();
-    throw error instanceof ConfigurationError ? error : cannotListen(wanted, error);
+    throw cannotListen(wanted, error);
   }
   const bound = server.address();
   const address = typeof bound === 'object' && bound !== null ? { ...wanted, at: placeOf(wanted, bound) } : wanted;
+  return serve(server, address, receiver);
+}
+
+/** Has a receiver for a server that listens. */
+export function serve(server: net.Server, address: ListenAddress, receiver: Receiver): Listener {
   server.on('connection', (socket) => receiver.take(socket, address));
   server.on('error', (error) => receiver.trouble(error, address));
   return { address, close: () => server.close() };
 }
 
 /** Where a TCP listener is, by the name that it was asked for. */
-function placeOf({ at }: ListenAddress, { address, port }: net.AddressInfo): { host: string; port: number } {
+export function placeOf(
+  { at }: ListenAddress,
+  { address, port }: net.AddressInfo,
+): { readonly host: string; readonly port: number } {
   return { host: 'host' in at ? at.host : address, port };
 }
 
@@ -115,27 +128,35 @@ function listen(server: net.Server, { at, access = {} }: ListenAddress, options:
       resolve();
     });
     if ('inherited' in at) server.listen({ fd: inheritedDescriptor(at.inherited) });
-    else if ('path' in at) listenAtPath(server, at, access.mode ?? defaultMode, options.ownerOf?.(access) ?? {});
-    // The queue of connections that nobody has accepted yet; the kernel lowers it to its own limit (net.core.somaxconn).
-    else server.listen({ ...at, backlog: 4096, ipv6Only: options.ipv6Only ?? false });
+    else if ('path' in at) listenAtPath(server, at, socketMode(access), options.ownerOf?.(access) ?? {});
+    else server.listen({ ...at, backlog, ipv6Only: options.ipv6Only ?? false });
   });
 }
 
 /** Opens all, in order, or none. */
-export async function openListeners(
+export function openListeners(
   wanted: readonly ListenAddress[],
   receiver: Receiver,
   options: OpenOptions = {},
 ): Promise<Listener[]> {
-  const open: Listener[] = [];
+  return openAll(wanted, options, (address, own) => openListener(address, receiver, own));
+}
+
+/** Opens all by `open`, in order, or none. An IPv6 wildcard leaves IPv4 to another listener of the same port. */
+export async function openAll<T extends { close(): void }>(
+  wanted: readonly ListenAddress[],
+  options: OpenOptions,
+  open: (address: ListenAddress, options: OpenOptions) => Promise<T>,
+): Promise<T[]> {
+  const opened: T[] = [];
   try {
     for (const address of wanted) {
       const ipv6Only = sharesPortWithIpv4(address, wanted);
-      open.push(await openListener(address, receiver, { ...options, ipv6Only }));
+      opened.push(await open(address, { ...options, ipv6Only }));
     }
-    return open;
+    return opened;
   } catch (error) {
-    for (const listener of open) listener.close();
+    for (const one of opened) one.close();
     throw error;
   }
 }
@@ -146,7 +167,9 @@ function sharesPortWithIpv4({ at }: ListenAddress, all: readonly ListenAddress[]
   );
 }
 
-function cannotListen(address: ListenAddress, error: unknown): ConfigurationError {
+/** What is told when a listener cannot be opened. A ConfigurationError stays as it is. */
+export function cannotListen(address: ListenAddress, error: unknown): ConfigurationError {
+  if (error instanceof ConfigurationError) return error;
   const isSocket = 'path' in address.at;
   const hints: Record<string, string> = {
     EADDRINUSE: `another program listens there already; stop it or choose another ${isSocket ? 'path' : 'port'}`,

@@ -77,7 +77,7 @@ function isDead(socketPath: string): Promise<boolean> {
 }
 
 /**
- * Listens at a path. The socket has its mode from its first moment, or a stricter one until it has its owner.
+ * Listens at a path.
  * @throws the system error when it cannot be given to its owner; that it cannot be made is told by the server's `error` event
  */
 export function listenAtPath(
@@ -86,15 +86,30 @@ export function listenAtPath(
   mode: number,
   owner: SocketOwner,
 ): void {
+  makeSocketFile(at.path, mode, owner, () => {
+    server.listen({ path: at.path, backlog: 4096 });
+    return server.listening;
+  });
+}
+
+/**
+ * Has a socket made by `make`. It has its mode from its first moment, or a stricter one until it has its owner.
+ * @param make returns false when there is no socket
+ * @throws what `make` throws, and the system error when it cannot be given to its owner
+ */
+export function makeSocketFile<T>(file: string, mode: number, owner: SocketOwner, make: () => T): T {
   const isGiven = owner.uid !== undefined || owner.gid !== undefined;
   const umask = process.umask(isGiven ? 0o177 : 0o777 & ~mode);
+  let made: T;
   try {
-    server.listen({ path: at.path, backlog: 4096 });
+    made = make();
   } finally {
     process.umask(umask);
   }
-  if (!server.listening || !isGiven) return;
-  // -1 leaves it as it is.
-  fs.chownSync(at.path, owner.uid ?? -1, owner.gid ?? -1);
-  fs.chmodSync(at.path, mode);
+  if (made !== false && isGiven) {
+    // -1 leaves it as it is.
+    fs.chownSync(file, owner.uid ?? -1, owner.gid ?? -1);
+    fs.chmodSync(file, mode);
+  }
+  return made;
 }

@@ -5,7 +5,6 @@
 // in children, since its threads would not follow setuid(2).
 
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Socket } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FromChild, Role, ToChild } from './messages.js';
@@ -15,6 +14,9 @@ const threadPoolSizes: Readonly<Partial<Record<Role, number>>> & { readonly othe
   queue: 48,
   others: 16,
 };
+
+/** The descriptor in which a child inherits the first of its listening sockets; the others follow. Before it come the standard ones and the channel. */
+export const firstInherited = 4;
 
 /** The program of children, compiled as from the sources. */
 function childProgram(): string {
@@ -32,10 +34,11 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #end: Promise<void>;
 
-  constructor(role: Role, begin: ToChild, events: ChildEvents) {
+  /** @param descriptors of listening sockets that it inherits */
+  constructor(role: Role, begin: ToChild, events: ChildEvents, descriptors: readonly number[] = []) {
     const { UV_USE_IO_URING: _, ...env } = process.env;
     env.UV_THREADPOOL_SIZE ??= String(threadPoolSizes[role] ?? threadPoolSizes.others);
-    this.#process = fork(childProgram(), [role], { env, stdio: ['ignore', 2, 2, 'ipc'] });
+    this.#process = fork(childProgram(), [role], { env, stdio: ['ignore', 2, 2, 'ipc', ...descriptors] });
     this.#process.on('message', (message) => events.hear(message as FromChild));
     this.#end = new Promise((resolve) => {
       let isOver = false;
@@ -60,16 +63,6 @@ export class Child {
   send(message: ToChild): void {
     // A child that is gone is heard of by its end.
     this.#process.send(message, () => {});
-  }
-
-  /**
-   * Hands a socket over. It stays this process's own, unread, until `sent` is called: then the child has it, and it is to be closed here. When the child ends
-   * before that, `sent` may never be called.
-   */
-  sendSocket(message: ToChild, socket: Socket, sent: () => void): void {
-    this.#process.send(message, socket, { keepOpen: true }, (error) => {
-      if (error === null) sent();
-    });
   }
 
   kill(): void {

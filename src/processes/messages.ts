@@ -1,14 +1,15 @@
-// What the supervisor and its children say to each other over node's channel between parent and child. An accepted socket travels beside `session`.
+// What the supervisor and its children say to each other over node's channel between parent and child. Session workers inherit the listening sockets.
 //
 //   supervisor                                  child
 //   begin {settings, owner, socket?}       ->   becomes that owner, opens the host
 //                                          <-   ready
-//   listening {addresses}                  ->   where the daemon listens, with the ports that were picked
-//   session {id, protocol, isUnix} + socket ->  serves it
+//   listening {addresses}                  ->   where the daemon listens, with the ports that were picked; begins to accept there
+//                                          <-   accepting {refused?}            it does, or cannot
+//                                          <-   place-enter {id, ...}           may a connection have a session? (processes/places/requests.ts)
+//                                          <-   places {begun, ended}           sessions that have begun without that question, and that are over
 //                                          <-   move {id, address}              it is for that client, whose sessions it counts among from here on
 //                                          <-   belong {id, user}               it is a user's besides, who has logged in
-//   moved {id, refused}                    ->   it may, or not
-//                                          <-   closed {ids}
+//   place-entered, moved {id, refused?}    ->   it may, or not
 //                                          <-   need-agent {request, owner}     a domain of another uid
 //   agent {request, path | refused}        ->   connects to it
 //                                          <-   open-relay {request, clientIp}  somebody has logged in from there (processes/relay-requests.ts)
@@ -38,14 +39,14 @@
 // A child whose channel closes has lost its supervisor and drains by itself. Both sides run the same program, so messages carry no version.
 
 import type { Succession } from '../auth/rehash/successors.js';
-import type { NoPlace } from '../net/connection-limits.js';
 import type { RateAnswer } from '../servers/smtp/submission/user-rates.js';
-import type { ServedAddress, ServedProtocol, Settings } from '../settings.js';
+import type { ServedAddress, Settings } from '../settings.js';
 import type { ChangeEvent } from '../watch/events.js';
 import type { Recheck } from '../watch/recheck.js';
 import type { CertificateAnswer, CertificateRequest } from './certificates/requests.js';
 import type { AdmissionNotice, LoginMessage } from './login/requests.js';
 import type { Ids } from './ownership.js';
+import type { PlaceAnswer, PlaceMessage } from './places/requests.js';
 import type { QueueMode } from './queue/service.js';
 
 /** The unix socket at which an agent listens: made while it is still root, for the session workers' uid alone. */
@@ -91,8 +92,7 @@ export interface Changed {
 export type ToChild =
   | Begin
   | { readonly type: 'listening'; readonly addresses: readonly ServedAddress[] }
-  | { readonly type: 'session'; readonly id: number; readonly protocol: ServedProtocol; readonly isUnix: boolean }
-  | { readonly type: 'moved'; readonly id: number; readonly refused: NoPlace | undefined }
+  | PlaceAnswer
   | { readonly type: 'agent'; readonly request: number; readonly path?: string; readonly refused?: string }
   | { readonly type: 'relay-open'; readonly request: number }
   | { readonly type: 'login-entered'; readonly request: number; readonly admission: AdmissionNotice }
@@ -108,9 +108,8 @@ export type ToChild =
 
 export type FromChild =
   | { readonly type: 'ready' }
-  | { readonly type: 'closed'; readonly ids: readonly number[] }
-  | { readonly type: 'move'; readonly id: number; readonly address: string }
-  | { readonly type: 'belong'; readonly id: number; readonly user: string }
+  | { readonly type: 'accepting'; readonly refused?: string }
+  | PlaceMessage
   | {
       readonly type: 'rate';
       readonly request: number;

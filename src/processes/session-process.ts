@@ -1,29 +1,31 @@
-// A session worker: a process of vpopmail:vchkpw that serves the sockets which the supervisor hands it.
+// A session worker: a process of vpopmail:vchkpw that serves the connections which it accepts from the supervisor's sockets.
 
+import { describe } from '../errors.js';
 import { standardErrorLog as log } from '../log.js';
-import type { NoPlace } from '../net/connection-limits.js';
+import { Accepting } from './accepting.js';
 import { AgentRequests } from './agent-requests.js';
 import { Agents } from './agents.js';
 import { CertificateRequests } from './certificates/requests.js';
 import { RehashAnnouncements } from './login/rehash.js';
 import { LoginRequests } from './login/requests.js';
 import { LoginTerms } from './login/services.js';
-import type { FromChild, ToChild } from './messages.js';
 import { become } from './ownership.js';
+import { PlaceRequests, partOf } from './places/requests.js';
 import { RateRequests } from './rate-requests.js';
+import { Reception } from './reception.js';
 import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';
 import { runSupervised, tellSupervisor } from './supervised.js';
 
 export function runSessionWorker(): void {
   const agents = new AgentRequests();
-  const closed = new ClosedSessions();
-  const moves = new MoveRequests();
   const relay = new RelayRequests();
   const certificates = new CertificateRequests();
   const [gate, terms, rehash] = [new LoginRequests(), new LoginTerms(), new RehashAnnouncements()];
   const rates = new RateRequests();
   let service: Service | undefined;
+  let places: PlaceRequests | undefined;
+  let accepting: Accepting | undefined;
 
   runSupervised({
     begin({ settings, owner, logins, ticketKeys }) {
@@ -37,10 +39,12 @@ export function runSessionWorker(): void {
         rates,
         ...(ticketKeys !== undefined && { ticketKeys }),
       });
+      places = new PlaceRequests(partOf(settings.limits, settings.workers));
+      accepting = new Accepting(new Reception({ places, begin: service.handle, log }));
       process.chdir('/');
       become(owner);
     },
-    hear(message, socket) {
+    hear(message) {
       if (message.type === 'agent') agents.answer(message);
       if (message.type === 'relay-open') relay.answered(message.request);
       if (message.type === 'login-entered') gate.answered(message);
@@ -48,56 +52,19 @@ export function runSessionWorker(): void {
       if (message.type === 'rehash-told') rehash.told(message.request);
       if (message.type === 'challenges') terms.challenges(message.areOffered);
       if (message.type === 'certificate-answer') certificates.answered(message);
-      if (message.type === 'moved') moves.answer(message);
+      if (message.type === 'place-entered' || message.type === 'moved') places?.answered(message);
       if (message.type === 'rated') rates.answered(message);
       if (message.type === 'recheck') service?.sessions.recheck(message.which);
-      if (message.type === 'listening') service?.listening(message.addresses);
-      if (message.type !== 'session') return;
-      // A client that went away on the way here leaves no socket.
-      if (socket === undefined || service === undefined) return closed.add(message.id);
-      const { id, protocol, isUnix } = message;
-      socket.once('close', () => closed.add(id));
-      service.handle(socket, protocol, {
-        isUnix,
-        moveTo: (address) => moves.ask({ type: 'move', id, address }),
-        belongTo: (user) => moves.ask({ type: 'belong', id, user }),
-      });
+      if (message.type !== 'listening') return;
+      service?.listening(message.addresses);
+      accepting?.begin(message.addresses).then(
+        () => tellSupervisor({ type: 'accepting' }),
+        (error: unknown) => tellSupervisor({ type: 'accepting', refused: describe(error) }),
+      );
     },
-    drain: (ms) => service?.drain(ms) ?? Promise.resolve(),
+    async drain(ms) {
+      accepting?.end();
+      await service?.drain(ms);
+    },
   });
-}
-
-/** How long the ends of sessions are gathered. Shorter than a connection without a place waits for one (processes/reception.ts). */
-const gatherMs = 5;
-
-/** The ends of sessions, told to the supervisor several at once: a message costs more than what it says. */
-class ClosedSessions {
-  #ids: number[] = [];
-
-  add(id: number): void {
-    if (this.#ids.length === 0) setTimeout(() => this.#tell(), gatherMs);
-    this.#ids.push(id);
-  }
-
-  #tell(): void {
-    tellSupervisor({ type: 'closed', ids: this.#ids });
-    this.#ids = [];
-  }
-}
-
-/** Questions to the supervisor, one at a time for a session: may it count among those of another address, or of a user? */
-class MoveRequests {
-  readonly #asked = new Map<number, (refused: NoPlace | undefined) => void>();
-
-  ask(question: Extract<FromChild, { type: 'move' | 'belong' }>): Promise<NoPlace | undefined> {
-    return new Promise((resolve) => {
-      this.#asked.set(question.id, resolve);
-      tellSupervisor(question);
-    });
-  }
-
-  answer({ id, refused }: Extract<ToChild, { type: 'moved' }>): void {
-    this.#asked.get(id)?.(refused);
-    this.#asked.delete(id);
-  }
 }

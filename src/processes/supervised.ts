@@ -6,7 +6,6 @@
 //   a defect (uncaught error)    logged with its stack; the same as SIGTERM, so that other sessions go on
 //   SIGINT, SIGHUP               of the terminal: the supervisor decides
 
-import type { Socket } from 'node:net';
 import { standardErrorLog as log } from '../log.js';
 import type { Begin, FromChild, ToChild } from './messages.js';
 
@@ -14,7 +13,7 @@ import type { Begin, FromChild, ToChild } from './messages.js';
 export interface ChildDuties {
   /** Starts work with what `begin` says. Called once, first. */
   begin(begin: Begin): void;
-  hear(message: ToChild, socket: Socket | undefined): void;
+  hear(message: ToChild): void;
   /** Ends all sessions. */
   drain(ms: number): Promise<void>;
 }
@@ -43,13 +42,13 @@ export function runSupervised(duties: ChildDuties): void {
     leave();
   };
 
-  process.on('message', (message: ToChild, handle) => {
+  process.on('message', (message: ToChild) => {
     if (message.type === 'begin') {
       begun = message;
       duties.begin(message);
       tellSupervisor({ type: 'ready' });
     } else if (message.type === 'drain') end(message.ms);
-    else duties.hear(message, handle as Socket | undefined);
+    else duties.hear(message);
   });
   process.on('disconnect', () => end(Math.min(orphanDrainMs, begun?.settings.drainMs ?? 0)));
   process.on('SIGTERM', leave);

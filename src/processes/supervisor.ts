@@ -1,6 +1,6 @@
-// The one process that stays root: it opens the listeners, accepts connections and hands each to a session worker; it reads no byte of any of them.
+// The one process that stays root: it binds the sockets that the session workers accept from, and counts their connections; it reads no byte of any of them.
 //
-//   supervisor (root)     listeners, counts of connections, children
+//   supervisor (root)     sockets, counts of connections, children
 //   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
 //   queue process         root, and called qmail-send while it stands in for that (processes/queue/child.ts)
 //   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
@@ -17,10 +17,17 @@ import { KeptRates } from './kept-rates.js';
 import { LoginKeeper } from './login/keeper.js';
 import type { SharedLoginTerms, ToChild } from './messages.js';
 import { type Ids, sessionOwner } from './ownership.js';
+import type { PlaceKeeper } from './places/keeper.js';
 import { QueueChild } from './queue/child.js';
-import type { Accepted } from './reception.js';
 import { WatcherPool } from './watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
+
+/** What the session workers serve. */
+export interface Served {
+  /** Of the sockets that they accept from. */
+  readonly descriptors: readonly number[];
+  readonly places: PlaceKeeper;
+}
 
 /** The children of a daemon that runs as root. */
 export class Supervisor {
@@ -33,7 +40,7 @@ export class Supervisor {
   #watchers: WatcherPool | undefined;
 
   /** @throws ConfigurationError when the host has no vpopmail and vchkpw */
-  constructor(settings: Settings, host: Host, log: Log) {
+  constructor(settings: Settings, host: Host, log: Log, served: Served) {
     const owner = sessionOwner(host.accounts, host.layout);
     const relay = new RelayOpener(host, { makesTable: settings.popBeforeSmtp === 'on' });
     const openRelay = (clientIp: string): Promise<void> => relay.open(clientIp);
@@ -48,7 +55,7 @@ export class Supervisor {
     const loginTerms = (): SharedLoginTerms => this.#logins.terms;
     this.#rates = new KeptRates(settings.submission, host.layout.sentNumbers, log);
     const rates = this.#rates.keeper;
-    const common = { settings, layout: host.layout, owner, log };
+    const common = { settings, layout: host.layout, owner, log, ...served };
     this.#workers = new WorkerPool({ ...common, findAgent, openRelay, gate, loginTerms, announce, rates });
     this.#queue = new QueueChild({ settings, log, findAgent });
     this.#shared = { settings, host, log, owner };
@@ -75,9 +82,9 @@ export class Supervisor {
     this.#queue.send({ type });
   }
 
-  /** Tells all workers, of now and later, where the daemon listens. */
-  listening(addresses: readonly ServedAddress[]): void {
-    this.#workers.listening(addresses);
+  /** Lets all workers accept connections; resolves when they do. @throws TemporaryError when one cannot */
+  listen(addresses: readonly ServedAddress[]): Promise<void> {
+    return this.#workers.listen(addresses);
   }
 
   /** Tells all processes that have sessions. */
@@ -95,11 +102,6 @@ export class Supervisor {
     };
     this.#watchers = new WatcherPool({ ...this.#shared, consequences: { log, recheck, controlsChanged } });
     this.#watchers.start();
-  }
-
-  /** Hands an accepted connection to a worker. It has ended when its session is over or its worker has died. */
-  begin(connection: Accepted): void {
-    this.#workers.begin(connection);
   }
 
   /** Lets all children end their sessions, at the latest after `ms`, and resolves when they are gone. */

@@ -36,9 +36,9 @@ export async function startSampleHost(
 }
 
 /** Waits until something holds; gives up after a minute. */
-export async function until(holds: () => boolean): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 3000; tries++) {
-    if (holds()) return;
+    if (await holds()) return;
     await sleep(20);
   }
   throw new Error(`never happened: ${holds}`);

@@ -8,13 +8,13 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Layout } from '../../src/layout.js';
 import { standardErrorLog as log } from '../../src/log.js';
-import { openListeners } from '../../src/net/listener.js';
+import { bindListeners } from '../../src/net/shared-listener.js';
 import { answerAgentRequest } from '../../src/processes/agent-requests.js';
 import { Child } from '../../src/processes/child.js';
 import type { Ids } from '../../src/processes/ownership.js';
-import { Reception } from '../../src/processes/reception.js';
+import { PlaceKeeper } from '../../src/processes/places/keeper.js';
 import { Supervisor } from '../../src/processes/supervisor.js';
-import { parseSettings } from '../../src/settings.js';
+import { parseSettings, type ServedAddress } from '../../src/settings.js';
 import { openHost } from '../../src/stores/host.js';
 import { QueueLoad } from './queue-load.js';
 import { isQueueEmpty } from './queue-reader.js';
@@ -27,7 +27,11 @@ const settings = parseSettings(
   { listen: ['smtp=127.0.0.1:0'], queue: 'instead', workers: '1', watch: 'off' },
   true,
 );
-const supervisor = new Supervisor(settings, host, log);
+const listeners = await bindListeners(settings.listen);
+const supervisor = new Supervisor(settings, host, log, {
+  descriptors: listeners.map(({ descriptor }) => descriptor),
+  places: new PlaceKeeper({ limits: settings.limits, log, isExempt: () => true }),
+});
 const findAgent = (owner: Ids): Promise<string> => supervisor.findAgent(owner);
 
 /** Starts a queue process. @param begun is called when it works */
@@ -81,13 +85,8 @@ async function finish(): Promise<void> {
 const sink = await startSink();
 writeFileSync(host.layout.control('smtproutes'), `:127.0.0.1:${sink.port}\n`);
 await supervisor.start();
-const reception = new Reception({
-  limits: settings.limits,
-  log,
-  begin: (connection) => supervisor.begin(connection),
-  isExempt: () => true,
-});
-const [listener] = await openListeners(settings.listen, reception);
+await supervisor.listen(listeners.map(({ address }) => address as ServedAddress));
+const [listener] = listeners;
 const at = listener?.address.at;
 const port = at !== undefined && 'port' in at ? at.port : 0;
 const load = new QueueLoad(root, name, () => port);
