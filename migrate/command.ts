@@ -14,6 +14,14 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about: 'what is on this host, what vqmail does with it, what is broken, and in which order to go',
     load: async () => (await import('./preflight/command.js')).preflight,
   },
+  cutover: {
+    about: 'PROTOCOL...: moves it from the old server to ours; --yes does it',
+    load: async () => (await import('./cutover/command.js')).cutover,
+  },
+  rollback: {
+    about: 'PROTOCOL...: and back again',
+    load: async () => (await import('./cutover/command.js')).rollback,
+  },
   service: {
     about: 'service files for systemd, daemontools or FreeBSD',
     load: async () => (await import('./service/command.js')).service,

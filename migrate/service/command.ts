@@ -3,14 +3,13 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { parseCommandLine } from '../../src/cli/command-line.js';
 import { argumentPath, orFail, type ToolIo } from '../../src/cli/tool-io.js';
 import { PermanentError } from '../../src/errors.js';
 import { bytesPath } from '../../src/files/read.js';
-import { Layout } from '../../src/layout.js';
 import { defaultListen, managers, type ServiceFile, serviceFiles } from './files.js';
+import { layoutOptions, thisProgram } from './program.js';
 
 interface Options {
   readonly for?: string;
@@ -49,21 +48,6 @@ export async function service(args: string[], io: ToolIo): Promise<number> {
 
 function collected(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value];
-}
-
-function thisProgram(): string[] {
-  return [process.execPath, fileURLToPath(new URL('../../src/cli/vqmail.cjs', import.meta.url))];
-}
-
-/** The options that place the host, where it is not in its customary place. */
-function layoutOptions(layout: Layout): string[] {
-  const usual = new Layout({ root: layout.root });
-  return [
-    ...(layout.root === '/' ? [] : ['--root', layout.root]),
-    ...(layout.qmail === usual.qmail ? [] : ['--qmail-dir', layout.qmail]),
-    ...(layout.vpopmail === usual.vpopmail ? [] : ['--vpopmail-dir', layout.vpopmail]),
-    ...(layout.tcp === usual.tcp ? [] : ['--tcp-dir', layout.tcp]),
-  ];
 }
 
 async function place(file: ServiceFile, directory: string, io: ToolIo): Promise<void> {

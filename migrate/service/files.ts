@@ -9,6 +9,8 @@ export const managers = ['systemd', 'daemontools', 'freebsd'] as const;
 export type FilesFor = (typeof managers)[number];
 
 export interface ServicePlan {
+  /** What it is called; `vqmail` unless given. */
+  readonly name?: string;
   /** The words that start the program, such as `/usr/local/bin/vqmail`. */
   readonly program: readonly string[];
   /** As of `serve --listen`. */
@@ -46,14 +48,14 @@ export function serviceFiles(manager: FilesFor, plan: ServicePlan): ServiceFiles
 }
 
 /** A socket unit for each place, so that systemd holds the ports over restarts and connections wait meanwhile. */
-function systemdFiles({ program, listen, options }: ServicePlan): ServiceFiles {
+function systemdFiles({ name: unitName = 'vqmail', program, listen, options }: ServicePlan): ServiceFiles {
   const names = new Set<string>();
   const sockets = listen.map((text) => {
     const address = parseListenAddress(text);
     let name = address.protocol;
     for (let number = 2; names.has(name); number++) name = `${address.protocol}-${number}`;
     names.add(name);
-    return { name, unit: `vqmail-${name}.socket`, protocol: address.protocol, lines: socketLines(address) };
+    return { name, unit: `${unitName}-${name}.socket`, protocol: address.protocol, lines: socketLines(address) };
   });
   const units = sockets.map(({ unit }) => unit).join(' ');
   const words = [
@@ -84,24 +86,24 @@ LimitNOFILE=65536
 WantedBy=multi-user.target
 `;
   const files = [
-    systemdFile('vqmail.service', service),
-    ...sockets.map(({ name, unit, lines }) => systemdFile(unit, socketUnit(name, lines))),
+    systemdFile(`${unitName}.service`, service),
+    ...sockets.map(({ name, unit, lines }) => systemdFile(unit, socketUnit(unitName, name, lines))),
   ];
-  return { files, commands: ['systemctl daemon-reload', `systemctl enable --now ${units} vqmail.service`] };
+  return { files, commands: ['systemctl daemon-reload', `systemctl enable --now ${units} ${unitName}.service`] };
 }
 
 function systemdFile(name: string, text: string): ServiceFile {
   return { name, place: `/etc/systemd/system/${name}`, text, mode: 0o644 };
 }
 
-function socketUnit(name: string, lines: readonly string[]): string {
+function socketUnit(unitName: string, name: string, lines: readonly string[]): string {
   return `[Unit]
-Description=vqmail ${name}
+Description=${unitName} ${name}
 
 [Socket]
 ${lines.join('\n')}
 FileDescriptorName=${name}
-Service=vqmail.service
+Service=${unitName}.service
 Backlog=4096
 
 [Install]
@@ -124,22 +126,22 @@ function socketLines({ at, access = {} }: ListenAddress): string[] {
   ];
 }
 
-function daemontoolsFiles({ program, listen, options }: ServicePlan): ServiceFiles {
+function daemontoolsFiles({ name = 'vqmail', program, listen, options }: ServicePlan): ServiceFiles {
   const words = [...program, 'serve', ...listenOptions(listen), ...options];
   const run = `#!/bin/sh
 exec 2>&1
 exec ${words.map(shellWord).join(' ')}
 `;
   const log = `#!/bin/sh
-exec setuidgid qmaill multilog t s10000000 n20 /var/log/vqmail
+exec setuidgid qmaill multilog t s10000000 n20 /var/log/${name}
 `;
-  const directory = '/var/qmail/supervise/vqmail';
+  const directory = `/var/qmail/supervise/${name}`;
   return {
     files: [
       { name: 'run', place: `${directory}/run`, text: run, mode: 0o755 },
       { name: 'log/run', place: `${directory}/log/run`, text: log, mode: 0o755 },
     ],
-    commands: ['mkdir -p /var/log/vqmail', 'chown qmaill /var/log/vqmail', `ln -s ${directory} /service/vqmail`],
+    commands: [`mkdir -p /var/log/${name}`, `chown qmaill /var/log/${name}`, `ln -s ${directory} /service/${name}`],
   };
 }
 

@@ -13,9 +13,8 @@ import { differenceLines, withoutKnown } from './difference.js';
 import { compareServers, type ShadowReport } from './look.js';
 import type { ServerPair } from './looked.js';
 
-interface Options {
-  readonly old?: readonly string[];
-  readonly new?: readonly string[];
+/** Whose mail is compared and how closely; options that `migrate cutover` has too. */
+export interface CheckOptions {
   readonly account?: readonly string[];
   readonly accounts?: string;
   readonly master?: string;
@@ -23,18 +22,17 @@ interface Options {
   readonly messages?: string;
   readonly from?: string;
   readonly ignore?: readonly string[];
+}
+
+interface Options extends CheckOptions {
+  readonly old?: readonly string[];
+  readonly new?: readonly string[];
   readonly json?: boolean;
 }
 
-/** @throws PermanentError for arguments, TemporaryError when nothing could be compared */
-export async function shadow(args: string[], io: ToolIo): Promise<number> {
-  const command = new Command('vqmail migrate shadow')
-    .option(
-      '--old <PROTO=HOST:PORT>',
-      'an old server: smtp submission smtps pop3 pop3s imap imaps; ",starttls" behind it',
-      collected,
-    )
-    .option('--new <PROTO=HOST:PORT>', 'ours of the same protocol', collected)
+/** Adds the options that say what is compared. */
+export function withCheckOptions(command: Command): Command {
+  return command
     .option('--account <user:password>', 'whose mail is compared; once for each', collected)
     .option(
       '--accounts <file>',
@@ -48,31 +46,51 @@ export async function shadow(args: string[], io: ToolIo): Promise<number> {
       '--ignore <words>',
       'what is known to differ, such as ENVELOPE, is told as a note; once for each',
       collected,
-    )
-    .option('--json', 'the report as JSON');
+    );
+}
+
+/** @throws PermanentError for arguments, TemporaryError when nothing could be compared */
+export async function shadow(args: string[], io: ToolIo): Promise<number> {
+  const command = withCheckOptions(
+    new Command('vqmail migrate shadow')
+      .option(
+        '--old <PROTO=HOST:PORT>',
+        'an old server: smtp submission smtps pop3 pop3s imap imaps; ",starttls" behind it',
+        collected,
+      )
+      .option('--new <PROTO=HOST:PORT>', 'ours of the same protocol', collected)
+      .option('--json', 'the report as JSON'),
+  );
   const options = parseCommandLine<Options>(command, args, io);
   if (options === undefined) return 0;
-  const pairs = pairsOf(options);
+  const report = await compared(pairsOf(options), options, io);
+  if (options.json) io.stdout(`${Buffer.from(JSON.stringify(report, null, 2)).toString('latin1')}\n`);
+  else io.stdout(Buffer.from(reportText(report)));
+  return exitOf(report);
+}
+
+/**
+ * Compares servers with the options of a command line.
+ * @throws PermanentError for options, TemporaryError when the host's files cannot be read
+ */
+export async function compared(pairs: readonly ServerPair[], options: CheckOptions, io: ToolIo): Promise<ShadowReport> {
   const sample = countOf('--sample', options.sample);
   const file = options.accounts === undefined ? undefined : argumentPath(options.accounts, io);
   const choice = { given: options.account ?? [], file, master: options.master, sample };
   const accounts = pairs.some(({ protocol }) => protocol !== 'smtp') ? comparedAccounts(io.layout, choice) : [];
   const mostMessages = countOf('--messages', options.messages) ?? Number.MAX_SAFE_INTEGER;
   const bar = await openBar('accounts');
-  let report: ShadowReport;
   try {
     const rest = { pairs, accounts, sample, mostMessages, from: options.from };
-    const { differences, compared } = await compareServers(io.layout, { ...rest, progress: bar.update });
-    report = { differences: withoutKnown(differences, options.ignore ?? []), compared };
+    const report = await compareServers(io.layout, { ...rest, progress: bar.update });
+    return { ...report, differences: withoutKnown(report.differences, options.ignore ?? []) };
   } finally {
     bar.stop();
   }
-  if (options.json) io.stdout(`${Buffer.from(JSON.stringify(report, null, 2)).toString('latin1')}\n`);
-  else io.stdout(Buffer.from(reportText(report)));
-  return exitOf(report);
 }
 
-function collected(value: string, before: readonly string[] | undefined): string[] {
+/** For an option that may be given more than once. */
+export function collected(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
@@ -98,7 +116,8 @@ function countOf(option: string, text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-function reportText({ differences, compared }: ShadowReport): string {
+/** Lines for people; names of folders are no Latin-1. */
+export function reportText({ differences, compared }: ShadowReport): string {
   const counts = compared.map(({ protocol, recipients, accounts, messages }) =>
     protocol === 'smtp'
       ? `smtp: ${recipients} recipients`
@@ -109,8 +128,8 @@ function reportText({ differences, compared }: ShadowReport): string {
   return `${[...differenceLines(differences), `${counts.join('; ')}: ${result}`].join('\n')}\n`;
 }
 
-/** @throws TemporaryError */
-function exitOf({ differences, compared }: ShadowReport): number {
+/** @throws TemporaryError when nothing was compared */
+export function exitOf({ differences, compared }: ShadowReport): number {
   if (differences.some(({ isNoticed }) => isNoticed)) return 1;
   const idle = compared.find(({ recipients, accounts }) => recipients + accounts === 0);
   if (idle === undefined) return 0;

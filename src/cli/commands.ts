@@ -36,7 +36,8 @@ export const commands: Readonly<Record<string, Command>> = {
     load: async () => (await import('./watch.js')).watch,
   },
   migrate: {
-    about: 'preflight|service|shadow|import|export|snapshot|verify: moving a host to this server, step by step',
+    about:
+      'preflight|service|shadow|import|export|snapshot|verify|cutover|rollback: moving a host to this server, step by step',
     load: async () => (await import('../../migrate/command.js')).migrate,
   },
   'postfix-maps': {

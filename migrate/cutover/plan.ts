@@ -1,0 +1,174 @@
+// Which service is stopped for a protocol, what starts in its place, and where.
+
+import fs from 'node:fs';
+import { PermanentError } from '../../src/errors.js';
+import { bytesPath } from '../../src/files/read.js';
+import type { Layout } from '../../src/layout.js';
+import { frontEndParts } from '../host/front-ends.js';
+import { Looker } from '../host/part.js';
+import { type HeldPort, heldPorts, mailPorts } from '../host/ports.js';
+import { mailServices, type Service } from '../host/services.js';
+import { shellWord } from '../service/files.js';
+import { layoutOptions, thisProgram } from '../service/program.js';
+import { controlOf, filesFor, ownControl } from './control.js';
+import type { Move } from './state.js';
+
+export const movedProtocols = ['smtp', 'submission', 'pop3', 'imap', 'queue'] as const;
+export type MovedProtocol = (typeof movedProtocols)[number];
+
+/** What else is served for the same clients, and moves along. */
+const family: Readonly<Record<MovedProtocol, readonly string[]>> = {
+  smtp: ['smtp'],
+  submission: ['submission', 'smtps'],
+  pop3: ['pop3', 'pop3s'],
+  imap: ['imap', 'imaps'],
+  queue: ['queue'],
+};
+
+export interface PlanOptions {
+  /** Places as of `serve --listen`; none: where the old service listens. */
+  readonly listen: readonly string[];
+  /** Further options of `serve`. */
+  readonly serve: readonly string[];
+  /** For whose files, when the old service's manager is not to be ours. */
+  readonly manager: 'systemd' | 'daemontools' | 'freebsd' | undefined;
+}
+
+/** A plan, or why there is none and what to type instead. */
+export type Plan = { readonly move: Move } | { readonly why: string; readonly commands: readonly string[] };
+
+/** @throws PermanentError for arguments */
+export function planOf(layout: Layout, protocols: readonly MovedProtocol[], options: PlanOptions): Plan {
+  const looker = new Looker(layout);
+  const wanted = new Set(protocols.flatMap((protocol) => family[protocol]));
+  const ports = heldPorts(looker);
+  const old = servicesFor(looker, wanted, ports);
+  const [first] = old;
+  const listen = options.listen.length > 0 ? options.listen : placesOf(layout, old, wanted, ports);
+  const name = `vqmail-${protocols.join('-')}`;
+  const words = [
+    ...listen.flatMap((place) => ['--listen', place]),
+    ...layoutOptions(layout),
+    ...serveOptions(protocols, options),
+  ];
+  const byHand = (why: string): Plan => ({ why, commands: [`vqmail serve ${words.map(shellWord).join(' ')}`] });
+  if (first === undefined) return byHand(unknownText(wanted, ports));
+  const also = [...new Set(old.flatMap((service) => servedBy(service, looker, ports)))].filter(
+    (protocol) => !wanted.has(protocol),
+  );
+  if (also.length > 0)
+    return byHand(
+      `${first.name} serves ${also.join(' and ')} too: move ${protocolsText(also, protocols)} together, or take ${[...wanted].join(' and ')} out of its configuration by hand`,
+    );
+  const controls = old.map((service) => controlOf(service, layout));
+  if (controls.includes(undefined))
+    return byHand(`${first.name}:${first.line} starts it by itself: take that line out, and end what it has started`);
+  const manager = options.manager ?? filesFor(first.manager, first.path);
+  if (manager === undefined)
+    return byHand(
+      `for ${first.manager} there are no service files of ours: give --for systemd, daemontools or freebsd`,
+    );
+  const plan = {
+    name: manager === 'freebsd' ? name.replaceAll('-', '_') : name,
+    program: thisProgram(),
+    listen,
+    options: words.slice(2 * listen.length),
+  };
+  const own = ownControl(manager, plan, layout, first.manager === 'runit');
+  return {
+    move: {
+      protocols,
+      phase: 'moving',
+      old: old.map((service) => service.name).join(', '),
+      own: plan.name,
+      places: listen,
+      prepareOwn: own.prepare,
+      startOwn: own.start,
+      stopOwn: own.stop,
+      stopOld: controls.flatMap((control) => control?.stop ?? []),
+      startOld: controls.flatMap((control) => control?.start ?? []),
+    },
+  };
+}
+
+/** Services of these protocols, each once; a Postfix that is seen by its configuration alone is one. */
+function servicesFor(looker: Looker, wanted: ReadonlySet<string>, ports: readonly HeldPort[]): Service[] {
+  const all = mailServices(looker).filter(({ name }) => !name.includes('vqmail'));
+  const found = all.filter((service) => servedBy(service, looker, ports).some((protocol) => wanted.has(protocol)));
+  const byPostfix = postfixProtocols(looker).filter((protocol) => wanted.has(protocol));
+  if (found.length === 0 && byPostfix.length > 0) return postfixService(looker);
+  return found.filter((service, index) => found.findIndex((each) => each.name === service.name) === index);
+}
+
+function postfixProtocols(looker: Looker): string[] {
+  return frontEndParts(looker).flatMap(({ name }) => /^Postfix listens on (\w+)$/.exec(name)?.[1] ?? []);
+}
+
+function postfixService({ layout }: Looker): Service[] {
+  const path = ['/etc/systemd/system/postfix.service', '/lib/systemd/system/postfix.service'].find((each) =>
+    fs.existsSync(bytesPath(layout.disk(each))),
+  );
+  if (path === undefined) return [];
+  const unknown = { address: undefined, port: undefined, rules: undefined, programs: ['postfix'] };
+  return [{ name: 'postfix.service', manager: 'systemd', path, line: 1, protocol: 'smtp', ...unknown }];
+}
+
+/** What one service serves: Dovecot and Postfix many protocols, by their configuration or the ports that they hold. */
+function servedBy(service: Service, looker: Looker, ports: readonly HeldPort[]): string[] {
+  if (service.programs.includes('postfix')) return postfixProtocols(looker);
+  if (!service.programs.includes('dovecot')) return service.protocol === undefined ? [] : [service.protocol];
+  const held = ports.filter(({ command }) => command.includes('dovecot')).flatMap(({ protocol }) => protocol ?? []);
+  const named = frontEndParts(looker).flatMap(
+    ({ name }) => /^Dovecot: protocols = (.*)$/.exec(name)?.[1]?.split(/\s+/) ?? [],
+  );
+  const served = [...held, ...named].filter((protocol) => /^(?:imaps?|pop3s?|submission)$/.test(protocol));
+  return served.length > 0 ? [...new Set(served)] : ['imap'];
+}
+
+function placesOf(
+  layout: Layout,
+  old: readonly Service[],
+  wanted: ReadonlySet<string>,
+  ports: readonly HeldPort[],
+): string[] {
+  if (wanted.has('queue')) return [`qmqp=unix:${layout.control('vqmail/qmqp')}`];
+  const told = old.flatMap(({ protocol, address, port }) =>
+    protocol === undefined || port === undefined ? [] : [`${protocol}=${addressText(address ?? '0.0.0.0')}:${port}`],
+  );
+  if (told.length > 0) return told;
+  const held = ports.filter(({ protocol }) => protocol !== undefined && wanted.has(protocol));
+  if (held.length > 0) return held.map(({ protocol, address, port }) => `${protocol}=${address}:${port}`);
+  const [first = ''] = wanted;
+  return [`${first}=0.0.0.0:${Object.entries(mailPorts).find(([, name]) => name === first)?.[0] ?? 0}`];
+}
+
+/** @throws PermanentError for a name */
+function addressText(address: string): string {
+  if (/^[0-9.]+$/.test(address)) return address;
+  if (/^[0-9a-fA-F:]+$/.test(address)) return `[${address}]`;
+  throw new PermanentError(
+    '5.5.4',
+    `the old server listens at ${address}: say where ours does, by --listen PROTO=ADDRESS:PORT`,
+  );
+}
+
+/** The queue stays whose it is until it is moved. */
+function serveOptions(protocols: readonly MovedProtocol[], { serve }: PlanOptions): string[] {
+  return serve.includes('--queue')
+    ? [...serve]
+    : ['--queue', protocols.includes('queue') ? 'instead' : 'beside', ...serve];
+}
+
+function unknownText(wanted: ReadonlySet<string>, ports: readonly HeldPort[]): string {
+  const held = ports.filter(({ protocol }) => protocol !== undefined && wanted.has(protocol));
+  const holders = held.map(
+    ({ address, port, pid, command }) =>
+      `${address}:${port} is held by ${pid === undefined ? 'somebody unseen' : `process ${pid}, ${command}`}`,
+  );
+  return `how ${[...wanted].join(' and ')} is started was not found${holders.length > 0 ? `; ${holders.join('; ')}` : ''}: stop it by hand`;
+}
+
+function protocolsText(also: readonly string[], protocols: readonly MovedProtocol[]): string {
+  const more = movedProtocols.filter((protocol) => also.some((each) => family[protocol].includes(each)));
+  return [...protocols, ...more].join(' ');
+}

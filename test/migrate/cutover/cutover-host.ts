@@ -1,0 +1,124 @@
+// A host whose old services are run by real daemontools (svscan, supervise, svc) and tcpserver. The old servers are stand-ins: each connection is passed on to a vqmail of its own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { Pop3Client } from '../../support/pop3-client.js';
+import { freePort, waitForPort } from '../../support/ports.js';
+import { type Ran, run } from '../../support/program.js';
+import { vqmailProgram } from '../../support/started-server.js';
+import { ShadowHost } from '../shadow/shadow-host.js';
+
+export const daemontoolsPrograms = ['svscan', 'supervise', 'svc', 'tcpserver', 'tcpclient'];
+
+export class CutoverHost extends ShadowHost {
+  readonly #stops: (() => Promise<void>)[];
+
+  constructor(t: TestContext) {
+    const stops: (() => Promise<void>)[] = [];
+    // Before the tree is removed: what comes first is done first.
+    t.after(async () => {
+      for (const stop of stops) await stop();
+    });
+    super(t, 'dovecot-pop3');
+    this.#stops = stops;
+    mkdirSync(path.join(this.root, 'service'));
+  }
+
+  /** What is to be stopped before the tree goes. */
+  stopWith(stop: () => Promise<void>): void {
+    this.#stops.push(stop);
+  }
+
+  /** A script, executable. */
+  script(file: string, text: string): void {
+    this.write(path.join(this.root, file), `#!/bin/sh\n${text}\n`);
+    chmodSync(path.join(this.root, file), 0o755);
+  }
+
+  /** A program of qmail that passes each connection on to a port. */
+  passOn(program: string, port: number): void {
+    this.script(
+      `var/qmail/bin/${program}`,
+      `exec tcpclient -RHl0 127.0.0.1 ${port} sh -c 'cat <&6 & cat >&7; kill $!'`,
+    );
+  }
+
+  /** svscan on the host's /service, until the test ends. */
+  scan(): void {
+    const directory = path.join(this.root, 'service');
+    const child = spawn('svscan', [directory], { stdio: 'ignore' });
+    this.#stops.push(async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+      const all = readdirSync(directory).map((name) => path.join(directory, name));
+      await run(['svc', '-dx', ...all]);
+      for (const service of all) await run(['sh', '-c', 'while svok "$1"; do sleep 0.1; done', 'sh', service]);
+    });
+  }
+
+  /** Runs `vqmail migrate ...` as a program. @param directory of further programs, before all others */
+  migrate(args: readonly string[], directory = '/nonexistent'): Promise<Ran> {
+    return run([process.execPath, vqmailProgram, '--root', this.root, 'migrate', ...args], '', {
+      PATH: `${directory}:${process.env.PATH ?? ''}`,
+    });
+  }
+
+  /** The same, killed when it has said a line. @returns what it has said */
+  async killedAt(line: RegExp, args: readonly string[]): Promise<string> {
+    const child = spawn(process.execPath, [vqmailProgram, '--root', this.root, 'migrate', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+      said += text;
+      if (line.test(said)) child.kill('SIGKILL');
+    });
+    await once(child, 'close');
+    return said;
+  }
+
+  get state(): boolean {
+    return existsSync(this.layout.control('vqmail/cutover'));
+  }
+}
+
+export interface Pop3Host {
+  readonly host: CutoverHost;
+  readonly port: number;
+  readonly cutover: readonly string[];
+}
+
+/** An old POP3 server under supervise, and ours beside. */
+export async function pop3Host(t: TestContext): Promise<Pop3Host> {
+  const host = new CutoverHost(t);
+  const port = await freePort();
+  const [old, beside] = [await host.serve('--uidl', 'dovecot'), await host.serve('--uidl', 'dovecot')];
+  host.passOn('qmail-pop3d', old.ports.pop3 ?? 0);
+  host.script(
+    'service/qmail-pop3d/run',
+    `exec tcpserver -HRl0 127.0.0.1 ${port} ${host.root}/var/qmail/bin/qmail-pop3d 2>/dev/null`,
+  );
+  host.scan();
+  await waitForPort(port, () => 'qmail-pop3d');
+  const besides = ['--beside', `pop3=127.0.0.1:${beside.ports.pop3}`, '--wait', '30'];
+  return { host, port, cutover: ['cutover', 'pop3', ...besides, '--yes', '--', '--uidl', 'dovecot', '--workers', '0'] };
+}
+
+/** The answer to a login. */
+export async function served(port: number): Promise<string> {
+  const client = await Pop3Client.connect(port);
+  try {
+    return await client.logIn('joe@a.jp', 'secret');
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Whether a service waits: its directory, below /service or where ours are written. */
+export function isDown(host: CutoverHost, service: string): boolean {
+  return ['service', 'var/qmail/supervise'].some((parent) => existsSync(path.join(host.root, parent, service, 'down')));
+}

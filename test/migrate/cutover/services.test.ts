@@ -1,0 +1,145 @@
+// Other services than POP3 under daemontools: the queue, units of systemd, and what is to be done by hand.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { until } from '../../support/front-end.js';
+import { needs, needsRoot } from '../../support/needs.js';
+import { freePort, waitForPort } from '../../support/ports.js';
+import { run } from '../../support/program.js';
+import { makeQueue } from '../../support/queue-host.js';
+import { runToolProgram } from '../../support/tool-program.js';
+import { CutoverHost, daemontoolsPrograms, isDown, served } from './cutover-host.js';
+
+/** Stands in for systemctl: starts what ExecStart= says, with the sockets of the socket units that are named with it, and ends it by its process id. */
+const systemctl = (root: string): string => `#!/bin/sh
+units=${root}/etc/systemd/system; pids=${root}/pids
+mkdir -p $pids; echo "$*" >> $pids/log
+[ "$1" = daemon-reload ] && exit 0
+order=$1; shift 2
+sockets=; names=
+for unit; do
+  case $unit in *.socket)
+    sockets="$sockets -l $(sed -n 's/^ListenStream=//p' $units/$unit)"
+    names="$names:$(sed -n 's/^FileDescriptorName=//p' $units/$unit)";;
+  esac
+done
+for unit; do
+  case $unit in *.service)
+    if [ $order = enable ]; then
+      exec=$(sed -n 's/^ExecStart=//p' $units/$unit)
+      [ -n "$sockets" ] && exec="systemd-socket-activate $sockets --fdname=\${names#:} $exec"
+      setsid sh -c "exec $exec" </dev/null >/dev/null 2>&1 &
+      echo $! > $pids/$unit
+    elif [ -f $pids/$unit ]; then
+      kill $(cat $pids/$unit) 2>/dev/null; rm $pids/$unit
+    fi;;
+  esac
+done
+exit 0
+`;
+
+describe('migrate cutover of other services', () => {
+  it('moves the queue with its messages, and back', async (t) => {
+    if (!needs(t, ...daemontoolsPrograms, 'flock') || !needsRoot(t)) return;
+    const host = new CutoverHost(t);
+    makeQueue(host.root);
+    const mutex = path.join(host.layout.queue, 'lock/sendmutex');
+    host.script('var/qmail/bin/qmail-start', `exec flock --no-fork ${mutex} sleep 100000`);
+    host.script('service/qmail-send/run', `exec ${host.root}/var/qmail/bin/qmail-start ./Maildir/`);
+    host.scan();
+    const isHeld = async (): Promise<boolean> =>
+      (await host.migrate(['cutover', 'queue'])).status === 0 &&
+      readFileSync('/proc/locks', 'latin1').includes(`:${statSync(mutex).ino} `);
+    await until(isHeld, () => 'qmail-send does not hold the queue');
+    const sent = await runToolProgram(host.root, ['qmail-inject', '-f', 'eve@b.jp', 'joe@a.jp'], {
+      stdin: 'Subject: waits\n\nx\n',
+    });
+    assert.equal(sent.status, 0, sent.stderr);
+    const arrived = (): boolean =>
+      host
+        .names()
+        .some(
+          (name) =>
+            name.startsWith('new/') && readFileSync(path.join(host.maildir, name), 'latin1').includes('Subject: waits'),
+        );
+    assert.equal(arrived(), false);
+    const moved = await host.migrate(['cutover', 'queue', '--yes', '--', '--workers', '0']);
+    assert.deepEqual([moved.status, moved.stderr], [0, ''], moved.stdout);
+    await until(arrived, () => moved.stdout);
+    const back = await host.migrate(['rollback', 'queue', '--yes']);
+    assert.deepEqual([back.status, back.stderr], [0, ''], back.stdout);
+    assert.deepEqual([isDown(host, 'qmail-send'), isDown(host, 'vqmail-queue')], [false, true]);
+  });
+
+  it('moves a unit of systemd to ours, with sockets that systemd holds, and back', async (t) => {
+    if (!needs(t, 'tcpserver', 'tcpclient', 'systemd-socket-activate', 'setsid')) return;
+    const host = new CutoverHost(t);
+    const port = await freePort();
+    const old = await host.serve();
+    host.passOn('qmail-pop3d', old.ports.pop3 ?? 0);
+    host.write(
+      path.join(host.root, 'etc/systemd/system/pop3d.service'),
+      `[Service]\nExecStart=tcpserver -HRl0 127.0.0.1 ${port} ${host.root}/var/qmail/bin/qmail-pop3d\n`,
+    );
+    const programs = path.join(host.root, 'programs');
+    mkdirSync(programs);
+    writeFileSync(path.join(programs, 'systemctl'), systemctl(host.root));
+    chmodSync(path.join(programs, 'systemctl'), 0o755);
+    const asked = async (...words: string[]): Promise<void> =>
+      assert.equal((await run([path.join(programs, 'systemctl'), ...words])).status, 0);
+    host.stopWith(() => asked('disable', '--now', 'pop3d.service', 'vqmail-pop3.service'));
+    await asked('enable', '--now', 'pop3d.service');
+    await waitForPort(port, () => 'pop3d.service');
+    const beside = ['--beside', `pop3=127.0.0.1:${old.ports.pop3}`];
+    const moved = await host.migrate(['cutover', 'pop3', ...beside, '--yes', '--', '--workers', '0'], programs);
+    assert.deepEqual([moved.status, moved.stderr], [0, ''], moved.stdout);
+    assert.match(await served(port), /^\+OK/);
+    const back = await host.migrate(['rollback', 'pop3', '--yes'], programs);
+    assert.deepEqual([back.status, back.stderr], [0, ''], back.stdout);
+    assert.match(await served(port), /^\+OK/);
+    const orders = readFileSync(path.join(host.root, 'pids/log'), 'latin1').split('\n');
+    assert.deepEqual(orders.slice(1, -1), [
+      'daemon-reload',
+      'disable --now pop3d.service',
+      'enable --now vqmail-pop3-pop3.socket vqmail-pop3.service',
+      'disable --now vqmail-pop3-pop3.socket vqmail-pop3.service',
+      'enable --now pop3d.service',
+    ]);
+  });
+
+  it('says what is to be done by hand', async (t) => {
+    const host = new CutoverHost(t);
+    const told = async (...words: string[]): Promise<string> => {
+      const { status, stdout } = await host.migrate(['cutover', ...words]);
+      assert.equal(status, 100);
+      return stdout;
+    };
+    assert.match(
+      await told('submission'),
+      /^how submission and smtps is started was not found[\s\S]*vqmail serve --listen submission=/,
+    );
+    host.script('etc/rc.local', 'tcpserver 0 25 qmail-smtpd &');
+    assert.match(await told('smtp'), /rc\.local:2 starts it by itself: take that line out/);
+    host.write(
+      path.join(host.root, 'etc/systemd/system/dovecot.service'),
+      '[Service]\nExecStart=/usr/sbin/dovecot -F\n',
+    );
+    host.write(path.join(host.root, 'etc/dovecot/dovecot.conf'), 'protocols = imap pop3\n');
+    assert.match(await told('imap'), /^dovecot\.service serves pop3 too: move imap pop3 together/);
+    const both = await host.migrate([
+      'cutover',
+      'imap',
+      'pop3',
+      '--no-check',
+      '--listen',
+      'imap=127.0.0.1:1',
+      '--listen',
+      'pop3=127.0.0.1:2',
+    ]);
+    assert.match(both.stdout, /^cutover imap pop3: from dovecot\.service to vqmail-imap-pop3$/m);
+    for (const words of [['queue', 'imap'], ['ftp'], ['imap', 'pop3', '--for', 'x']])
+      assert.equal((await host.migrate(['cutover', ...words])).status, 100, words.join(' '));
+  });
+});
