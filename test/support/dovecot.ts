@@ -38,13 +38,27 @@ export async function startDovecot(
   const config = path.join(folder, 'dovecot.conf');
   const log = path.join(folder, 'log');
   writeFileSync(config, `${dovecotConfiguration({ run, log, users, port, protocol })}${settings}`);
-  const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', config], { stdio: 'ignore' });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const running = await runDovecot(config, port, log);
   t.after(async () => {
-    child.kill('SIGTERM');
-    await ended;
+    await running.stop();
     removeRoot(folder);
   });
-  await waitForPort(port, () => readFileSync(log, 'latin1'));
   return port;
+}
+
+/** Starts it with a configuration file, whose log is at `log`, and waits until the port accepts. */
+export async function runDovecot(config: string, port: number, log: string): Promise<{ stop(): Promise<void> }> {
+  const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', config], { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = (): Promise<void> => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  try {
+    await waitForPort(port, () => readFileSync(log, 'latin1'));
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
