@@ -1,4 +1,6 @@
-// IMAP against Dovecot on the same messages: what commands of one session cost. Each command is repeated; the first of them (`first time`) has nothing to go by but the files.
+// IMAP against Dovecot on the same messages: what commands of one session cost, and what a login does. Each command is repeated; the first of them (`first time`) has nothing to go by but the files.
+//
+// Before, both servers do every command once in a folder of its own: what is measured is a server that has been at work, not the start of a program.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { ImapLoadClient } from '../load/imap-client.js';
@@ -27,16 +29,19 @@ interface Measurement {
 
 interface Case {
   readonly name: string;
-  readonly folder: 'INBOX' | 'Large' | 'Bodies';
+  readonly folder: 'Warm' | 'Large' | 'Bodies' | 'Appended';
   readonly commands: readonly string[];
   /** Of the first time only: what was learned then is not asked again. */
   readonly isOnce?: boolean;
+  /** Each time by a session of its own, which selects the folder. */
+  readonly isLogin?: boolean;
 }
 
 const password = 'password';
 const user = `u0@${domainName(0)}`;
 const bodies = 400;
 const bodyBytes = 50 * 1024;
+const warmMessages = 1000;
 
 /** @param many messages of the folder for what is done to all */
 function casesFor(many: number): Case[] {
@@ -55,6 +60,7 @@ function casesFor(many: number): Case[] {
       folder: 'Large',
       commands: [`FETCH 1:${listed} (ENVELOPE BODYSTRUCTURE)`],
     },
+    { name: `SEARCH RETURN (MIN) SEEN`, folder: 'Large', commands: ['SEARCH RETURN (MIN) SEEN'] },
     { name: `SEARCH TEXT in ${listed}`, folder: 'Large', commands: [`SEARCH 1:${listed} TEXT nowhere-to-be-found`] },
     {
       name: 'STORE on 1000, set and unset',
@@ -66,14 +72,33 @@ function casesFor(many: number): Case[] {
       folder: 'Bodies',
       commands: ['FETCH 1:* BODY.PEEK[]'],
     },
+    { name: 'APPEND of 4 KiB', folder: 'Appended', commands: [appendCommand('Appended')] },
+    { name: `login and SELECT of ${bodies}`, folder: 'Bodies', commands: [], isLogin: true },
   ];
 }
+
+function appendCommand(folder: string): string {
+  const message = messageText(4 * 1024).replaceAll('\n', '\r\n');
+  return `APPEND ${folder} {${message.length}+}\r\n${message}`;
+}
+
+const warmUp: readonly string[] = [
+  'FETCH 1:* FLAGS',
+  'FETCH 1:* (ENVELOPE BODYSTRUCTURE)',
+  'FETCH 1:* (ENVELOPE BODYSTRUCTURE)',
+  'SEARCH TEXT nowhere-to-be-found',
+  'STORE 1:* +FLAGS.SILENT (\\Flagged)',
+  'STORE 1:* -FLAGS.SILENT (\\Flagged)',
+  'FETCH 1:* BODY.PEEK[]',
+  appendCommand('Warm'),
+];
 
 export async function imap(workplace: Workplace, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const many = options.quick ? 10_000 : 100_000;
   options.progress('imap: filling mailboxes');
   const subjects = [await vqmailSubject(workplace, many, options.profile), ...(await dovecotSubjects(workplace, many))];
   const measurements: Measurement[] = [];
+  for (const subject of subjects) await warm(subject);
   for (const [index, one] of casesFor(many).entries()) {
     options.progress(`imap: ${one.name}`);
     for (const subject of turned(subjects, index)) measurements.push(...(await measure(subject, one, options)));
@@ -82,9 +107,16 @@ export async function imap(workplace: Workplace, options: BenchmarkOptions): Pro
   return { text: report(subjects, measurements), measurements };
 }
 
+async function warm(subject: Subject): Promise<void> {
+  const client = await ImapLoadClient.logIn(subject.port, user, password);
+  await client.ask('SELECT Warm');
+  for (const command of warmUp) await client.ask(command);
+  client.close();
+}
+
 async function measure(
   subject: Subject,
-  { name, folder, commands, isOnce }: Case,
+  { name, folder, commands, isOnce, isLogin }: Case,
   options: BenchmarkOptions,
 ): Promise<Measurement[]> {
   const client = await ImapLoadClient.logIn(subject.port, user, password);
@@ -97,7 +129,8 @@ async function measure(
       const [start, cpuBefore] = [performance.now(), treeCpuSeconds(subject.pid)];
       let times = 0;
       do {
-        for (const command of asked) await client.ask(command);
+        if (isLogin === true) await logInAndSelect(subject, folder);
+        else for (const command of asked) await client.ask(command);
         times++;
       } while (isOnce !== true && performance.now() - start < options.seconds * 1000);
       const wallMs = (performance.now() - start) / times;
@@ -110,6 +143,12 @@ async function measure(
   } finally {
     client.close();
   }
+}
+
+async function logInAndSelect({ port }: Subject, folder: string): Promise<void> {
+  const client = await ImapLoadClient.logIn(port, user, password);
+  await client.ask(`SELECT ${folder}`);
+  client.close();
 }
 
 async function vqmailSubject(workplace: Workplace, many: number, profile?: string): Promise<Subject> {
@@ -137,17 +176,20 @@ async function dovecotSubjects(workplace: Workplace, many: number): Promise<Subj
 
 function fill(maildir: string, many: number): void {
   for (const [folder, count, bytes] of [
+    ['Warm', warmMessages, 4 * 1024],
     ['Large', many, 4 * 1024],
     ['Bodies', bodies, bodyBytes],
+    ['Appended', 0, 0],
   ] as const) {
     makeMaildir(`${maildir}/.${folder}`);
-    const wire = messageData(bytes).toString('latin1');
-    fillMaildir(
-      `${maildir}/.${folder}`,
-      count,
-      Buffer.from(wire.slice(0, -'.\r\n'.length).replaceAll('\r\n', '\n'), 'latin1'),
-    );
+    fillMaildir(`${maildir}/.${folder}`, count, Buffer.from(messageText(bytes), 'latin1'));
   }
+}
+
+/** As it is stored. */
+function messageText(bytes: number): string {
+  const wire = messageData(bytes).toString('latin1');
+  return wire.slice(0, -'.\r\n'.length).replaceAll('\r\n', '\n');
 }
 
 function report(subjects: readonly Subject[], measurements: readonly Measurement[]): string {
