@@ -15,7 +15,7 @@ const literal = fc
     fc.integer({ min: -2, max: 3 }),
   )
   .map(([text, kind, off]) => {
-    const length = Math.max(0, text.length + (off > 0 ? 0 : off));
+    const length = Math.max(0, text.length + Math.min(off, 0));
     return `${kind === '~' ? '~' : ''}{${length}${kind === '' ? '' : '+'}}\r\n${text}`;
   });
 const word = fc.constantFrom(
