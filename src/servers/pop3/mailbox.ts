@@ -10,7 +10,9 @@ import { errnoOf } from '../../errors.js';
 import type { FileReads } from '../../files/file-reads.js';
 import { fileTrouble } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
+import type { Log } from '../../log.js';
 import { closingOctets } from '../../protocols/pop3-message.js';
+import { takeOverFromCourier } from '../../stores/mailboxes/takeover/before-pop3.js';
 import { hasTemporaries, listMessages, type MessageFile } from '../../stores/maildir/message-list.js';
 import { changeMailbox, type MailboxChanged } from '../../stores/maildir/removal.js';
 import { countTransferOctets, type TransferSizes } from '../../stores/maildir/transfer-sizes.js';
@@ -25,6 +27,7 @@ interface Owner {
 
 /** What the sessions of a process share. */
 export interface SharedReading {
+  readonly log: Log;
   readonly sizes: TransferSizes;
   readonly reads: FileReads;
 }
@@ -171,6 +174,7 @@ export class Mailbox {
   }
 
   async #list(uidl: UidlForm): Promise<void> {
+    if (uidl.startsWith('dovecot')) await takeOverFromCourier(this.#maildir, this.#owner, this.#shared.log);
     const files = await listMessages(this.#maildir, Date.now());
     const ids = await uidlsOf(uidl, this.#maildir, files, this.#owner, (file) => this.#measure(file));
     this.#messages = files.flatMap((file, index) => {

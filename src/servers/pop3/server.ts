@@ -92,7 +92,7 @@ export function createPop3Server(context: Pop3Context): Pop3Server {
     sessions: context.sessions ?? new OpenSessions(context.host),
     uidl: context.uidl ?? 'qmail',
     limits: { ...defaultPop3Limits, ...context.limits },
-    reading: { sizes: new TransferSizes(), reads: new FileReads() },
+    reading: { sizes: new TransferSizes(), reads: new FileReads(), log: context.log },
     elsewhere: context.elsewhere,
     redeem: context.redeem,
     tls: context.tls,

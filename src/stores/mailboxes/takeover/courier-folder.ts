@@ -10,11 +10,11 @@ import fs from 'node:fs';
 import { listDirectory } from '../../../files/list.js';
 import { bytesPath, fileTrouble, isMissing, readIfPresent } from '../../../files/read.js';
 import { courierUidl, parseSizeList } from '../../../formats/courier-size-list.js';
-import { parseUidList } from '../../../formats/dovecot-uidlist.js';
+import { nextUid, parseUidList } from '../../../formats/dovecot-uidlist.js';
 import { parseCourierKeywords } from '../../../formats/mailbox/courier-keywords.js';
 import { isKeyword, letteredKeywords } from '../../../formats/mailbox/dovecot-keywords.js';
 import { bitsOfLetters, changedLetters } from '../../../formats/mailbox/message-flags.js';
-import { flagsOf, parseMaildirName, withFlags } from '../../../formats/maildir-name.js';
+import { flagsOf, inOrderOfArrival, parseMaildirName, withFlags } from '../../../formats/maildir-name.js';
 import { mailboxFiles } from '../../../layout.js';
 import { messageNames } from '../../maildir/message-list.js';
 import type { Mailbox } from '../folder/mailbox.js';
@@ -26,11 +26,13 @@ export async function takeOverCourierFolder(mailbox: Mailbox): Promise<boolean> 
   const bytes = readIfPresent(path);
   if (bytes === undefined) return false;
   const list = parseUidList(bytes, path);
-  const ids = popIds(directory);
-  const records = list.records.map(({ uid, base }) => {
+  const ids = await popIds(directory);
+  const listed = list.records.map(({ uid, base }) => {
     const id = ids.get(base);
+    ids.delete(base);
     return { uid, base, extensions: id === undefined ? [] : [`P${id}`] };
   });
+  const records = [...listed, ...numbered(ids, nextUid(list))];
   const uids = new Map(list.records.map(({ uid, base }) => [base, uid]));
   const left = await takeOverKeywords(mailbox);
   mailbox.uidList.begin(list.uidValidity, list.headerNextUid, records);
@@ -46,15 +48,37 @@ export async function takeOverCourierFolder(mailbox: Mailbox): Promise<boolean> 
   return true;
 }
 
-/** Base -> the id that Courier's POP3 server tells of a message. */
-function popIds(directory: string): Map<string, string> {
+/** Records for the messages that Courier's POP3 server knows, where no IMAP server has ever given UIDs. @throws CorruptFileError or TemporaryError */
+export async function recordsOfPop3(directory: string): Promise<NewRecord[]> {
+  return numbered(await popIds(directory), 1);
+}
+
+interface NewRecord {
+  readonly uid: number;
+  readonly base: string;
+  readonly extensions: readonly string[];
+}
+
+/** In order of arrival, with the ids that POP3 clients know. */
+function numbered(ids: ReadonlyMap<string, string>, firstUid: number): NewRecord[] {
+  return inOrderOfArrival([...ids.keys()].map((base) => ({ base }))).map(({ base }, index) => ({
+    uid: firstUid + index,
+    base,
+    extensions: [`P${ids.get(base)}`],
+  }));
+}
+
+/** Base -> the id that Courier's POP3 server tells of a message that is there. */
+async function popIds(directory: string): Promise<Map<string, string>> {
   const path = mailboxFiles.courierSizeList(directory);
   const bytes = readIfPresent(path);
   if (bytes === undefined) return new Map();
+  const names = [...(await messageNames(directory, 'new')), ...(await messageNames(directory, 'cur'))];
+  const there = new Set(names.map((name) => parseMaildirName(name).base));
   return new Map(
-    parseSizeList(bytes, path).entries.map((entry) => {
+    parseSizeList(bytes, path).entries.flatMap((entry) => {
       const { base } = parseMaildirName(entry.name);
-      return [base, courierUidl(entry, base)];
+      return there.has(base) ? [[base, courierUidl(entry, base)] as const] : [];
     }),
   );
 }

@@ -3,7 +3,8 @@
 //   beside it                        the list begins with
 //   courierimapuiddb                 its UIDVALIDITY, UIDs and next UID; POP3's ids of courierpop3dsizelist; keywords become letters (courier-folder.ts)
 //   dovecot.index                    its UIDVALIDITY and next UID, so that no UID that Dovecot gave is given again; every message gets a new one, as from Dovecot
-//   neither                          the account's next UIDVALIDITY
+//   courierpop3dsizelist alone       the account's next UIDVALIDITY, and the messages in it with the ids that POP3 clients know
+//   none of them                     the account's next UIDVALIDITY
 //
 // Called under dovecot-uidlist.lock. The list itself is written by the first look that follows, with the UIDs of the messages that are there, so a crash leaves no half of it.
 
@@ -12,7 +13,7 @@ import { dovecotIndexHeader } from '../../../formats/mailbox/dovecot-index.js';
 import { mailboxFiles } from '../../../layout.js';
 import { takeUidValidity } from '../../maildir/uid-validity.js';
 import type { Mailbox } from '../folder/mailbox.js';
-import { takeOverCourierFolder } from './courier-folder.js';
+import { recordsOfPop3, takeOverCourierFolder } from './courier-folder.js';
 
 /** @throws CorruptFileError, TemporaryError or the system error */
 export async function beginUidList(mailbox: Mailbox): Promise<void> {
@@ -22,5 +23,5 @@ export async function beginUidList(mailbox: Mailbox): Promise<void> {
   const log = readIfPresent(mailboxFiles.dovecotIndexLog(directory));
   const known = dovecotIndexHeader(index, log);
   if (known !== undefined) mailbox.uidList.begin(known.uidValidity, known.nextUid);
-  else mailbox.uidList.begin(takeUidValidity(root, owner), 1);
+  else mailbox.uidList.begin(takeUidValidity(root, owner), 1, await recordsOfPop3(directory));
 }
