@@ -97,6 +97,7 @@ async function lane(t: TestContext, number: number, next: () => boolean, tally: 
     checkLists(maildir);
     server = successor;
   }
+  assert.equal(load.passedOver, 0);
   tally.acknowledged += load.acknowledged;
   await server.stop();
   running.delete(server);

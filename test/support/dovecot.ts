@@ -41,6 +41,8 @@ export async function startDovecot(
   const running = await runDovecot(config, port, log);
   t.after(async () => {
     await running.stop();
+    const trouble = readFileSync(log, 'latin1').match(/^.*(?:Warning|Error|Panic|Fatal): .*$/gm);
+    if (trouble !== null) t.diagnostic(trouble.slice(0, 20).join('\n'));
     removeRoot(folder);
   });
   return port;

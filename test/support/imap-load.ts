@@ -58,6 +58,8 @@ export class ImapLoad {
   readonly #random: () => number;
   /** Commands that were acknowledged. */
   acknowledged = 0;
+  /** Messages that a COPY or MOVE left out although they were there. */
+  passedOver = 0;
 
   /** @param random gives numbers from 0 to below 1 */
   constructor(account: LoadAccount, random: () => number = Math.random) {
@@ -199,7 +201,8 @@ export class ImapLoad {
     if (answer === undefined) return false;
     const [, from = '', to = ''] = /\[COPYUID \d+ (\S+) (\S+)\]/.exec(copied) ?? [];
     const [sources, targets] = [numbersOf(from), numbersOf(to)];
-    assert.equal(sources.length, keys.length, copied);
+    const missed = keys.filter((key) => !sources.includes(Number(key.split(' ')[1])));
+    if (missed.length > 0) await this.#mustBeThere(client, missed, copied);
     for (const [index, uid] of sources.entries()) {
       const message = this.#messages.get(`${folder} ${uid}`);
       assert.ok(message !== undefined, copied);
@@ -208,6 +211,14 @@ export class ImapLoad {
     }
     this.acknowledged++;
     return true;
+  }
+
+  /** Messages that a copy has passed over: they are where they were. */
+  async #mustBeThere(client: ImapClient, keys: readonly string[], copied: string): Promise<void> {
+    this.passedOver += keys.length;
+    const answers = await client.ask(`UID SEARCH UID ${uidsOf(keys)}`);
+    const found = answers.find((answer) => answer.startsWith('* SEARCH'))?.split(' ') ?? [];
+    for (const key of keys) assert.ok(found.includes(key.split(' ')[1] ?? ''), `${key} is gone: ${copied}`);
   }
 
   /** Looks at everything that there is, with a server that has not been killed, and takes it as what is known from now on. */

@@ -64,7 +64,7 @@ test(`random actions by both for ${seconds} seconds`, async (t) => {
   const doubles = there.length - new Set(there).size;
   const actions = wanderers.map((wanderer) => wanderer.actions);
   t.diagnostic(
-    `seed ${seed}: ${load.acknowledged} commands, actions ${actions}, ${there.length} messages, ${doubles} doubles`,
+    `seed ${seed}: ${load.acknowledged} commands, actions ${actions}, ${there.length} messages, ${doubles} doubles, ${load.passedOver} passed over`,
   );
   assert.deepEqual(host.log, []);
 });

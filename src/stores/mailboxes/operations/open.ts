@@ -10,6 +10,7 @@ import { parseMaildirBase } from '../../../formats/maildir-name.js';
 import { TransferSizes } from '../../maildir/transfer-sizes.js';
 import type { Mailbox } from '../folder/mailbox.js';
 import type { MessageFacts, OpenedMessage } from '../mailbox-types.js';
+import { MailboxRefusal } from '../refusal.js';
 import { cachedWireBytes, sizesEntry } from './cache.js';
 import { LineEnds } from './line-ends.js';
 import { lookFromOutside, withMessage } from './whereabouts.js';
@@ -27,7 +28,7 @@ export async function openMessage(mailbox: Mailbox, uid: number): Promise<Opened
     );
     return opened && openedMessage(mailbox, uid, opened.value);
   } catch (error) {
-    throw fileTrouble(error);
+    throw error instanceof MailboxRefusal ? error : fileTrouble(error);
   }
 }
 
@@ -68,7 +69,7 @@ export function factsOf(mailbox: Mailbox, uid: number): MessageFacts | undefined
       savedMs: status.ctimeMs,
     });
   } catch (error) {
-    throw fileTrouble(error);
+    throw error instanceof MailboxRefusal ? error : fileTrouble(error);
   }
 }
 
