@@ -77,7 +77,7 @@ export async function seeLogin(
 }
 
 /** undefined when a sender would notice nothing and nothing is to be said. */
-export function compareRecipient(kind: RecipientKind, old: Answer, ours: Answer): Found | undefined {
+function compareRecipient(kind: RecipientKind, old: Answer, ours: Answer): Found | undefined {
   const [before, now] = [classOf(old), classOf(ours)];
   if (before === now) return undefined;
   const found = { what: whatOf[kind], old: old.text, new: ours.text };
