@@ -6,14 +6,12 @@ import path from 'node:path';
 import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { readIfPresent } from '../../files/read.js';
 import { parseLine } from '../../formats/control-file.js';
-import { lower } from '../../mail/address.js';
+import { lower, quoteAddress } from '../../mail/address.js';
 import type { HostNames } from '../../mail/injection/address-rules.js';
 import { splitHeader } from '../../mail/injection/header-fields.js';
 import { InjectError, type Injected, type InjectOptions, inject } from '../../mail/injection/inject.js';
 import { inputPieces, orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { toolQueue } from './own-queue.js';
-
-const usage = 'qmail-inject: usage: qmail-inject [ -nNaAhH ] [ -fsender ] [ recip ... ]';
 
 type RecipientsFrom = InjectOptions['recipientsFrom'];
 const fromOf: Readonly<Record<string, RecipientsFrom>> = {
@@ -37,11 +35,7 @@ interface Given extends GivenEnvelope {
 /** The tool. @returns its exit code */
 export async function qmailInject(args: string[], io: ToolIo): Promise<number> {
   const given = readArguments(args, io);
-  if (given === undefined) {
-    io.stderr(`${usage}\n`);
-    return 100;
-  }
-  return injectMessage(given, io);
+  return given === undefined ? 100 : injectMessage(given, io);
 }
 
 /** Completes and queues the message on standard input. Also what sendmail does. */
@@ -53,7 +47,7 @@ export async function injectMessage(given: Given, io: ToolIo): Promise<number> {
     const head = Buffer.from(header, 'latin1');
     const rest = restOf(beginning.subarray(bodyOffset), input);
     if (given.onlyPrint) {
-      io.stdout(`Return-Path: <${sender}>\n`);
+      io.stdout(`Return-Path: <${quoteAddress(sender)}>\n`);
       io.stdout(head);
       for await (const piece of rest) {
         io.stdout(piece);
@@ -94,9 +88,15 @@ async function headerOf(input: AsyncIterator<Buffer>): Promise<Buffer> {
   return bytes;
 }
 
+/** The body; a last line without its end gets one. */
 async function* restOf(first: Buffer, input: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  let last = first.at(-1);
   if (first.length > 0) yield first;
-  for (let next = await input.next(); !next.done; next = await input.next()) yield next.value;
+  for (let next = await input.next(); !next.done; next = await input.next()) {
+    yield next.value;
+    last = next.value.at(-1) ?? last;
+  }
+  if (last !== undefined && last !== 0x0a) yield Buffer.from('\n');
 }
 
 /** The header and envelope of a message that is read as far as its header goes. @throws ToolFailure, or what reading it throws */
@@ -148,7 +148,10 @@ function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
       if (letter === 'f') {
         const joined = option.slice(at + 1);
         sender = joined === '' ? rest.shift() : joined;
-        if (sender === undefined) return undefined;
+        if (sender === undefined) {
+          io.stderr('qmail-inject: option requires an argument -- f\n');
+          return undefined;
+        }
         break;
       }
       const from = fromOf[letter];

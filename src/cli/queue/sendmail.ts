@@ -89,7 +89,10 @@ function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
       }
       const joined = option.slice(at + 1);
       const value = joined === '' ? rest.shift() : joined;
-      if (value === undefined) return undefined;
+      if (value === undefined) {
+        io.stderr(`sendmail: option requires an argument -- ${letter}\n`);
+        return undefined;
+      }
       if (letter === 'F') environment = { ...environment, MAILNAME: value };
       if (letter === 'f') {
         sender = value;

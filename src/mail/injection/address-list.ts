@@ -30,6 +30,8 @@ class ListReader {
   #at: number;
   /** Whether a word may still belong to the address at hand: behind (that is, read from the right, before) a dot or at. */
   #joins = true;
+  /** Between `;` and `:`, read from the right: these come in pairs. */
+  #isInGroup = false;
 
   constructor(tokens: readonly Token[], rewrite: Rewrite) {
     this.#tokens = tokens;
@@ -49,11 +51,15 @@ class ListReader {
     switch (token.type) {
       case ';':
         this.#flushWithComma();
+        if (this.#isInGroup) return false;
+        this.#isInGroup = true;
         this.#keep(token);
         this.#joins = true;
         return true;
       case ':':
         this.#flush();
+        if (!this.#isInGroup) return false;
+        this.#isInGroup = false;
         this.#keep(token);
         for (let name = this.#next(); name !== undefined && name.type !== ','; name = this.#next()) this.#keep(name);
         this.#joins = true;

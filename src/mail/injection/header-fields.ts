@@ -1,9 +1,10 @@
 // A message's header as lines that people and programs hand in: which of them is what (formats/qmail.md 8.1).
 //
 //   Subject: hello           a field; lines that begin with a blank go on with it
-//   From joe Tue Nov 24 ...  as the first line: an mbox's, kept as MBOX-Line
+//   From joe Tue Nov 24 ...  an mbox's line, kept as MBOX-Line
 //   (empty line)             the header ends
 //   anything else            the header ends too, and an empty line is put in front of what follows
+//   (the end)                there is no body, and no empty line
 
 /** A header that was split off a message. Texts are Latin-1. */
 export interface SplitHeader {
@@ -27,12 +28,12 @@ export function splitHeader(bytes: Buffer): SplitHeader {
     const line = `${bytes.toString('latin1', at, lineFeed < 0 ? bytes.length : lineFeed)}\n`;
     if (line === '\n') return { fields, bodyOffset: at, needsEmptyLine: false };
     if (/^[ \t]/.test(line) && fields.length > 0) fields.push(`${fields.pop()}${line}`);
+    else if (line.startsWith('From ')) fields.push(`MBOX-Line: ${line}`);
     else if (fieldName.test(line)) fields.push(line);
-    else if (line.startsWith('From ') && fields.length === 0) fields.push(`MBOX-Line: ${line}`);
     else return { fields, bodyOffset: at, needsEmptyLine: true };
     at = end;
   }
-  return { fields, bodyOffset: bytes.length, needsEmptyLine: true };
+  return { fields, bodyOffset: bytes.length, needsEmptyLine: false };
 }
 
 /** The name of a field in lower case. */

@@ -94,7 +94,7 @@ class Injection {
 
   field(field: string): void {
     const name = nameOf(field);
-    if (name === 'return-path') this.#readReturnPath(field);
+    if (name === 'return-path' && !this.#has('s')) this.#readReturnPath(field);
     if ((name === 'from' && this.#has('f')) || (name === 'message-id' && this.#has('i'))) return;
     this.#seen.add(name);
     const isRecipients = recipientFields.includes(name) || resentRecipientFields.includes(name);
@@ -106,7 +106,7 @@ class Injection {
   sender(): string {
     const { sender, names, from, returnPath, unixSeconds, pid } = this.#options;
     if (sender !== undefined) return this.#completed(quoteAddress(sender));
-    if (this.#returnPath !== undefined && !this.#has('s')) return this.#returnPath;
+    if (this.#returnPath !== undefined) return this.#returnPath + (this.#has('r') ? '-@[]' : '');
     const perMessage = this.#has('m') ? `-${unixSeconds}.${pid}` : '';
     const user = `${returnPath.user ?? from.user}${perMessage}${this.#has('r') ? '-' : ''}`;
     const host = returnPath.host ?? from.host ?? names.defaultHost;
@@ -137,7 +137,7 @@ class Injection {
     if (lacks('From')) added.push(`${prefix}${this.#from()}`);
     if (lacks('To') && lacks('Cc')) added.push(`${prefix}Cc: recipient list not shown: ;\n`);
     if (!this.#isResent && this.#isToList && lacks('Mail-Followup-To'))
-      added.push(`Mail-Followup-To: ${this.#followUp.join(',\n  ')}\n`);
+      added.push(`Mail-Followup-To: ${this.#followUp.toReversed().join(',\n  ')}\n`);
     return added.join('') + this.#kept.join('');
   }
 
@@ -176,6 +176,7 @@ class Injection {
     this.#followUp.push(quoteAddress(address));
   }
 
+  /** The first address that is met counts: the last one of the first such field. */
   #readReturnPath(field: string): void {
     const tokens = parseTokens(field);
     const found: string[] = [];
@@ -187,11 +188,13 @@ class Injection {
         return complete;
       });
     if (rewritten === undefined) throw new InjectError(`unable to parse this line:\n${field.replace(/\n$/, '')}`);
-    this.#returnPath = found.at(-1) ?? this.#returnPath;
+    this.#returnPath ??= found[0];
   }
 
   #argument(argument: string): string {
-    return this.#completed(quoteAddress(argument));
+    const tokens = parseTokens(quoteAddress(argument));
+    if (tokens === undefined) throw new InjectError(`unable to parse address: ${argument}`);
+    return addressText(this.#complete(tokens));
   }
 
   #completed(quoted: string): string {

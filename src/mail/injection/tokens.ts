@@ -14,6 +14,8 @@ type WordType = 'atom' | 'quoted' | 'literal' | 'comment';
 
 const punctuation = '.,@<>:;';
 const blanks = ' \t\r\n';
+/** Bytes with which an atom is written in quotes. */
+const needsQuotes = /[^ -~]|[)\]\\]/;
 const endOfAtom = ` \t\r\n(["<>;:@,.`;
 
 /** What breaking a line takes, which qmail-inject counts to its length. */
@@ -80,8 +82,8 @@ function comment(text: string, start: number): Word | undefined {
     if (character === ')' && --depth === 0) return { token: { type: 'comment', text: kept }, end: at + 1 };
     if (character === '\\') at++;
     if (at >= text.length) return undefined;
-    if (character !== '(' && character !== ')') kept += text.charAt(at);
-    else kept += character;
+    // Inner brackets are left out.
+    if (character === '\\' || (character !== '(' && character !== ')')) kept += text.charAt(at);
   }
   return undefined;
 }
@@ -94,14 +96,24 @@ function atom(text: string, start: number): Word {
     if (at >= text.length) break;
     kept += text.charAt(at++);
   } while (at < text.length && !endOfAtom.includes(text.charAt(at)));
-  return { token: { type: 'atom', text: kept }, end: at };
+  const type = needsQuotes.test(kept) ? 'quoted' : 'atom';
+  return { token: { type, text: kept }, end: at };
 }
 
-/** The address that tokens spell, without quotes, as it goes into an envelope. */
+/** The address that tokens spell, without quotes and comments, as it goes into an envelope. */
 export function addressText(tokens: readonly Token[]): string {
-  return tokens
-    .map((token) => ('text' in token ? (token.type === 'literal' ? `[${token.text}]` : token.text) : token.type))
-    .join('');
+  return tokens.map(spelled).join('');
+}
+
+function spelled(token: Token): string {
+  switch (token.type) {
+    case 'literal':
+      return `[${token.text}]`;
+    case 'comment':
+      return '';
+    default:
+      return 'text' in token ? token.text : token.type;
+  }
 }
 
 /**
