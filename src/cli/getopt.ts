@@ -26,6 +26,7 @@ export interface GivenArguments {
  * @param letters as getopt's third argument: `q:` takes an argument, `r::` an optional joined one
  * @param name the tool's, such as `vadduser`
  * @param untilError whether the tool stops at the first wrong option
+ * @param last a letter at which the tool ends, such as that of its help: nothing behind it is looked at
  */
 export function getopt(
   args: readonly string[],
@@ -33,6 +34,7 @@ export function getopt(
   name: string,
   io: ToolIo,
   untilError = false,
+  last = '',
 ): GivenArguments {
   const program = originalProgram(name, io);
   const options: GivenOption[] = [];
@@ -48,7 +50,7 @@ export function getopt(
   }
   return { options, operands: [...operands, ...rest] };
 
-  /** @returns what is left of the cluster where reading stops at a wrong option */
+  /** @returns what is left of the cluster where reading stops */
   function readCluster(cluster: string, following: string[]): string | undefined {
     for (let at = 0; at < cluster.length; at++) {
       const letter = cluster[at] ?? '';
@@ -60,8 +62,10 @@ export function getopt(
         io.stderr(`${program}: invalid option -- '${letter}'\n`);
         options.push({ letter: '?', value: undefined });
         if (untilError) return joined;
-      } else if (!takes) options.push({ letter, value: undefined });
-      else return readArgument(letter, joined, optional, following);
+      } else if (!takes) {
+        options.push({ letter, value: undefined });
+        if (letter === last) return '';
+      } else return readArgument(letter, joined, optional, following);
     }
     return undefined;
   }

@@ -65,7 +65,8 @@ const permissionBits: Readonly<Record<string, number>> = { a: 7, c: 1, m: 2, d: 
 /** The tool. @returns its exit code */
 export async function vmoddomlimits(args: string[], io: ToolIo): Promise<number> {
   const { given, rest } = takeLongOptions(args, { json: false });
-  const { options, operands } = getopt(rest, 'vSDdQ:q:M:m:P:A:F:R:L:g:p:a:f:r:l:u:o:x:z:h', 'vmoddomlimits', io);
+  const letterList = 'vSDdQ:q:M:m:P:A:F:R:L:g:p:a:f:r:l:u:o:x:z:h';
+  const { options, operands } = getopt(rest, letterList, 'vmoddomlimits', io, false, 'h');
   for (const { letter } of options) {
     if (letter === 'v') io.stdout(versionLine);
     if (letter !== 'h') continue;

@@ -6,7 +6,11 @@
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';
+import { versionLine } from '../users/account-tool.js';
+
+const usage = 'vkill: usage: process\noptions: -v (print the version)\n';
 
 const keepers = ['supervise', 'multilog', 'runsv', 'svscan'];
 
@@ -25,9 +29,11 @@ export interface ProcessTable {
 
 /** The tool. @returns its exit code */
 export async function vkill(args: string[], io: ToolIo, table: ProcessTable = thisMachine): Promise<number> {
-  const [name = ''] = args;
-  if (name === '' || args.length > 1) {
-    io.stdout('vkill: usage: name \n');
+  const { options, operands } = getopt(args, 'v', 'vkill', io, true);
+  if (options.some(({ letter }) => letter === 'v')) io.stdout(versionLine);
+  const [name = ''] = operands;
+  if (name === '') {
+    io.stdout(usage);
     return 255;
   }
   for (const { pid, commandLine } of table.list()) {

@@ -60,8 +60,13 @@ export async function valias(args: string[], io: ToolIo): Promise<number> {
       if (wanted.act === 'delete') return await remove(host, wanted, io);
       return await show(host, wanted, io);
     } catch (error) {
+      if (error instanceof VpopmailError && error.kind === 'illegalUsername') {
+        io.stderr(`Error: ${error.message}\n`);
+        return error.exitStatus;
+      }
       // What no file can be called or hold; nothing of it is retried.
       if (!(error instanceof PermanentError)) throw error;
+      if (wanted.act === 'show') return 255;
       throw new VpopmailError('invalidEmailCharacter', error.message, error);
     }
   });
@@ -110,7 +115,7 @@ async function show(host: Host, { act, address, json }: Wanted, io: ToolIo): Pro
   const lines = isAddress ? aliasLines(domain, name) : undefined;
   const aliases = isAddress ? (lines === undefined ? [] : [{ name, lines }]) : await aliasesOf(domain);
   io.stdout(json ? asJson(aliases, domain) : asText(aliases, domain));
-  return aliases.length === 0 ? 255 : 0;
+  return aliases.some(({ lines }) => lines.length > 0) ? 0 : 255;
 }
 
 function asText(aliases: readonly Alias[], { name: domain }: Domain): string {

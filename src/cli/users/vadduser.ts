@@ -64,16 +64,23 @@ function readArguments(args: readonly string[], scheme: string | undefined, io: 
   const [address = '', password = ''] = operands;
   let wanted = { address, password, quota: '', gecos: '', hash: '', withoutPassword: false };
   let random: number | undefined;
-  for (const { letter, value = '' } of options) {
+  for (const { letter, value: given } of options) {
+    const value = given ?? '';
     if (letter === 'v') io.stdout(versionLine);
     else if (letter === 's') io.stderr('Warning: The -s option has been temporarily disabled.\n');
     else if (letter === 'c') wanted = { ...wanted, gecos: value };
     else if (letter === 'n') wanted = { ...wanted, withoutPassword: true };
     else if (letter === 'q') wanted = { ...wanted, quota: value };
     else if (letter === 'e') wanted = { ...wanted, hash: value };
-    else if (letter === 'r') random = Number.parseInt(value, 10) || randomLength;
+    else if (letter === 'r') random = given === undefined ? randomLength : lengthIn(given);
   }
   return { ...wanted, randomLength: random, scheme };
+}
+
+/** Of `-rLENGTH`; undefined where it is none: then the password is asked for. */
+function lengthIn(text: string): number | undefined {
+  const length = Number.parseInt(text, 10);
+  return length > 0 ? length : undefined;
 }
 
 async function add(host: Host, wanted: Wanted, io: ToolIo): Promise<number> {

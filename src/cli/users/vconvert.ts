@@ -43,7 +43,7 @@ type Conversion = (host: Host, domain: string, io: ToolIo) => Promise<void>;
 
 /** The tool. @returns its exit code */
 export async function vconvert(args: string[], io: ToolIo): Promise<number> {
-  const { options, operands } = getopt(args, 'vdcmeSp:', 'vconvert', io);
+  const { options, operands } = getopt(args, 'vdcmeSp:', 'vconvert', io, true);
   if (options.some(({ letter }) => letter === 'v')) io.stdout(versionLine);
   const conversion = conversionOf(options);
   if (conversion === undefined) {

@@ -1,5 +1,5 @@
 // vdeloldusers -d DOMAIN | -e [-a DAYS] [-D] [-V]: lists or (-D) removes the accounts of a domain, or of all, whose lastauth is older than so many days; as the original.
-// postmaster is never old, nor is an account without lastauth. Exit 0; 255 with the usage.
+// postmaster is never old, nor is an account without lastauth. Exit 0; 255 where neither -d nor -e is given.
 //
 // Not copied: the original's days overflow (more than 24855 count as fewer, and accounts go that should not), and its list ends at a line that is no account.
 
@@ -35,22 +35,28 @@ interface Wanted {
 
 /** The tool. @returns its exit code */
 export async function vdeloldusers(args: string[], io: ToolIo): Promise<number> {
-  const { options } = getopt(args, 'a:vd:eDV', 'vdeloldusers', io);
+  const { options } = getopt(args, 'a:vd:eDV', 'vdeloldusers', io, true);
   const value = (wanted: string): string | undefined => options.filter(({ letter }) => letter === wanted).at(-1)?.value;
   const has = (wanted: string): boolean => options.some(({ letter }) => letter === wanted);
   if (has('v')) {
     io.stdout(versionLine);
     return 255;
   }
-  const domain = value('d');
-  if (has('?') || (domain === undefined && !has('e'))) {
+  if (args.length === 0) {
     io.stdout(usage);
+    return 255;
+  }
+  const domain = value('d') ?? '';
+  // The later of the two counts.
+  const isEvery = options.filter(({ letter }) => letter === 'e' || letter === 'd').at(-1)?.letter === 'e';
+  if (domain === '' && !isEvery) {
+    io.stdout('error: you must supply either the -e or -d [domain] options\n');
     return 255;
   }
   const days = value('a') === undefined ? usualDays : Number.parseInt(value('a') ?? '', 10) || 0;
   const wanted = { before: Date.now() / 1000 - days * 86_400, deletes: has('D'), isVerbose: has('V') };
   return runAccountTool('vdeloldusers', io, async (host) => {
-    const names = has('e') ? (listedDomains(host.layout) ?? []).map(({ name }) => name) : [lower(domain ?? '')];
+    const names = isEvery ? (listedDomains(host.layout) ?? []).map(({ name }) => name) : [lower(domain)];
     let found = 0;
     for (const name of names) found += await processDomain(host, name, wanted, io);
     if (found === 0) io.stdout('no old users found\n');

@@ -3,6 +3,7 @@
 // The original's guard of the catch-all account compares one character too few and guards another account; there is none here, as there is none in effect.
 
 import { DirectoryLeftError, deleteUser } from '../../admin/users/delete-user.js';
+import { VpopmailError } from '../../admin/vpopmail-error.js';
 import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';
 import { failed, parseAddress, runAccountTool, versionLine } from './account-tool.js';
@@ -20,7 +21,9 @@ export async function vdeluser(args: string[], io: ToolIo): Promise<number> {
   }
   return runAccountTool('vdeluser', io, async (host) => {
     try {
-      await deleteUser(host, parseAddress(address, host, io));
+      const account = parseAddress(address, host, io);
+      if (account.name === '') throw new VpopmailError('illegalUsername');
+      await deleteUser(host, account);
       return 0;
     } catch (error) {
       if (!(error instanceof DirectoryLeftError)) throw error;

@@ -29,7 +29,7 @@ import type { Domain } from '../../stores/domain.js';
 import type { Host } from '../../stores/host.js';
 import { type GivenOption, getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';
-import { ordinaryMode, parseAddress, runAccountTool, shownName, takeLongOptions, versionLine } from './account-tool.js';
+import { ordinaryMode, parseAddress, runAccountTool, takeLongOptions, versionLine } from './account-tool.js';
 
 const usage = `vmoduser: usage: [options] email_addr or domain (for each user in domain)
 options: -v ( display the vpopmail version number )
@@ -90,7 +90,7 @@ const rootLetters = 'SE';
 /** The tool. @returns its exit code */
 export async function vmoduser(args: string[], io: ToolIo): Promise<number> {
   const { given, rest } = takeLongOptions(args, { scheme: true });
-  const { options, operands } = getopt(rest, 'avhnuxc:q:dpswibo0123he:C:D:rSEfFm', 'vmoduser', io, true);
+  const { options, operands } = getopt(rest, 'avhnuxc:q:dpswibo0123he:C:D:rSEfFm', 'vmoduser', io, false, 'h');
   const [target = ''] = operands;
   if (options.some(({ letter }) => letter === 'v')) io.stdout(versionLine);
   const wantsHelp = options.some(({ letter }) => letter === 'h');
@@ -165,7 +165,7 @@ async function modifyOne(
   } catch (error) {
     const kinds = ['domainDoesNotExist', 'userDoesNotExist', 'invalidUid'];
     if (!(error instanceof VpopmailError) || !kinds.includes(error.kind)) throw error;
-    io.stdout(`no such user ${shownName(account)}\n`);
+    io.stdout(`no such user ${account.name}@${host.domain(account.domain)?.name ?? account.domain}\n`);
     return 255;
   }
 }

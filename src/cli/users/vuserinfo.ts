@@ -55,7 +55,7 @@ export async function vuserinfo(args: string[], io: ToolIo): Promise<number> {
   if (letters.has('v')) io.stdout(versionLine);
   const domain = options.filter(({ letter }) => letter === 'D').at(-1)?.value;
   const [address = ''] = operands;
-  if (domain === undefined && address === '') {
+  if (letters.has('?') || (domain === undefined && address === '')) {
     io.stdout(usage);
     return 255;
   }
@@ -70,7 +70,7 @@ async function one(host: Host, wanted: Wanted, io: ToolIo): Promise<number> {
   if (domain !== undefined && !mayRead(domain, io)) return unable(io);
   const record = domain === undefined ? undefined : rawAccount(domain, account.name);
   if (domain === undefined || record === undefined) {
-    io.stdout(`no such user ${shownName(account)}\n`);
+    io.stdout(`no such user ${shownName({ name: account.name, domain: domain?.name ?? account.domain })}\n`);
     return 255;
   }
   await show(host, domain, record, wanted, io);

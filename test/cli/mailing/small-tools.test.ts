@@ -207,6 +207,6 @@ test('vkill: who is ended', async (t) => {
   const call = (...args: string[]): Promise<number> => vkill(args, capturedIo({ layout: new Layout({ root }) }), table);
   assert.equal(await call('qmail-send'), 0);
   assert.deepEqual(killed, [10, 13]);
-  for (const args of [[], [''], ['a', 'b']]) assert.equal(await call(...args), 255);
+  for (const args of [[], [''], ['-v'], ['-x'], ['--']]) assert.equal(await call(...args), 255);
   assert.deepEqual(killed, [10, 13]);
 });

@@ -57,8 +57,7 @@ test('what is refused, and nothing is written', async (t) => {
     {
       args: ['-i', 'a@b', 'a b@example.jp'],
       exit: 255,
-      stdout: 'Error: Illegal username\n',
-      stderr: /^user invalid a b\n$/,
+      stderr: /^user invalid a b\nError: Illegal username\n$/,
       why: 'no user has a blank',
     },
     {
