@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { changeAccount, removeAccount, setField } from '../support/account-change.js';
 import { ImapClient } from '../support/imap-client.js';
 import { needsRoot } from '../support/needs.js';
+import { newRoot, removeRoot } from '../support/recording.js';
 import { agentOf, giveToHoster, hosterDirectory, hosterDomain } from './foreign-domain.js';
 import { startSampleHost, TextClient, until } from './sample-server.js';
 
@@ -134,4 +136,18 @@ test('sessions of one process, with the prefix INBOX. and mailboxes that everybo
   assert.deepEqual(await client.ask('LSUB "" *'), ['* LSUB () "." INBOX.Sent', 'OK Lsub completed.']);
   assert.equal((await client.ask('SELECT INBOX')).at(-1), 'OK [READ-WRITE] Select completed.');
   await idleThrough(client, () => send(server.ports.smtp, own.user), 1);
+});
+
+test('a unix socket', async (t) => {
+  const folder = newRoot('vqmail-imap');
+  t.after(() => removeRoot(folder));
+  const place = path.join(folder, 'imap');
+  await startSampleHost(t, ['--workers', '0', '--listen', `imap=unix:${place}`]);
+  const socket = net.connect(place);
+  t.after(() => socket.destroy());
+  const client = new ImapClient(socket);
+  assert.match(await client.response(), /^\* OK \[CAPABILITY /);
+  assert.match(await client.tagged(`LOGIN ${own.user} password`), /^OK /);
+  assert.equal((await client.ask('SELECT INBOX')).at(-1), 'OK [READ-WRITE] Select completed.');
+  assert.deepEqual(await client.ask('LOGOUT'), ['* BYE Logging out', 'OK Logout completed.']);
 });

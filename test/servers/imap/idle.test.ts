@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
-import { imapHost } from '../../support/imap-host.js';
+import type { ImapClient } from '../../support/imap-client.js';
+import { imapHost, testPassword, testUser } from '../../support/imap-host.js';
+import { oneCertificate } from '../../support/server-tls.js';
 
 test('IDLE: what happens is told until DONE', async (t) => {
   const host = await imapHost(t);
@@ -41,7 +43,19 @@ test('IDLE: anything but DONE ends it as no command; without a mailbox nothing i
 
 test('COMPRESS=DEFLATE: both sides compress from the answer on', async (t) => {
   const host = await imapHost(t);
-  const client = await host.loggedIn();
+  await compressed(await host.loggedIn());
+});
+
+test('COMPRESS=DEFLATE inside of TLS', async (t) => {
+  const host = await imapHost(t, { tls: await oneCertificate() });
+  const client = await host.connect();
+  assert.equal(await client.tagged('STARTTLS'), 'OK Begin TLS negotiation now.');
+  await client.secure();
+  assert.match(await client.tagged(`LOGIN ${testUser} ${testPassword}`), /^OK /);
+  await compressed(client);
+});
+
+async function compressed(client: ImapClient): Promise<void> {
   assert.match(await client.tagged('COMPRESS LZW'), /^BAD /);
   assert.equal(await client.tagged('COMPRESS DEFLATE'), 'OK DEFLATE active.');
   client.socket.removeAllListeners('data');
@@ -75,4 +89,4 @@ test('COMPRESS=DEFLATE: both sides compress from the answer on', async (t) => {
   assert.match(await until('completed.\r\n'), /^d OK \[APPENDUID \d+ 1\] Append completed\.\r\n$/);
   send('e LOGOUT\r\n');
   await until('e OK Logout completed.\r\n');
-});
+}

@@ -5,8 +5,10 @@ import { renameSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
+import { changeAccount, setField } from '../../support/account-change.js';
 import { ImapClient } from '../../support/imap-client.js';
 import { imapHost, testPassword, testUser } from '../../support/imap-host.js';
+import { testAccounts } from '../../support/reading-host.js';
 import { oneCertificate } from '../../support/server-tls.js';
 
 const elsewhere = { remoteIp: '192.0.2.7', localIp: '192.0.2.1' };
@@ -188,7 +190,15 @@ test('draining: a session that waits is told, and the last one is waited for', a
   await drained;
 });
 
-test('the session of an account that is not what it was ends', async (t) => {
+test('the session of an account with another password ends, at once when it waits', async (t) => {
+  const host = await imapHost(t);
+  const client = await host.loggedIn('INBOX');
+  changeAccount(path.join(host.root, testAccounts), 'test', setField(1, '$1$aaaaaaaa$aaaaaaaaaaaaaaaaaaaaaa'));
+  host.sessions.recheck('all');
+  assert.equal(await client.closed(), '* BYE The account has changed, log in again.\r\n');
+});
+
+test('a session goes on where it cannot be told whether its account is what it was', async (t) => {
   const host = await imapHost(t);
   const client = await host.loggedIn('INBOX');
   assert.equal(host.sessions.size, 1);
