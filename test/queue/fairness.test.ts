@@ -16,6 +16,26 @@ test('a host that hangs keeps a few slots, and all others are served', () =>
     assert.equal(queue.manager?.running.remote, queue.attempts.length);
   }));
 
+test('two busy domains share the slots evenly, whoever was first and has more', () =>
+  withQueueAtWork({}, async (queue) => {
+    for (let n = 0; n < 300; n++) await queue.queue([`user${n}@first.example`]);
+    for (let n = 0; n < 100; n++) await queue.queue([`user${n}@late.example`]);
+    await queue.start();
+    const lines = (what: RegExp): number => queue.log.filter((line) => what.test(line)).length;
+    await queue.until(() => lines(/^new msg/) === 400);
+    await queue.settled();
+    // Both begin with a quarter of the slots; each success widens that.
+    assert.equal(queue.attempts.length, 10);
+    const endAll = async (): Promise<void> => {
+      for (const attempt of [...queue.attempts]) attempt.end(success);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    while (lines(/^starting .*late\.example$/) < 100) await endAll();
+    const begun = lines(/^starting .*first\.example$/);
+    assert.ok(begun >= 80 && begun <= 130, `${begun} of the first domain, while the other got 100`);
+    while (lines(/^end msg/) < 400) await endAll();
+  }));
+
 test('thousands of messages for it are put aside, and looked at again when it answers', () =>
   withQueueAtWork({ answer: slowHangs, controls: { concurrencyremote: '10\n' } }, async (queue) => {
     for (let n = 0; n < 1500; n++) await queue.queue([`user${n}@slow.example`]);
