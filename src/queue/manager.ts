@@ -18,7 +18,7 @@ import { FailureNotes } from './ending/failure-notes.js';
 import { finishMessage } from './ending/finish.js';
 import type { FirstTries } from './enqueue/native.js';
 import type { QueueFiles } from './files.js';
-import { tryFirst } from './intake/first-tries.js';
+import { QueueingTime, tryFirst } from './intake/first-tries.js';
 import { channelsOf, type PreprocessOptions, readNewMessage, settleMessage } from './intake/preprocess.js';
 import { StraightMessages } from './intake/straight.js';
 import { TodoScan } from './intake/todo-scan.js';
@@ -62,6 +62,7 @@ export class QueueManager {
   readonly #scan: TodoScan;
   readonly #straight: StraightMessages;
   readonly #notes: FailureNotes;
+  readonly #queueing: QueueingTime;
   /** Messages at their end. */
   readonly #ending = new TimeHeap();
   #controls: QueueControls;
@@ -81,6 +82,7 @@ export class QueueManager {
     this.#clock = options.clock ?? systemClock;
     this.#controls = options.controls;
     const clock = this.#clock;
+    this.#queueing = new QueueingTime(clock);
     const isStopping = (): boolean => this.#isStopping;
     const virtualDomains = (): ReadonlyMap<string, string> => this.#controls.rules.virtualDomains;
     this.#notes = new FailureNotes({ tree, files, owner: owners.send, clock, log, virtualDomains, isStopping });
@@ -132,7 +134,8 @@ export class QueueManager {
 
   /** Takes up a message that was put into todo/ by this process. */
   found(id: string): void {
-    if (!this.#straight.queued(id, true)) this.#scan.found(id);
+    this.#queueing.end(id);
+    if (!this.#straight.queued(id)) this.#scan.found(id);
   }
 
   /** Tries what this process is about to queue. */
@@ -144,14 +147,18 @@ export class QueueManager {
           straight: this.#straight,
           passes: this.#passes,
           log: this.#log,
-          begin: (channel, id) => {
+          queueing: this.#queueing,
+          schedule: (channel, id) => {
             this.#passes[channel].schedule.insert(id, this.#clock.now());
             this.#round();
           },
         },
         message,
       ),
-    gaveUp: (id) => void this.#straight.queued(id, false),
+    gaveUp: (id, over) => {
+      this.#queueing.end(id);
+      this.#straight.lost(id, over);
+    },
   };
 
   /** Reads locals and virtualdomains again. Messages that are preprocessed afterwards go by them. */
@@ -262,6 +269,7 @@ export class QueueManager {
       clock: this.#clock,
       log: this.#log,
       nextNumber: () => ++this.#deliveries,
+      quickMs: () => this.#queueing.quickMs,
       tellStatus: () => this.#tellStatus(),
       noteFailure: (id, recipient, text) => this.#notes.note(id, recipient, text),
       finished: (id) => this.#ending.insert(id, this.#clock.now()),

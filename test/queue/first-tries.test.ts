@@ -81,6 +81,7 @@ test('put off: it is queued, and its bearer hears so', () =>
   withQuickQueue({ next: deferral }, async (queue) => {
     const id = await queue.handIn(to);
     await queue.until(() => filesOf(queue, id).join() === 'mess,info,remote');
+    await queue.until(() => queue.manager?.times().has(id) ?? false);
     const times = queue.manager?.times().get(id);
     assert.ok(Math.abs((times?.remote ?? 0) - queue.clock.now() - 400) <= 2, JSON.stringify(times));
     // Nor is the destination quick any more.
@@ -119,8 +120,9 @@ test('a try that takes longer than half a second: the bearer is answered when it
     assert.equal(queue.log.filter((line) => line === `end msg ${id}`).length, 1);
   }));
 
-test('delivered while it is being queued: it is taken out of todo again', () =>
-  withQuickQueue({}, async (queue) => {
+test('delivered while it is being queued: it is taken out of todo again', () => {
+  const acts: [string, string][] = [];
+  return withQuickQueue({ before: (act, file) => acts.push([act, file]) }, async (queue) => {
     const handing = queue.handIn(to);
     await queue.until(() => queue.attempts.length === 1);
     queue.clock.advance(1);
@@ -128,7 +130,13 @@ test('delivered while it is being queued: it is taken out of todo again', () =>
     const id = await handing;
     await queue.emptied();
     assert.equal(queue.log.filter((line) => line === `end msg ${id}`).length, 1);
-  }));
+    // Nothing is preprocessed later: the number may be another message's.
+    acts.splice(0);
+    queue.clock.advance(5);
+    await queue.settled();
+    assert.deepEqual(actsOf(acts, id), []);
+  });
+});
 
 for (const [end, report] of [
   ['delivered', success],
@@ -177,6 +185,21 @@ test('a channel that is full: queued first', () =>
     const id = await queue.handIn(to);
     assert.deepEqual(filesOf(queue, id), ['mess', 'intd', 'todo']);
     queue.attempts[0]?.end(success);
+    await queue.until(() => queue.attempts.length === 1);
+    queue.attempts[0]?.end(success);
+    await queue.emptied();
+  }));
+
+test('a destination that took longer than queueing takes: its next message is queued first, so nobody hands in fewer messages for it', () =>
+  withQueueAtWork({}, async (queue) => {
+    await queue.start();
+    await queue.handIn(to);
+    await queue.until(() => queue.attempts.length === 1);
+    queue.clock.advance(0.2);
+    queue.attempts[0]?.end(success);
+    await queue.emptied();
+    const id = await queue.handIn(to);
+    assert.deepEqual(filesOf(queue, id), ['mess', 'intd', 'todo']);
     await queue.until(() => queue.attempts.length === 1);
     queue.attempts[0]?.end(success);
     await queue.emptied();

@@ -53,6 +53,7 @@ test('put off: preprocessed then, and tried again at the time that it would have
     await queue.start();
     await queue.until(() => queue.manager?.running.remote === 0 && queue.log.some((line) => line.includes('deferral')));
     await queue.until(() => filesOf(queue, id).join() === 'mess,info,remote');
+    await queue.until(() => queue.manager?.times().has(id) ?? false);
     const times = queue.manager?.times().get(id);
     assert.ok(Math.abs((times?.remote ?? 0) - queue.clock.now() - 400) <= 2, JSON.stringify(times));
   }));

@@ -69,7 +69,7 @@ export class OwnQueue {
     const here = { tree, files, accounts: host.accounts, nextNumber, wake };
     const firstTries: FirstTries = {
       offer: (message) => this.#manager.firstTries.offer(message),
-      gaveUp: (id) => this.#manager.firstTries.gaveUp(id),
+      gaveUp: (id, over) => this.#manager.firstTries.gaveUp(id, over),
     };
     this.#enqueuer = nativeEnqueuer({ ...here, firstTries });
     // Not of these: a delivery would wait for another one.

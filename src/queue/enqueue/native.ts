@@ -49,8 +49,8 @@ export interface UnqueuedMessage {
 export interface FirstTries {
   /** Tries a message. @returns true when it is delivered and its file removed; false when it is to be queued now. It does not reject */
   offer(message: UnqueuedMessage): Promise<boolean>;
-  /** A message that was to be queued could not be, and is removed. */
-  gaveUp(id: string): void;
+  /** A message that was to be queued could not be, and is removed. @param over called when its try is over; until then its file is kept open, so that no other message has its number */
+  gaveUp(id: string, over: () => void): void;
 }
 
 /** Who queues a message, as the Received line and the log of qmail-send tell it. */
@@ -211,12 +211,14 @@ export class NativeMessage {
   discard(): void {
     const { tree, files, firstTries } = this.#place;
     const wasBegun = this.#envelope !== undefined;
-    this.#close();
-    if (this.#isQueued) this.#wake();
-    else {
+    if (this.#isQueued) {
+      this.#close();
+      this.#wake();
+    } else {
       if (wasBegun) quietly(() => files.unlink(tree.intd(this.id)));
       quietly(() => files.unlink(tree.mess(this.id)));
-      if (this.#isOffered) firstTries?.gaveUp(this.id);
+      if (this.#isOffered && firstTries !== undefined) firstTries.gaveUp(this.id, () => this.#close());
+      else this.#close();
     }
   }
 

@@ -29,8 +29,10 @@ interface Entry extends StraightMessage {
   readonly message: NewMessage;
   /** Of one that was not in todo/ when its try began. */
   readonly handedIn: HandedIn | undefined;
-  /** Its bearer could not queue it and has removed it: the number may be another message's. */
-  isLost: boolean;
+  /** Its bearer could not queue it and has removed it. What is to be called when its try is over: until then he keeps its number from other messages. */
+  lost: (() => void) | undefined;
+  /** Its first try is over: nothing may be begun for it any more. */
+  isOver: boolean;
   cancelTimer: () => void;
   settling: Promise<boolean> | undefined;
 }
@@ -77,7 +79,8 @@ export class StraightMessages {
       sizeBytes,
       birthSeconds,
       handedIn,
-      isLost: false,
+      lost: undefined,
+      isOver: false,
       cancelTimer: () => {},
       settling: undefined,
     };
@@ -87,13 +90,21 @@ export class StraightMessages {
     return channel;
   }
 
-  /** The bearer of a message has put it into todo/, or could not. @returns whether it is one of these */
-  queued(id: string, isThere: boolean): boolean {
+  /** The bearer of a message has put it into todo/. @returns whether it is one of these */
+  queued(id: string): boolean {
+    const handedIn = this.#entries.get(id)?.handedIn;
+    handedIn?.tell(true);
+    return handedIn !== undefined;
+  }
+
+  /** The bearer of a message could not. @param over called when its number is not needed any more */
+  lost(id: string, over: () => void): void {
     const entry = this.#entries.get(id);
-    if (entry?.handedIn === undefined) return false;
-    entry.isLost = !isThere;
-    entry.handedIn.tell(isThere);
-    return true;
+    if (entry?.handedIn === undefined) over();
+    else {
+      entry.lost = over;
+      entry.handedIn.tell(false);
+    }
   }
 
   has(id: string): boolean {
@@ -108,6 +119,7 @@ export class StraightMessages {
   over(id: string, isDelivered: boolean): Promise<boolean> | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
+    entry.isOver = true;
     entry.cancelTimer();
     if (!isDelivered) return this.#settle(entry);
     return entry.settling ?? (entry.handedIn?.isAsked ? entry.handedIn.queued : undefined);
@@ -118,7 +130,10 @@ export class StraightMessages {
     const { tree, files } = this.#options;
     const entry = this.#entries.get(id);
     this.#entries.delete(id);
-    if (entry?.isLost) return 'todo';
+    if (entry?.lost !== undefined) {
+      entry.lost();
+      return 'todo';
+    }
     if (entry?.handedIn?.isAsked === false) {
       entry.handedIn.over();
       return 'only-text';
@@ -129,7 +144,9 @@ export class StraightMessages {
 
   /** Leaves a message in todo/ to the next look at it. */
   leave(id: string): void {
+    const entry = this.#entries.get(id);
     this.#entries.delete(id);
+    entry?.lost?.();
   }
 
   /** Takes up nothing more. Resolves when nothing is being preprocessed here. */
@@ -146,8 +163,7 @@ export class StraightMessages {
   /** Has a message queued whose try takes too long for its bearer, and preprocessed when it goes on for longer. */
   async #queue(entry: Entry, handedIn: HandedIn): Promise<void> {
     const isThere = await handedIn.ask();
-    const isRunning = this.#entries.get(entry.message.id) === entry && entry.settling === undefined;
-    if (isThere && isRunning && !this.#isStopping)
+    if (isThere && !entry.isOver && !this.#isStopping)
       this.#setTimer(entry, longestSeconds, () => void this.#settle(entry));
   }
 

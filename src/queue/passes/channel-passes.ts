@@ -32,6 +32,8 @@ export interface ChannelPassesOptions extends PassSource {
   readonly log: QueueLog;
   /** The next delivery's number. */
   readonly nextNumber: () => number;
+  /** What a delivery may take to be called quick, in milliseconds. */
+  readonly quickMs: () => number;
   /** Logs how many run. */
   readonly tellStatus: () => void;
   /** Notes durably that a recipient has failed; false: it could not be noted. */
@@ -257,7 +259,7 @@ export class ChannelPasses {
     this.#running--;
     const tookMs = clock.milliseconds() - attempt.startedMs;
     destination.end(outcome, tookMs / 1000);
-    this.#quick.note(destination.key, outcome, tookMs);
+    this.#quick.note(destination.key, outcome, tookMs <= this.#options.quickMs());
     this.#list(destination);
     const isSettledLater = outcome !== 'success' && this.#isPreprocessed(pass) && outcome === 'failure';
     if (isSettledLater) void this.#settleFailure(pass, record, text);

@@ -57,12 +57,10 @@ export class Destination {
   }
 }
 
-/** What a delivery may take for its destination to be called quick, in milliseconds. */
-const quickMs = 300;
 /** So many are remembered. */
 const quickMost = 10_000;
 
-/** Destinations whose last delivery was a success and took but a moment. They outlive what is known of a destination while something goes there. */
+/** Destinations whose last delivery was a success and took but a moment. What is known of them outlives what a destination is while something goes there. */
 export class QuickDestinations {
   readonly #keys = new Set<string>();
 
@@ -70,9 +68,9 @@ export class QuickDestinations {
     return this.#keys.has(key);
   }
 
-  /** A delivery is over. */
-  note(key: string, outcome: 'success' | 'deferral' | 'failure', tookMs: number): void {
-    if (outcome !== 'success' || tookMs > quickMs) this.#keys.delete(key);
+  /** A delivery is over. @param wasQuick whether it took no longer than a moment */
+  note(key: string, outcome: 'success' | 'deferral' | 'failure', wasQuick: boolean): void {
+    if (outcome !== 'success' || !wasQuick) this.#keys.delete(key);
     else if (!this.#keys.has(key)) {
       if (this.#keys.size >= quickMost) this.#keys.clear();
       this.#keys.add(key);
