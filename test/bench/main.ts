@@ -2,7 +2,7 @@
 //
 //   npm run bench                         everything, 15 to 20 minutes (as root, with Debian's postfix, dovecot-pop3d, dovecot-imapd installed)
 //   npm run bench -- --quick              a small selection, one to two minutes
-//   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 imap logins connections queue queue-large start admin
+//   npm run bench -- smtp pop3            some: smtp rcpt stores pop3 imap imap-large logins connections queue queue-large start admin
 //   --json FILE      every measurement      --rounds N  --seconds S   of each measurement
 //   --dir DIRECTORY  on the disk to measure (default: the temporary directory)      --keep  leave the files there
 //   --profile DIRECTORY  profile vqmail's processes, and list the functions that cost most (the rates of such a run count for nothing)
@@ -19,6 +19,7 @@ import { admin } from './benchmarks/admin.js';
 import type { Benchmark, BenchmarkOptions } from './benchmarks/benchmark.js';
 import { connectionsHeld } from './benchmarks/connections.js';
 import { imap } from './benchmarks/imap.js';
+import { imapLarge } from './benchmarks/imap-large.js';
 import { logins } from './benchmarks/logins.js';
 import { pop3 } from './benchmarks/pop3.js';
 import { queue } from './benchmarks/queue.js';
@@ -39,6 +40,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   stores,
   pop3,
   imap,
+  'imap-large': imapLarge,
   logins,
   connections: connectionsHeld,
   queue,
