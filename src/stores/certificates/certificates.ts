@@ -68,6 +68,8 @@ export class Certificates {
   readonly #source: CertificateSource;
   readonly #kept = new Map<string, Kept>();
   readonly #reading = new Map<string, Reading>();
+  /** The directory as it was listed. */
+  #listed: { readonly seen: Identity; readonly files: readonly CertificateFiles[] } | undefined;
 
   constructor(context: CertificatesContext) {
     this.#context = context;
@@ -134,11 +136,22 @@ export class Certificates {
     return undefined;
   }
 
-  async #inDirectory(): Promise<CertificateFiles[]> {
+  /** Listed again when it has changed: every greeting asks whether there is a certificate. */
+  async #inDirectory(): Promise<readonly CertificateFiles[]> {
     const directory = this.#context.layout.certificates;
+    const seen = await this.#source.identities([directory]).then(
+      ([identity]) => identity ?? 'missing',
+      () => undefined,
+    );
+    if (seen === 'missing') return [];
+    if (seen !== undefined && this.#listed !== undefined && sameIdentity(this.#listed.seen, seen))
+      return this.#listed.files;
+    const lookedAtMs = Date.now();
     const names = (await this.#source.list(directory)) ?? [];
     const own = names.flatMap((name) => /^(.+)\.pem$/.exec(name)?.[1] ?? []).filter(isHostName);
-    return own.sort().map((name) => filesOfName(directory, name));
+    const files = own.sort().map((name) => filesOfName(directory, name));
+    this.#listed = seen === undefined || isRacy(seen, lookedAtMs) ? undefined : { seen, files };
+    return files;
   }
 
   /** What is in force of one certificate's files now. Never rejects. */

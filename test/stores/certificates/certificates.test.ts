@@ -58,6 +58,16 @@ test('a host without certificates has none', async (t) => {
   assert.deepEqual(await certificates.all(), []);
 });
 
+test('the default of a host that has only a directory is there as soon as a file comes, and gone with it', async (t) => {
+  const { certificates, layout, put } = place(t);
+  for (let turn = 0; turn < 3; turn++) {
+    assert.equal(await nameFor(certificates, undefined), undefined);
+    put('vqmail/certs/shop.example.pem', await pemFor('shop.example', '*.shop.example'));
+    for (let look = 0; look < 2; look++) assert.equal(await nameFor(certificates, undefined), 'shop.example');
+    rmSync(layout.control('vqmail/certs/shop.example.pem'));
+  }
+});
+
 test('which certificate is for whom', async (t) => {
   const { certificates, put } = place(t);
   put('servercert.pem', await pemFor('mail.example.gr.jp'));
