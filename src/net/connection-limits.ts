@@ -97,9 +97,12 @@ export class UserLimit {
 
   /** @returns gives the place back, to be called once; undefined when there is none */
   enter(user: string): (() => void) | undefined {
-    const count = this.#byUser.get(user) ?? 0;
-    if (count >= this.#most) return undefined;
-    this.#byUser.set(user, count + 1);
+    return (this.#byUser.get(user) ?? 0) < this.#most ? this.add(user) : undefined;
+  }
+
+  /** Counts a session that has been let in already. @returns as `enter` */
+  add(user: string): () => void {
+    this.#byUser.set(user, (this.#byUser.get(user) ?? 0) + 1);
     return () => {
       const left = (this.#byUser.get(user) ?? 1) - 1;
       if (left > 0) this.#byUser.set(user, left);

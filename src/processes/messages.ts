@@ -6,7 +6,7 @@
 //   listening {addresses}                  ->   where the daemon listens, with the ports that were picked; begins to accept there
 //                                          <-   accepting {refused?}            it does, or cannot
 //                                          <-   place-enter {id, ...}           may a connection have a session? (processes/places/requests.ts)
-//                                          <-   places {begun, ended}           sessions that have begun without that question, and that are over
+//                                          <-   places {begun, belong, ended}   sessions that have begun without that question, and that are over
 //                                          <-   move {id, address}              it is for that client, whose sessions it counts among from here on
 //                                          <-   belong {id, user}               it is a user's besides, who has logged in
 //   place-entered, moved {id, refused?}    ->   it may, or not

@@ -39,7 +39,7 @@ export function runSessionWorker(): void {
         rates,
         ...(ticketKeys !== undefined && { ticketKeys }),
       });
-      places = new PlaceRequests(partOf(settings.limits, settings.workers));
+      places = new PlaceRequests(partOf(settings.limits, settings.submission.sessionsPerUser, settings.workers));
       accepting = new Accepting(new Reception({ places, begin: service.handle, log }));
       process.chdir('/');
       become(owner);

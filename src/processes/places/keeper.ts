@@ -21,6 +21,8 @@ export interface Held {
   readonly moveTo: (address: string) => NoPlace | undefined;
   /** Makes it one of a user's besides, from here on. @returns why that cannot be; it is to end then */
   readonly belongTo: (user: string) => NoPlace | undefined;
+  /** The same of one that has been let in already. */
+  readonly countFor: (user: string) => void;
 }
 
 export interface PlaceKeeperOptions {
@@ -115,6 +117,10 @@ export class PlaceKeeper {
         leaveUser?.();
         leaveUser = isOver ? undefined : this.#users.enter(user);
         return isOver || leaveUser !== undefined ? undefined : this.#refuse(protocol, user, 'user-full');
+      },
+      countFor: (user) => {
+        leaveUser?.();
+        leaveUser = isOver ? undefined : this.#users.add(user);
       },
     };
   }

@@ -1,7 +1,7 @@
 // The places of sessions as a session worker sees them, which accepts connections by itself: the counting is the supervisor's, which knows of the sessions of all workers.
 //
 //   worker  place-enter {id, protocol, address}  ->  supervisor     supervisor  place-entered {id, refused?}  ->  worker
-//   worker  places {begun, ended}                ->  supervisor     of sessions that began without asking; the ends of all
+//   worker  places {begun, belong, ended}        ->  supervisor     of sessions that began, and became a user's, without asking; the ends of all
 //   worker  move {id, address}                   ->  supervisor     supervisor  moved {id, refused?}          ->  worker
 //   worker  belong {id, user}                    ->  supervisor     the same answer
 //
@@ -9,7 +9,7 @@
 // message. Beyond its part it asks first. So nobody is refused who has less than the limit, and in the moment before the news arrives there may be a quarter more of them at most; limits
 // below four times the number of workers are always asked about, and exact.
 
-import type { ConnectionLimitSettings, NoPlace } from '../../net/connection-limits.js';
+import { type ConnectionLimitSettings, type NoPlace, UserLimit } from '../../net/connection-limits.js';
 import type { ServedProtocol } from '../../settings.js';
 import type { PlaceGiver, PlaceOfSession } from '../reception.js';
 import { tellSupervisor } from '../supervised.js';
@@ -25,7 +25,12 @@ export interface Entrant {
 /** What a worker tells the supervisor. */
 export type PlaceMessage =
   | ({ readonly type: 'place-enter' } & Entrant)
-  | { readonly type: 'places'; readonly begun: readonly Entrant[]; readonly ended: readonly number[] }
+  | {
+      readonly type: 'places';
+      readonly begun: readonly Entrant[];
+      readonly belong: readonly (readonly [id: number, user: string])[];
+      readonly ended: readonly number[];
+    }
   | { readonly type: 'move'; readonly id: number; readonly address: string }
   | { readonly type: 'belong'; readonly id: number; readonly user: string };
 
@@ -41,29 +46,37 @@ const gatherMs = 5;
 /** The part of each limit that is divided among the workers. */
 const divided = 1 / 4;
 
-/** The limits of what one worker lets in without asking. */
-export function partOf(limits: ConnectionLimitSettings, workers: number): ConnectionLimitSettings {
+/** What one worker lets in without asking. */
+export interface PartOfLimits extends ConnectionLimitSettings {
+  readonly sessionsPerUser: number;
+}
+
+export function partOf(limits: ConnectionLimitSettings, sessionsPerUser: number, workers: number): PartOfLimits {
   const part = (limit: number): number => Math.floor((limit * divided) / workers);
   return {
     maxConnections: part(limits.maxConnections),
     maxConnectionsPerAddress: part(limits.maxConnectionsPerAddress),
     unlimited: limits.unlimited,
+    sessionsPerUser: part(sessionsPerUser),
   };
 }
 
 /** The side of one worker. */
 export class PlaceRequests implements PlaceGiver {
   readonly #ownPart: LimitsByProtocol;
+  readonly #ownUsers: UserLimit;
   readonly #tell: (message: PlaceMessage) => void;
   readonly #asked = new Map<number, (refused: NoPlace | undefined) => void>();
   readonly #begun = new Map<number, Entrant>();
+  readonly #belong = new Map<number, string>();
   #ended: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
 
   /** @param ownPart what it lets in without asking (`partOf`) @param tell tells the supervisor */
-  constructor(ownPart: ConnectionLimitSettings, tell: (message: PlaceMessage) => void = tellSupervisor) {
+  constructor(ownPart: PartOfLimits, tell: (message: PlaceMessage) => void = tellSupervisor) {
     this.#ownPart = new LimitsByProtocol(ownPart);
+    this.#ownUsers = new UserLimit(ownPart.sessionsPerUser);
     this.#tell = tell;
   }
 
@@ -88,15 +101,25 @@ export class PlaceRequests implements PlaceGiver {
   }
 
   #held(id: number, leave: () => void): PlaceOfSession {
+    let leaveUser: (() => void) | undefined;
     return {
       ended: () => {
         leave();
+        leaveUser?.();
+        this.#belong.delete(id);
         if (this.#begun.delete(id)) return;
         this.#ended.push(id);
         this.#tellSoon();
       },
       moveTo: (address) => this.#ask({ type: 'move', id, address }),
-      belongTo: (user) => this.#ask({ type: 'belong', id, user }),
+      belongTo: (user) => {
+        leaveUser?.();
+        leaveUser = this.#ownUsers.enter(user);
+        if (leaveUser === undefined) return this.#ask({ type: 'belong', id, user });
+        this.#belong.set(id, user);
+        this.#tellSoon();
+        return undefined;
+      },
     };
   }
 
@@ -117,9 +140,11 @@ export class PlaceRequests implements PlaceGiver {
   #tellNews(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#begun.size === 0 && this.#ended.length === 0) return;
-    this.#tell({ type: 'places', begun: [...this.#begun.values()], ended: this.#ended });
+    const [begun, belong] = [[...this.#begun.values()], [...this.#belong]];
+    if (begun.length + belong.length + this.#ended.length === 0) return;
+    this.#tell({ type: 'places', begun, belong, ended: this.#ended });
     this.#begun.clear();
+    this.#belong.clear();
     this.#ended = [];
   }
 }
@@ -149,6 +174,7 @@ export class PlaceAnswers {
       case 'places':
         for (const { id, protocol, address } of message.begun)
           this.#held.set(id, this.#keeper.count(protocol, address));
+        for (const [id, user] of message.belong) this.#held.get(id)?.countFor(user);
         for (const id of message.ended) {
           this.#held.get(id)?.ended();
           this.#held.delete(id);

@@ -10,14 +10,14 @@ import type { PlaceOfSession } from '../../../src/processes/reception.js';
 const client = '192.0.2.1';
 
 /** A supervisor with some workers, connected without a process between them. */
-function daemon(t: TestContext, perAddress: number, workers: number) {
+function daemon(t: TestContext, perAddress: number, workers: number, perUser = 1) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const limits = { maxConnections: 1000, maxConnectionsPerAddress: perAddress, unlimited: ['127.0.0.0/8'] };
-  const keeper = new PlaceKeeper({ limits, sessionsPerUser: 1, log: silentLog });
+  const keeper = new PlaceKeeper({ limits, sessionsPerUser: perUser, log: silentLog });
   return Array.from({ length: workers }, () => {
     const told: PlaceMessage[] = [];
     const answers = new PlaceAnswers(keeper, (answer) => requests.answered(answer));
-    const requests = new PlaceRequests(partOf(limits, workers), (message) => {
+    const requests = new PlaceRequests(partOf(limits, perUser, workers), (message) => {
       told.push(message);
       answers.hear(message);
     });
@@ -95,6 +95,21 @@ test('a session that nobody has been told of moves to another address, and becom
   assert.equal(await other.belongTo('joe@example.jp'), 'user-full');
   place.ended();
   assert.equal(await other.belongTo('joe@example.jp'), undefined);
+});
+
+test('sessions of a user beyond a part are asked about, and counted over all workers', async (t) => {
+  const [first, second] = daemon(t, 100, 2, 16);
+  assert.ok(first && second);
+  const places = await Promise.all(
+    Array.from({ length: 17 }, async (_, n) => held(await (n % 2 ? first : second).enter())),
+  );
+  const answers = places.map((place) => place.belongTo('joe@example.jp'));
+  assert.equal(answers.filter((answer) => answer === undefined).length, 4);
+  t.mock.timers.tick(5);
+  assert.deepEqual((await Promise.all(answers)).filter(Boolean), ['user-full']);
+  places[0]?.ended();
+  t.mock.timers.tick(5);
+  assert.equal(await places[16]?.belongTo('joe@example.jp'), undefined);
 });
 
 test('what a worker held is free when it is gone', async (t) => {
