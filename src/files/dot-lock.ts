@@ -12,7 +12,7 @@ import os from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errnoOf } from '../errors.js';
 import { sameIdentity } from './identity.js';
-import { giveTo } from './owner.js';
+import { giveTo, mayChangeOwner } from './owner.js';
 import { bytesPath, fileTrouble, isMissing } from './read.js';
 
 export interface DotLockOptions {
@@ -61,8 +61,10 @@ export async function takeDotLock(path: string, options: DotLockOptions): Promis
 
 function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDotLock | undefined {
   let fd: number;
+  // Until it is given to its owner he must be able to read it: a Dovecot that may not look at a lock goes on without it.
+  const firstMode = mayChangeOwner() ? options.mode | 0o444 : options.mode;
   try {
-    fd = fs.openSync(lockPath, 'wx', options.mode);
+    fd = fs.openSync(lockPath, 'wx', firstMode);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined;
     throw error;
@@ -87,6 +89,7 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
     // Before anything else: who is killed in between leaves a lock that names nobody.
     fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
     giveTo(fd, options.uid, options.gid);
+    if (firstMode !== options.mode) fs.fchmodSync(fd, options.mode);
     made = fs.fstatSync(fd, { bigint: true });
   } catch (error) {
     fs.rmSync(lockPath, { force: true });
