@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { flagBits } from '../../../src/formats/mailbox/message-flags.js';
+import { lineLog } from '../../../src/log.js';
+import { OpenMailboxes } from '../../../src/stores/mailboxes/open-mailboxes.js';
 import { imapHost } from '../../support/imap-host.js';
 
 test('a view that is brought up to date in the middle of a large change of flags misses none of it', async (t) => {
@@ -36,4 +38,24 @@ test('a view that is brought up to date in the middle of a large change of flags
   await storing;
   assert.ok(takes > 2);
   assert.equal(told.size, count);
+});
+
+test('what another process enters right behind a change of ours is seen at the next look', async (t) => {
+  const host = await imapHost(t);
+  host.put('cur/1.a:2,', 'a\n');
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const theirs = new OpenMailboxes({ log: lineLog(() => {}) }).account(host.maildir(), owner, { quota: '' });
+  const view = await host.mailboxes.account(host.maildir(), owner, { quota: '' }).select('INBOX', 'read-write');
+  t.after(() => view.close());
+  for (let round = 1; round <= 30; round++) {
+    const target = await theirs.append('INBOX');
+    await target.next({ flags: flagBits.seen, keywords: [], internalDateMs: undefined, sizeBytes: 2 });
+    await target.write(Buffer.from('b\n'));
+    await target.finish();
+    await view.store([1], { mode: round % 2 === 0 ? 'add' : 'remove', flags: flagBits.flagged, keywords: [] });
+    await target.commit();
+    await view.sync();
+    view.takeChanges({ mayExpunge: false });
+    assert.equal(view.count, round + 1);
+  }
 });

@@ -78,6 +78,11 @@ export class DirectoryLook {
     this.#identity = undefined;
   }
 
+  /** The same, if our last change may have hidden one of others. */
+  forgetIfSuspect(): void {
+    if (this.#isSuspect) this.forget();
+  }
+
   #stat(): Identity | undefined {
     try {
       return fs.statSync(this.#path, { bigint: true, throwIfNoEntry: false });

@@ -266,6 +266,8 @@ export class Mailbox {
   /** The list as it is now; a new one where there is none. */
   async #readList(): Promise<void> {
     const how = await this.uidList.refresh();
+    // Another process has put messages here, maybe in the tick of our last change.
+    if (how !== 'same') for (const look of [this.#fresh, this.#seen]) look.forgetIfSuspect();
     if (this.uidList.header === undefined) await beginUidList(this);
     if (this.uidList.uidValidity !== this.#uidValidity) this.#beginAnew();
     else if (how === 'other') this.#dropRenumbered();
