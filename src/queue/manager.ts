@@ -269,7 +269,7 @@ export class QueueManager {
       clock: this.#clock,
       log: this.#log,
       nextNumber: () => ++this.#deliveries,
-      quickMs: () => this.#queueing.quickMs,
+      quickMs: () => this.#queueing.quickMs(channel),
       tellStatus: () => this.#tellStatus(),
       noteFailure: (id, recipient, text) => this.#notes.note(id, recipient, text),
       finished: (id) => this.#ending.insert(id, this.#clock.now()),

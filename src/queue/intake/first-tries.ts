@@ -5,8 +5,8 @@
 //   delivered        mess/S/N is removed, and the message counts as taken
 //   anything else, or half a second has passed, or the queue stops      the message is queued as any other, and goes on from there (intake/straight)
 //
-// Only what is likely to be over soon is tried: one recipient, whose destination has a place free and was quick the last time: it took no longer than queueing takes on this disk, so nobody
-// hands in fewer messages for it. Exim calls the same cut-through delivery.
+// Only what is likely to be over soon is tried: one recipient, whose destination has a place free and was quick the last time. A host was quick when it took no longer than queueing takes on
+// this disk, so nobody hands in fewer messages for it; on this host the delivery waits for the same disk itself. Exim calls the same cut-through delivery.
 
 import type { RewritingRules } from '../../formats/address-rewriting.js';
 import type { UnqueuedMessage } from '../enqueue/native.js';
@@ -30,6 +30,8 @@ export interface FirstTriesOptions {
 
 /** A delivery that takes no longer is quick on any disk. */
 const quickLeastMs = 20;
+/** What a delivery on this host may take, in milliseconds. */
+const quickLocalMs = 300;
 /** How much the last message counts for the usual. */
 const share = 0.1;
 
@@ -43,9 +45,9 @@ export class QueueingTime {
     this.#clock = clock;
   }
 
-  /** What a delivery may take to be called quick: about as long as queueing, which it saves. */
-  get quickMs(): number {
-    return Math.max(quickLeastMs, 2 * this.#usualMs);
+  /** What a delivery may take to be called quick: to another host about as long as queueing, which it saves. */
+  quickMs(channel: ChannelName): number {
+    return channel === 'local' ? quickLocalMs : Math.max(quickLeastMs, 2 * this.#usualMs);
   }
 
   begin(id: string): void {
