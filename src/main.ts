@@ -16,16 +16,16 @@ import { formatListenAddress, type ListenAddress, openListeners } from './net/li
 import { bindListeners } from './net/shared-listener.js';
 import type { SocketAccess, SocketOwner } from './net/unix-socket.js';
 import { CertificateCare } from './processes/certificates/care.js';
-import { KeptRates } from './processes/kept-rates.js';
 import { LoginKeeper } from './processes/login/keeper.js';
 import { checkRehash } from './processes/login/rehash.js';
 import { checkOpenFiles } from './processes/open-files.js';
 import { PlaceKeeper } from './processes/places/keeper.js';
 import { openQueue, type QueueService } from './processes/queue/service.js';
+import { KeptRates } from './processes/rates/kept-rates.js';
 import { Reception } from './processes/reception.js';
 import { startService } from './processes/service.js';
 import { Supervisor } from './processes/supervisor.js';
-import type { Watching } from './processes/watching.js';
+import type { Watching } from './processes/watcher/watching.js';
 import type { ServedAddress, Settings } from './settings.js';
 import { type Host, openHost } from './stores/host.js';
 import type { Recheck } from './watch/recheck.js';
@@ -147,7 +147,7 @@ async function inThisProcess(settings: Settings, host: Host, log: Log, places: P
         logins.accountsChanged();
         service.sessions.recheck(which);
       };
-      watching = import('./processes/watching.js').then(({ watchHere }) =>
+      watching = import('./processes/watcher/watching.js').then(({ watchHere }) =>
         watchHere(settings, { log, recheck, controlsChanged }),
       );
     },

@@ -10,7 +10,7 @@
 
 import fs from 'node:fs';
 import { ConfigurationError, TemporaryError } from '../../src/errors.js';
-import { type HeldLock, tryLock } from '../../src/files/lock.js';
+import { type HeldLock, tryLock } from '../../src/files/locks/lock.js';
 import { bytesPath, readIfPresent } from '../../src/files/read.js';
 import type { Owner } from '../../src/stores/mailboxes/mailbox-types.js';
 

@@ -10,7 +10,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptFileError } from '../../src/errors.js';
-import { tryLock } from '../../src/files/lock.js';
+import { tryLock } from '../../src/files/locks/lock.js';
 import { bytesPath, readIfPresent } from '../../src/files/read.js';
 import { replaceFile } from '../../src/files/replace.js';
 import type { Layout } from '../../src/layout.js';

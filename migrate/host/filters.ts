@@ -1,7 +1,7 @@
 // Programs in `.qmail` files: of the domains, of their accounts, of ~alias. Each program is told once, with the first line that calls it and how often it is called.
 
 import { readIfPresent } from '../../src/files/read.js';
-import { parseDotQmail } from '../../src/formats/dot-qmail.js';
+import { parseDotQmail } from '../../src/formats/dot-qmail/dot-qmail.js';
 import { listedDomains } from '../../src/stores/accounts/domain-list.js';
 import { accountsOf } from '../../src/stores/accounts/enumeration.js';
 import type { Looker, Part, Support } from './part.js';

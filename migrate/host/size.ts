@@ -6,11 +6,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { schemeOfHash } from '../../src/auth/new-password.js';
 import { namesIn } from '../../src/files/list.js';
 import { bytesPath } from '../../src/files/read.js';
-import { isMessageName, parseMaildirBase, parseMaildirName } from '../../src/formats/maildir-name.js';
+import { isMessageName, parseMaildirBase, parseMaildirName } from '../../src/formats/maildir/maildir-name.js';
 import { accountFiles, mailboxFiles } from '../../src/layout.js';
 import { listedDomains } from '../../src/stores/accounts/domain-list.js';
 import { accountsOf } from '../../src/stores/accounts/enumeration.js';
-import { aliasNames } from '../../src/stores/aliases.js';
+import { aliasNames } from '../../src/stores/domains/aliases.js';
 import { listFolders } from '../../src/stores/mailboxes/account/folder-directories.js';
 import type { Looker } from './part.js';
 

@@ -2,9 +2,9 @@
 
 import fs from 'node:fs';
 import { bytesPath, isMissing, readIfPresent } from '../../src/files/read.js';
-import { parseUidList } from '../../src/formats/dovecot-uidlist.js';
 import { parseDovecotKeywords } from '../../src/formats/mailbox/dovecot-keywords.js';
-import { flagsOf, inOrderOfArrival, parseMaildirName } from '../../src/formats/maildir-name.js';
+import { parseUidList } from '../../src/formats/mailbox/dovecot-uidlist.js';
+import { flagsOf, inOrderOfArrival, parseMaildirName } from '../../src/formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../src/layout.js';
 import { readCourierKeywords } from '../../src/stores/mailboxes/takeover/courier-folder.js';
 import { messageNames } from '../../src/stores/maildir/message-list.js';

@@ -1,13 +1,13 @@
-// Accounts as other systems list them, as lines that `vadduser --batch` adds (src/formats/account-list.ts). Texts are Latin-1.
+// Accounts as other systems list them, as lines that `vadduser --batch` adds (src/formats/vpopmail/account-list.ts). Texts are Latin-1.
 //
 //   joe:x:1000:1000:Joe Smith,,,:/home/joe:/bin/bash                             passwd(5); the hash of shadow(5) where the password is x
 //   joe@example.jp:{SHA512-CRYPT}$6$..:5000:5000::/home/joe::userdb_quota_rule=*:storage=100M    Dovecot's passwd-file
 //
 // Of passwd only users from uid 1000 on, without nobody. Of a passwd-file the scheme {PLAIN} gives a clear password, those of crypt(3) a hash; without a scheme it is CRYPT, Dovecot's default.
 
-import type { AccountListEntry, AccountListLine } from '../../src/formats/account-list.js';
-import { splitAddress } from '../../src/formats/account-list.js';
 import { lineTexts } from '../../src/formats/text-lines.js';
+import type { AccountListEntry, AccountListLine } from '../../src/formats/vpopmail/account-list.js';
+import { splitAddress } from '../../src/formats/vpopmail/account-list.js';
 
 const firstUser = 1000;
 const nobody = 65534;

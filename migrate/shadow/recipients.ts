@@ -2,11 +2,11 @@
 // which a relay may be tried.
 
 import { randomBytes } from 'node:crypto';
-import { parseVdelivermail } from '../../src/formats/vdelivermail-command.js';
+import { parseVdelivermail } from '../../src/formats/dot-qmail/vdelivermail-command.js';
 import type { Layout } from '../../src/layout.js';
 import { type ListedDomain, listedDomains } from '../../src/stores/accounts/domain-list.js';
 import { accountsOf } from '../../src/stores/accounts/enumeration.js';
-import { aliasLines, aliasNames } from '../../src/stores/aliases.js';
+import { aliasLines, aliasNames } from '../../src/stores/domains/aliases.js';
 import { sampleOf } from './accounts.js';
 
 /** By the files of the host. A trick is a spelling by which a server could be made to relay. */

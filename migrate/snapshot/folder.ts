@@ -2,9 +2,9 @@
 
 import fs from 'node:fs';
 import { bytesPath, isMissing, readIfPresent } from '../../src/files/read.js';
-import { parseUidList, type UidRecord } from '../../src/formats/dovecot-uidlist.js';
 import { parseDovecotKeywords } from '../../src/formats/mailbox/dovecot-keywords.js';
-import { flagsOf, parseMaildirName } from '../../src/formats/maildir-name.js';
+import { parseUidList, type UidRecord } from '../../src/formats/mailbox/dovecot-uidlist.js';
+import { flagsOf, parseMaildirName } from '../../src/formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../src/layout.js';
 import { messageNames } from '../../src/stores/maildir/message-list.js';
 import { knownUidls, type UidlForm } from '../../src/stores/maildir/uidl.js';

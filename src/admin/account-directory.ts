@@ -18,10 +18,10 @@ import { giveTo, mayChangeOwner } from '../files/owner.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { syncDirectory } from '../files/sync.js';
 import { removeTree } from '../files/tree.js';
-import { newMaildirsize } from '../formats/maildirsize.js';
-import { isUnlimited, parseQuota } from '../formats/quota.js';
+import { newMaildirsize } from '../formats/maildir/maildirsize.js';
+import { isUnlimited, parseQuota } from '../formats/vpopmail/quota.js';
 import { accountFiles } from '../layout.js';
-import type { DomainPlace } from '../stores/account-index.js';
+import type { DomainPlace } from '../stores/accounts/account-index.js';
 
 /** What lastauth says of an account that nobody has logged in to. */
 const neverLoggedIn = '0.0.0.0';

@@ -8,12 +8,12 @@
 import path from 'node:path';
 import { statusOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
-import { findRecord, replaceRecord } from '../formats/vpasswd-lines.js';
+import { findRecord, replaceRecord } from '../formats/vpopmail/vpasswd-lines.js';
 import type { Layout } from '../layout.js';
 import { planUserDirectories } from '../stores/accounts/dir-control-file.js';
 import { withAccounts } from '../stores/accounts/user-database.js';
-import type { Account, Domain } from '../stores/domain.js';
-import { makeAccountDirectory } from '../stores/maildir.js';
+import type { Account, Domain } from '../stores/domains/domain.js';
+import { makeAccountDirectory } from '../stores/maildir/maildir.js';
 
 /**
  * @param mode of the files that are written: 0666 less the umask

@@ -13,7 +13,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from '../errors.js';
 import { Snapshot } from '../files/snapshot.js';
-import { parseOpenSmtp, relayAddress } from '../formats/open-smtp.js';
+import { parseOpenSmtp, relayAddress } from '../formats/vpopmail/open-smtp.js';
 import type { Host } from '../stores/host.js';
 import { RelayTable } from '../stores/relay-table.js';
 

@@ -13,7 +13,7 @@
 // time. It holds key material and is wiped after use.
 
 import { availableParallelism } from 'node:os';
-import { loadKoffi } from '../files/koffi.js';
+import { loadKoffi } from '../files/native/koffi.js';
 
 /**
  * crypt(3): the hash of a password under the scheme, salt and cost of `setting`, which may be a whole stored hash. undefined: the setting is none

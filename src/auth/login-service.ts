@@ -6,7 +6,7 @@
 //   smtp, smtps, submission      smtp       NO_SMTP       vchkpw-smtp, vchkpw-smtps, vchkpw-submission
 //   POP3 or IMAP from 127.0.0.1  webmail    NO_WEBMAIL    vchkpw-webmail       (the webmail program on the host itself)
 
-import { type AccountFlag, hasFlag } from '../formats/vpasswd-flags.js';
+import { type AccountFlag, hasFlag } from '../formats/vpopmail/vpasswd-flags.js';
 
 export type LoginService = 'pop3' | 'pop3s' | 'imap' | 'imaps' | 'smtp' | 'smtps' | 'submission';
 

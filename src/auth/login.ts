@@ -19,12 +19,12 @@
 import fs from 'node:fs';
 import { describe, errnoOf } from '../errors.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
-import { hasFlag } from '../formats/vpasswd-flags.js';
+import { hasFlag } from '../formats/vpopmail/vpasswd-flags.js';
 import { lower } from '../mail/address.js';
-import type { Account, Domain } from '../stores/domain.js';
+import { stampLogin } from '../stores/accounts/lastauth.js';
+import type { Account, Domain } from '../stores/domains/domain.js';
 import type { Host } from '../stores/host.js';
-import { stampLogin } from '../stores/lastauth.js';
-import { makeAccountDirectory } from '../stores/maildir.js';
+import { makeAccountDirectory } from '../stores/maildir/maildir.js';
 import type { Standing } from './guessing/gate.js';
 import { isClosedTo, type LoginService, loginKind, loginLogName } from './login-service.js';
 import type { PasswordChecker } from './password.js';
@@ -80,7 +80,7 @@ export interface LoggedIn {
   readonly ok: true;
   readonly account: Account;
   readonly domain: Domain;
-  /** The account's flag word with the domain's limits (formats/vpasswd-flags.ts). */
+  /** The account's flag word with the domain's limits (formats/vpopmail/vpasswd-flags.ts). */
   readonly flags: number;
   /** Whether it was the stored clear password that let it in, and not the hash. */
   readonly byClearPassword: boolean;

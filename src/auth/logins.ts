@@ -8,7 +8,7 @@
 
 import { createHmac } from 'node:crypto';
 import { lower } from '../mail/address.js';
-import type { Account, Domain } from '../stores/domain.js';
+import type { Account, Domain } from '../stores/domains/domain.js';
 import type { Host } from '../stores/host.js';
 import type { AttemptOutcome, LoginGate, Standing } from './guessing/gate.js';
 import { type LoggedIn, type LoginRefusal, type LoginResult, login, nameLogin } from './login.js';

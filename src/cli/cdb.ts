@@ -7,10 +7,10 @@
 // Exit 0; 100 for usage; 111 when a file cannot be read or written, is corrupt, or the text is malformed.
 
 import fs from 'node:fs';
-import { CdbOutput } from '../files/cdb-output.js';
+import { CdbOutput } from '../files/cdb/cdb-output.js';
 import { bytesPath, openIfPresent, readAt } from '../files/read.js';
-import { type CdbSource, cdbFindAll, cdbRecords, makeCdb } from '../formats/cdb.js';
-import { cdbTextLine, parseCdbText } from '../formats/cdb-text.js';
+import { type CdbSource, cdbFindAll, cdbRecords, makeCdb } from '../formats/databases/cdb.js';
+import { cdbTextLine, parseCdbText } from '../formats/databases/cdb-text.js';
 import { systemErrorText } from '../mail/system-errors.js';
 import { argumentPath, orFail, runTool, ToolFailure, type ToolIo } from './tool-io.js';
 

@@ -15,14 +15,14 @@
 
 import { Command } from 'commander';
 import { dnsNames, type NameService } from '../delivery/remote/names.js';
-import type { MaildirTarget, Outcome } from '../delivery/resolution.js';
-import { Resolver } from '../delivery/resolve.js';
-import type { Onward } from '../delivery/way.js';
+import type { MaildirTarget, Outcome } from '../delivery/resolution/resolution.js';
+import { Resolver } from '../delivery/resolution/resolve.js';
+import type { Onward } from '../delivery/resolution/way.js';
 import { describe, PermanentError } from '../errors.js';
-import { exceeds, isUnlimited, parseQuota } from '../formats/quota.js';
+import { exceeds, isUnlimited, parseQuota } from '../formats/vpopmail/quota.js';
 import { splitAddress } from '../mail/address.js';
 import { type Host, openHost } from '../stores/host.js';
-import { accountingRoot, knownUsage, quotaLineOf } from '../stores/maildirsize.js';
+import { accountingRoot, knownUsage, quotaLineOf } from '../stores/maildir/maildirsize.js';
 import { parseCommandLine } from './command-line.js';
 import { hasQueue, sayOnward } from './route/onward.js';
 import type { ToolIo } from './tool-io.js';

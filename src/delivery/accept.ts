@@ -1,8 +1,8 @@
 // A message from the moment DATA is answered until its acknowledgement.
 
-import type { Resolution } from './resolution.js';
+import type { Resolution } from './resolution/resolution.js';
 
-export type { Leads, Outcome, Owner, Refusal, Resolution } from './resolution.js';
+export type { Leads, Outcome, Owner, Refusal, Resolution } from './resolution/resolution.js';
 
 /** What is known about the message when its recipients are asked for. */
 export interface ResolveOptions {

@@ -17,13 +17,13 @@ import { describe, errnoOf, PermanentError, TemporaryError, troubleWith } from '
 import type { Log } from '../log.js';
 import { lower } from '../mail/address.js';
 import { HeaderScanner } from '../mail/header.js';
-import { makeAccountDirectory } from '../stores/maildir.js';
-import { MessageFile } from '../stores/maildir-message.js';
-import { accountingRoot, addMessage } from '../stores/maildirsize.js';
+import { makeAccountDirectory } from '../stores/maildir/maildir.js';
+import { MessageFile } from '../stores/maildir/maildir-message.js';
+import { accountingRoot, addMessage } from '../stores/maildir/maildirsize.js';
 import type { Envelope, IncomingMessage } from './accept.js';
 import { countedHeadBytes, messageHead } from './message-head.js';
 import type { QuotaKeeper } from './quota.js';
-import type { MaildirTarget, Resolution } from './resolution.js';
+import type { MaildirTarget, Resolution } from './resolution/resolution.js';
 import { SpooledBody } from './spooled-body.js';
 import type { Workload } from './workload.js';
 

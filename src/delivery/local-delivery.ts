@@ -2,14 +2,14 @@
 // uid are delivered through a process of that uid (src/processes).
 
 import type { Host } from '../stores/host.js';
-import { removeStaleTemporaries } from '../stores/maildir.js';
+import { removeStaleTemporaries } from '../stores/maildir/maildir.js';
 import type { Delivery, Envelope, ResolveOptions } from './accept.js';
 import { LocalMessage } from './incoming-message.js';
-import { trouble } from './outcomes.js';
 import { QuotaKeeper } from './quota.js';
-import type { MaildirTarget, Resolution } from './resolution.js';
-import { Resolver } from './resolve.js';
-import type { ResolverSettings } from './way.js';
+import { trouble } from './resolution/outcomes.js';
+import type { MaildirTarget, Resolution } from './resolution/resolution.js';
+import { Resolver } from './resolution/resolve.js';
+import type { ResolverSettings } from './resolution/way.js';
 import { Workload } from './workload.js';
 
 export interface DeliverySettings extends ResolverSettings {

@@ -9,7 +9,7 @@
 import { deliveredToLine, returnPathLine } from '../mail/address.js';
 import { queueReceivedLine } from '../mail/received.js';
 import type { Envelope } from './accept.js';
-import type { MaildirTarget } from './resolution.js';
+import type { MaildirTarget } from './resolution/resolution.js';
 
 /** The lines above a message for one Maildir. */
 export function messageHead(envelope: Envelope, target: MaildirTarget, unixSeconds: number): Buffer {

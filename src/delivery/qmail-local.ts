@@ -4,23 +4,23 @@
 //   none, a user's own address        the default delivery
 //   empty                             the default delivery
 //   comments only                     the message is thrown away
-//   lines                             each one as formats/dot-qmail reads it; a program line that is vdelivermail's is followed here (delivery/vpopmail-account)
+//   lines                             each one as formats/dot-qmail/dot-qmail reads it; a program line that is vdelivermail's is followed here (delivery/resolution/vpopmail-account)
 //
 // Maildirs get the message as qmail-local writes it: no size in the name, Delivered-To with the rewritten address, no quota.
 
 import fs from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { bytesPath, readIfPresent } from '../files/read.js';
-import { type DotQmailLine, dotQmailNames, parseDotQmail, parseVdelivermail } from '../formats/dot-qmail.js';
+import { type DotQmailLine, dotQmailNames, parseDotQmail, parseVdelivermail } from '../formats/dot-qmail/dot-qmail.js';
 import { domainFiles } from '../layout.js';
 import { deliveredToLine } from '../mail/address.js';
 import type { DotQmailFile } from '../stores/dot-qmail.js';
-import { maildirProblem } from '../stores/maildir.js';
-import type { LocalRecipient } from './assignment.js';
-import { combine, defer, deliverTo, discard, needsProgram, needsQueue, noMailbox } from './outcomes.js';
-import type { Outcome } from './resolution.js';
-import { resolveVdelivermail } from './vpopmail-account.js';
-import { maildirPath, type Way } from './way.js';
+import { maildirProblem } from '../stores/maildir/maildir.js';
+import type { LocalRecipient } from './resolution/assignment.js';
+import { combine, defer, deliverTo, discard, needsProgram, needsQueue, noMailbox } from './resolution/outcomes.js';
+import type { Outcome } from './resolution/resolution.js';
+import { resolveVdelivermail } from './resolution/vpopmail-account.js';
+import { maildirPath, type Way } from './resolution/way.js';
 
 /**
  * Whether there is a .qmail file for a recipient, by the names in the home alone: nothing in it is read, so that root may ask.

@@ -4,7 +4,7 @@
 //   the usage before the message is at 90 % or more   a warning is put into the Maildir, at most once a day (the stamp is Maildir/quotawarn)
 //
 // An account's limit is the one in vpasswd; for a Maildir that only a path names it is the first line of its maildirsize. Before refusing, a usage that is not a
-// fresh count is counted anew, and a count during which mail came or went refuses nobody. Accounting: stores/maildirsize.ts.
+// fresh count is counted anew, and a count during which mail came or went refuses nobody. Accounting: stores/maildir/maildirsize.ts.
 //
 // vpopmail as it is built by default bounces what does not fit; that is `refuse`. Builds that were changed to wait are `defer` (452 4.2.2).
 // Not copied: vpopmail looks at maildirsize only when a message is there; here it is also asked at RCPT, so that a full mailbox is refused before the data. What a
@@ -15,15 +15,15 @@ import path from 'node:path';
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import { giveTo } from '../files/owner.js';
 import { bytesPath, readIfPresent } from '../files/read.js';
-import { exceeds, isUnlimited, parseQuota, percentUsed } from '../formats/quota.js';
+import { exceeds, isUnlimited, parseQuota, percentUsed } from '../formats/vpopmail/quota.js';
 import { domainFiles } from '../layout.js';
 import { deliveredToLine } from '../mail/address.js';
 import { rfc5322Date } from '../mail/dates.js';
 import type { Host } from '../stores/host.js';
-import { MessageFile } from '../stores/maildir-message.js';
-import { accountingRoot, addMessage, countUsage, knownUsage, quotaLineOf } from '../stores/maildirsize.js';
-import { replyText } from './outcomes.js';
-import type { MaildirTarget, Outcome } from './resolution.js';
+import { MessageFile } from '../stores/maildir/maildir-message.js';
+import { accountingRoot, addMessage, countUsage, knownUsage, quotaLineOf } from '../stores/maildir/maildirsize.js';
+import { replyText } from './resolution/outcomes.js';
+import type { MaildirTarget, Outcome } from './resolution/resolution.js';
 
 const warnAtPercent = 90;
 const warnAgainMs = 86_400_000;

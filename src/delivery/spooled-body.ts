@@ -4,7 +4,7 @@
 // Chunks are gathered into pieces of 256 KiB, one write at a time. While one runs, the next piece gathers; when that is full too, `write` gives a promise, and the
 // client is not read from until the disk has caught up. So at most two pieces of a message are in memory.
 
-import type { MessageFile } from '../stores/maildir-message.js';
+import type { MessageFile } from '../stores/maildir/maildir-message.js';
 
 const pieceBytes = 256 * 1024;
 

@@ -10,7 +10,7 @@
 
 import type { Layout } from '../layout.js';
 import { statusOf } from './identity.js';
-import { type CLibrary, cLibrary, type NativeGroup, type NativeUser } from './native.js';
+import { type CLibrary, cLibrary, type NativeGroup, type NativeUser } from './native/native.js';
 import { fileTrouble } from './read.js';
 import { Snapshot } from './snapshot.js';
 

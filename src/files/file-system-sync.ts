@@ -2,7 +2,7 @@
 // everybody's data, where an fsync waits for one's own. Where it cannot be called (Linux alone has it), sync(2) for all file systems is.
 
 import fs from 'node:fs';
-import { loadKoffi } from './koffi.js';
+import { loadKoffi } from './native/koffi.js';
 import { bytesPath, fileTrouble } from './read.js';
 
 interface AsyncCall {

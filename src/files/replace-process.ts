@@ -13,7 +13,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import { errnoOf } from '../errors.js';
-import { loadKoffi } from './koffi.js';
+import { loadKoffi } from './native/koffi.js';
 
 /** What to run: Latin-1 strings, the first argument is the program's name. */
 export interface Program {

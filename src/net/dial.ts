@@ -1,7 +1,7 @@
 // Connecting to another host: from an address of ours if one is given, within a time, and upgrading to TLS.
 //
 // A socket that is handed out has a listener for errors, so that a reset ends nothing but the session; it is paused and sends small writes at once. A
-// connection that does not come about says whether it was for want of time: qmail keeps a table of hosts that do not answer (formats/tcpto.ts).
+// connection that does not come about says whether it was for want of time: qmail keeps a table of hosts that do not answer (formats/queue/tcpto.ts).
 
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,7 +1,7 @@
 // What processes of this program say to each other on a unix socket: frames of a kind and bytes, in order.
 //
 //   length   4 bytes, big-endian, of what follows
-//   kind     1 byte (a letter; processes/by-owner.ts and queue/enqueue/over-socket.ts have the meanings)
+//   kind     1 byte (a letter; processes/agents/by-owner.ts and queue/enqueue/over-socket.ts have the meanings)
 //   bytes    JSON as UTF-8 for requests and answers, message data as it is
 //
 // Both ends are this program, of the same version; a frame that is too long or cut off ends the connection. A session of POP3 or IMAP begins with one frame and goes on as plain bytes.

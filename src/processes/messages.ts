@@ -20,7 +20,7 @@
 //   rehashed {successions}                 ->   sessions that the old ones let in go on; to all session workers and agents
 //   rehash-told {request}                  ->   all have been told
 //   challenges {areOffered}                ->   whether mechanisms are offered that need a clear password
-//                                          <-   rate {request, user, ...}       may a user send a message? (processes/rate-requests.ts)
+//                                          <-   rate {request, user, ...}       may a user send a message? (processes/rates/rate-requests.ts)
 //   rated {request, answer}                ->   so many recipients, or not now
 //                                          <-   certificate-... {request, ...}  a certificate's files, which it may not look at (processes/certificates/requests.ts)
 //   certificate-answer {request, ...}      ->   what they are

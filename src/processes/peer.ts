@@ -1,7 +1,7 @@
 // Who is at the other end of a unix socket: the kernel tells the uid and gid that the process had when it connected.
 
 import type { Socket } from 'node:net';
-import { cLibrary, type NativePeer } from '../files/native.js';
+import { cLibrary, type NativePeer } from '../files/native/native.js';
 
 /** undefined when it cannot be told: another kind of socket, one that is closed, or a system that does not say. */
 export function peerOf(socket: Socket): NativePeer | undefined {

@@ -33,8 +33,15 @@ import { Certificates } from '../stores/certificates/certificates.js';
 import { type CertificateSource, ownSource } from '../stores/certificates/source.js';
 import { type Host, openHost } from '../stores/host.js';
 import { OpenMailboxes } from '../stores/mailboxes/open-mailboxes.js';
-import type { Agents } from './agents.js';
-import { deliveryByOwner, imapByOwner, loginByOwner, pop3ByOwner, sessionsByOwner, userByOwner } from './by-owner.js';
+import type { Agents } from './agents/agents.js';
+import {
+  deliveryByOwner,
+  imapByOwner,
+  loginByOwner,
+  pop3ByOwner,
+  sessionsByOwner,
+  userByOwner,
+} from './agents/by-owner.js';
 import type { Announce } from './login/rehash.js';
 import { type LoginServices, openLogins, type SharedLogins } from './login/services.js';
 import { peerOf } from './peer.js';

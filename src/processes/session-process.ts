@@ -3,15 +3,15 @@
 import { describe } from '../errors.js';
 import { standardErrorLog as log } from '../log.js';
 import { Accepting } from './accepting.js';
-import { AgentRequests } from './agent-requests.js';
-import { Agents } from './agents.js';
+import { AgentRequests } from './agents/agent-requests.js';
+import { Agents } from './agents/agents.js';
 import { CertificateRequests } from './certificates/requests.js';
 import { RehashAnnouncements } from './login/rehash.js';
 import { LoginRequests } from './login/requests.js';
 import { LoginTerms } from './login/services.js';
 import { become } from './ownership.js';
 import { PlaceRequests, partOf } from './places/requests.js';
-import { RateRequests } from './rate-requests.js';
+import { RateRequests } from './rates/rate-requests.js';
 import { Reception } from './reception.js';
 import { RelayRequests } from './relay-requests.js';
 import { type Service, startService } from './service.js';

@@ -3,8 +3,8 @@
 //   supervisor (root)     sockets, counts of connections, children
 //   session workers       vpopmail:vchkpw; N of them, each with all protocols (processes/worker-pool.ts)
 //   queue process         root, and called qmail-send while it stands in for that (processes/queue/child.ts)
-//   agents                one for each other uid that owns a domain, on demand (processes/agent-pool.ts)
-//   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher-pool.ts)
+//   agents                one for each other uid that owns a domain, on demand (processes/agents/agent-pool.ts)
+//   watchers              vpopmail:vchkpw, and one for each other uid that owns a domain (processes/watcher/watcher-pool.ts)
 
 import { RelayOpener } from '../admin/relay.js';
 import type { Succession } from '../auth/rehash/successors.js';
@@ -12,14 +12,14 @@ import type { Log } from '../log.js';
 import type { ServedAddress, Settings } from '../settings.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
-import { AgentPool } from './agent-pool.js';
-import { KeptRates } from './kept-rates.js';
+import { AgentPool } from './agents/agent-pool.js';
 import { LoginKeeper } from './login/keeper.js';
 import type { SharedLoginTerms, ToChild } from './messages.js';
 import { type Ids, sessionOwner } from './ownership.js';
 import type { PlaceKeeper } from './places/keeper.js';
 import { QueueChild } from './queue/child.js';
-import { WatcherPool } from './watcher-pool.js';
+import { KeptRates } from './rates/kept-rates.js';
+import { WatcherPool } from './watcher/watcher-pool.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** What the session workers serve. */

@@ -10,7 +10,7 @@ import type { Log } from '../log.js';
 import { newTicketKeys } from '../servers/server-tls.js';
 import type { UserRates } from '../servers/smtp/submission/user-rates.js';
 import type { ServedAddress, Settings } from '../settings.js';
-import { answerAgentRequest } from './agent-requests.js';
+import { answerAgentRequest } from './agents/agent-requests.js';
 import { answerCertificateRequest } from './certificates/requests.js';
 import { Child } from './child.js';
 import { LoginAnswers, type SharedGate } from './login/requests.js';
@@ -18,7 +18,7 @@ import type { FromChild, SharedLoginTerms, ToChild } from './messages.js';
 import type { Ids } from './ownership.js';
 import type { PlaceKeeper } from './places/keeper.js';
 import { PlaceAnswers } from './places/requests.js';
-import { answerRateRequest } from './rate-requests.js';
+import { answerRateRequest } from './rates/rate-requests.js';
 import { answerRelayRequest } from './relay-requests.js';
 
 const firstPauseMs = 100;

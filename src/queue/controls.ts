@@ -3,8 +3,8 @@
 //
 // A control file that cannot be read keeps the queue from being taken; at SIGHUP both old values stay.
 
-import type { RewritingRules } from '../formats/address-rewriting.js';
-import type { BounceIdentity } from '../formats/queue-bounce.js';
+import type { RewritingRules } from '../formats/controls/address-rewriting.js';
+import type { BounceIdentity } from '../formats/queue/queue-bounce.js';
 import { lower } from '../mail/address.js';
 import type { Control } from '../stores/control.js';
 import type { ChannelName } from './tree.js';

@@ -6,8 +6,8 @@
 //
 // A message may go away or be preprocessed while it is read: then it is left out, or shown as one of both. The order is that of the directories, as in qmail-qread.
 
-import { parseEnvelopeRecords, parseInfo } from '../formats/queue-envelope.js';
-import { parseRecipients } from '../formats/queue-recipients.js';
+import { parseEnvelopeRecords, parseInfo } from '../formats/queue/queue-envelope.js';
+import { parseRecipients } from '../formats/queue/queue-recipients.js';
 import type { QueueFiles } from './files.js';
 import { isHeld } from './schedule.js';
 import { type ChannelName, channelNames, messageNumber, type QueueTree } from './tree.js';

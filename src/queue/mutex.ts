@@ -4,7 +4,7 @@
 
 import fs from 'node:fs';
 import { errnoOf } from '../errors.js';
-import { type HeldLock, tryLock } from '../files/lock.js';
+import { type HeldLock, tryLock } from '../files/locks/lock.js';
 import { bytesPath } from '../files/read.js';
 import type { QueueTree } from './tree.js';
 

@@ -14,7 +14,7 @@
 import { isClosedTo, type LoginKind } from '../auth/login-service.js';
 import { HashSuccessors } from '../auth/rehash/successors.js';
 import { describe } from '../errors.js';
-import type { Account } from '../stores/domain.js';
+import type { Account } from '../stores/domains/domain.js';
 import type { Host } from '../stores/host.js';
 import type { Recheck } from '../watch/recheck.js';
 

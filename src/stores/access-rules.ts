@@ -7,11 +7,11 @@
 //
 // The text beside it is not looked at: `vqmail check` tells when it is newer.
 
-import { lookUpRule, type RuleClient } from '../formats/tcprules.js';
+import { lookUpRule, type RuleClient } from '../formats/databases/tcprules.js';
 import type { Layout } from '../layout.js';
 import type { Databases } from './databases.js';
 
-export type { RuleClient } from '../formats/tcprules.js';
+export type { RuleClient } from '../formats/databases/tcprules.js';
 
 /** What a rule says about a client. */
 export interface AccessDecision {

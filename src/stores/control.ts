@@ -12,14 +12,14 @@
 
 import fs from 'node:fs';
 import { TemporaryError } from '../errors.js';
-import { withCdb } from '../files/cdb-file.js';
+import { withCdb } from '../files/cdb/cdb-file.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath, fileTrouble, isMissing } from '../files/read.js';
 import { Snapshot } from '../files/snapshot.js';
-import type { RewritingRules } from '../formats/address-rewriting.js';
-import { cdbRecords } from '../formats/cdb.js';
-import { parseLine, parseList, parseMap, parseNumber, parseSet } from '../formats/control-file.js';
-import { matchesHost } from '../formats/rcpthosts.js';
+import type { RewritingRules } from '../formats/controls/address-rewriting.js';
+import { parseLine, parseList, parseMap, parseNumber, parseSet } from '../formats/controls/control-file.js';
+import { matchesHost } from '../formats/controls/rcpthosts.js';
+import { cdbRecords } from '../formats/databases/cdb.js';
 import type { Layout } from '../layout.js';
 import { lower, splitAddress } from '../mail/address.js';
 import type { Databases, Find } from './databases.js';

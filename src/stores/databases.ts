@@ -4,11 +4,11 @@
 // whole host shares) that is asked again soon is kept as a snapshot, a bounded number of them: then a look-up costs one stat, a third of the time. Files
 // that are asked only now and then, as on a host with thousands of domains, do not push those out. Either way a replaced file counts at the very next look-up.
 
-import { type FileSource, withCdb } from '../files/cdb-file.js';
+import { type FileSource, withCdb } from '../files/cdb/cdb-file.js';
 import { type Identity, identityOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { Snapshots } from '../files/snapshot.js';
-import { bufferSource, cdbFind } from '../formats/cdb.js';
+import { bufferSource, cdbFind } from '../formats/databases/cdb.js';
 
 /** The data of the first record with a key; undefined when there is none. A string stands for its Latin-1 bytes. @throws CorruptFileError */
 export type Find = (key: Buffer | string) => Buffer | undefined;

@@ -7,8 +7,8 @@
 //   none                          ''
 
 import { Snapshot } from '../files/snapshot.js';
-import { parseLine } from '../formats/control-file.js';
-import { domainOfIp, type IpAliasDocument, parseIpAliasMap } from '../formats/ip-alias-map.js';
+import { parseLine } from '../formats/controls/control-file.js';
+import { domainOfIp, type IpAliasDocument, parseIpAliasMap } from '../formats/vpopmail/ip-alias-map.js';
 import type { Layout } from '../layout.js';
 import type { Control } from './control.js';
 

@@ -16,7 +16,7 @@ import { errnoOf, TemporaryError, temporaryErrnos } from '../errors.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath, NotRegularFileError } from '../files/read.js';
 import { Snapshots } from '../files/snapshot.js';
-import { type DotQmailLine, parseDotQmail } from '../formats/dot-qmail.js';
+import { type DotQmailLine, parseDotQmail } from '../formats/dot-qmail/dot-qmail.js';
 import { domainFiles } from '../layout.js';
 
 /** One `.qmail` file as it is now. */

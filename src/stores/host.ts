@@ -3,17 +3,17 @@
 
 import { SystemAccounts } from '../files/accounts.js';
 import { Snapshot, Snapshots } from '../files/snapshot.js';
-import { type DomainLimits, parseDomainLimits } from '../formats/domain-limits.js';
+import { type DomainLimits, parseDomainLimits } from '../formats/vpopmail/domain-limits.js';
 import type { Layout } from '../layout.js';
 import { type Log, silentLog } from '../log.js';
 import { AccessRules } from './access-rules.js';
-import { AccountIndex } from './account-index.js';
+import { AccountIndex } from './accounts/account-index.js';
 import { Control } from './control.js';
 import { Databases } from './databases.js';
 import { DefaultDomain } from './default-domain.js';
-import { Domain } from './domain.js';
+import { Domain } from './domains/domain.js';
+import { IndexRepairs } from './domains/index-repairs.js';
 import { DotQmailFiles } from './dot-qmail.js';
-import { IndexRepairs } from './index-repairs.js';
 import { type DomainAssignment, Users } from './users.js';
 
 export interface Host {

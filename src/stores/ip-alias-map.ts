@@ -1,14 +1,14 @@
-// ~vpopmail/etc/ip_alias_map, changed: which domain a login without one belongs to (formats/ip-alias-map.ts; formats/vpopmail.md 6.2).
+// ~vpopmail/etc/ip_alias_map, changed: which domain a login without one belongs to (formats/vpopmail/ip-alias-map.ts; formats/vpopmail.md 6.2).
 //
 // Adding a pair removes it where it stands and puts it at the end; an address can have several lines, of which the first counts. The original rewrites the file through
 // ip_alias_map.PID and then appends to it, without a lock; here it is one replacement, under a lock file of ours that takes part in nothing else and goes away again.
 // Lines with fewer than two words vanish, as with the original; everything else stays. A new file has the mode of whoever makes it and belongs to him.
 
 import fs from 'node:fs';
-import { withLock } from '../files/lock.js';
+import { withLock } from '../files/locks/lock.js';
 import { bytesPath, readIfPresent } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
-import { ipAliasText, parseIpAliasMap, serializeIpAliasMap } from '../formats/ip-alias-map.js';
+import { ipAliasText, parseIpAliasMap, serializeIpAliasMap } from '../formats/vpopmail/ip-alias-map.js';
 import type { Layout } from '../layout.js';
 
 /** One line: an address of this host and the domain of its logins. */

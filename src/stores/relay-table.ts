@@ -1,4 +1,4 @@
-// The clients that may relay because they logged in a while ago: ~vpopmail/etc/open-smtp (form: formats/open-smtp.ts), and the access rules that are made of
+// The clients that may relay because they logged in a while ago: ~vpopmail/etc/open-smtp (form: formats/vpopmail/open-smtp.ts), and the access rules that are made of
 // /etc/tcp/smtp and it (formats/vpopmail.md 7.2 to 7.4).
 //
 //   192.0.2.7:allow,RELAYCLIENT="",RBLSMTPD=""	1700000000        a line of open-smtp: a rule, a TAB, the time of the login
@@ -21,10 +21,11 @@
 
 import fs from 'node:fs';
 import type { SystemAccounts } from '../files/accounts.js';
-import { type HeldLock, type LockOptions, LockTakenError, takeLock } from '../files/lock.js';
+import { type HeldLock, type LockOptions, LockTakenError, takeLock } from '../files/locks/lock.js';
 import { bytesPath, fileTrouble, isMissing, readIfPresent } from '../files/read.js';
 import { replaceFile } from '../files/replace.js';
-import { makeCdb } from '../formats/cdb.js';
+import { makeCdb } from '../formats/databases/cdb.js';
+import { compileRules, type RuleRecord, RuleSyntaxError } from '../formats/databases/tcprules.js';
 import {
   hasClient,
   type OpenSmtpDocument,
@@ -34,8 +35,7 @@ import {
   serializeOpenSmtp,
   withLogin,
   withoutExpired,
-} from '../formats/open-smtp.js';
-import { compileRules, type RuleRecord, RuleSyntaxError } from '../formats/tcprules.js';
+} from '../formats/vpopmail/open-smtp.js';
 import type { Layout } from '../layout.js';
 import type { Log } from '../log.js';
 

@@ -17,11 +17,11 @@ import {
   type FoundAssignment,
   findAssignment,
   parseAssignmentValue,
-} from '../formats/users-assign.js';
+} from '../formats/controls/users-assign.js';
 import type { Layout } from '../layout.js';
 import type { Databases, Find } from './databases.js';
 
-export type { Assignment, FoundAssignment } from '../formats/users-assign.js';
+export type { Assignment, FoundAssignment } from '../formats/controls/users-assign.js';
 
 /** Who serves a vpopmail domain (formats/vpopmail.md 3.3). */
 export interface DomainAssignment {

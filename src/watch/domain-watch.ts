@@ -16,7 +16,7 @@
 
 import { isRacy, statusOf } from '../files/identity.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
-import { type DomainLimits, parseDomainLimits } from '../formats/domain-limits.js';
+import { type DomainLimits, parseDomainLimits } from '../formats/vpopmail/domain-limits.js';
 import { domainFiles } from '../layout.js';
 import { accountColumns, accountEvents } from './changes/accounts.js';
 import { aliasColumns, aliasEvent, isDotQmail } from './changes/aliases.js';

@@ -32,7 +32,7 @@ export type AccountEvent = OfAccount &
   (
     | { readonly event: 'user added' | 'user removed' | 'password changed' }
     | { readonly event: 'quota changed'; readonly before: string; readonly after: string }
-    /** Names of formats/vpasswd-flags.ts; a bit without a name is `0x80000`. */
+    /** Names of formats/vpopmail/vpasswd-flags.ts; a bit without a name is `0x80000`. */
     | { readonly event: 'flags changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
     /** Comment, directory or number. */
     | { readonly event: 'user changed' }

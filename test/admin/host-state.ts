@@ -4,12 +4,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { tryLock } from '../../src/files/lock.js';
-import { bufferSource, cdbFind, makeCdb } from '../../src/formats/cdb.js';
-import { verifyCdb } from '../../src/formats/cdb-verify.js';
-import { moreRcptHostsKeys } from '../../src/formats/rcpthosts.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
-import { parseVpasswd, type VpasswdRecord, vpasswdCdbRecords, vpasswdRecords } from '../../src/formats/vpasswd.js';
+import { tryLock } from '../../src/files/locks/lock.js';
+import { moreRcptHostsKeys } from '../../src/formats/controls/rcpthosts.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { bufferSource, cdbFind, makeCdb } from '../../src/formats/databases/cdb.js';
+import { verifyCdb } from '../../src/formats/databases/cdb-verify.js';
+import {
+  parseVpasswd,
+  type VpasswdRecord,
+  vpasswdCdbRecords,
+  vpasswdRecords,
+} from '../../src/formats/vpopmail/vpasswd.js';
 import { domainFiles, Layout } from '../../src/layout.js';
 
 /** The domain directories of a host, by users/assign: domain -> disk path. Alias domains have that of the real one. */

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { RelayOpener } from '../../src/admin/relay.js';
-import { openSmtpText } from '../../src/formats/open-smtp.js';
+import { openSmtpText } from '../../src/formats/vpopmail/open-smtp.js';
 import { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
 import { type Host, openHost } from '../../src/stores/host.js';

@@ -5,7 +5,7 @@ import { type Crypt, loadHostCrypt } from '../../src/auth/crypt-library.js';
 import { scriptCrypt } from '../../src/auth/crypt-script.js';
 import { scriptCryptInThread } from '../../src/auth/crypt-worker.js';
 import { PasswordChecker } from '../../src/auth/password.js';
-import { parseVpasswd, vpasswdRecords } from '../../src/formats/vpasswd.js';
+import { parseVpasswd, vpasswdRecords } from '../../src/formats/vpopmail/vpasswd.js';
 import { contentOf, loadRecording } from '../support/recording.js';
 
 const host = loadHostCrypt();

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { cdb } from '../../src/cli/cdb.js';
-import { makeCdb } from '../../src/formats/cdb.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { Layout } from '../../src/layout.js';
 import { capturedIo } from '../support/captured-io.js';
 import { newRoot, removeRoot } from '../support/recording.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { check } from '../../src/cli/check.js';
 import { PermanentError } from '../../src/errors.js';
-import { takeLock } from '../../src/files/lock.js';
+import { takeLock } from '../../src/files/locks/lock.js';
 import { Layout } from '../../src/layout.js';
 import { type BrokenHost, control, domain, soundHost } from '../stores/broken-hosts.js';
 import * as rows from '../stores/broken-hosts-rows.js';

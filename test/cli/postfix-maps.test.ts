@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { postfixMaps } from '../../src/cli/postfix-maps.js';
 import { createDelivery } from '../../src/delivery/local-delivery.js';
 import { PermanentError, TemporaryError } from '../../src/errors.js';
-import { flagBits } from '../../src/formats/vpasswd-flags.js';
+import { flagBits } from '../../src/formats/vpopmail/vpasswd-flags.js';
 import { findMap } from '../../src/servers/postmap/maps.js';
 import { openHost } from '../../src/stores/host.js';
 import { capturedIo } from '../support/captured-io.js';

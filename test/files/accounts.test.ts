@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { TemporaryError } from '../../src/errors.js';
 import { SystemAccounts } from '../../src/files/accounts.js';
-import { cLibrary } from '../../src/files/native.js';
+import { cLibrary } from '../../src/files/native/native.js';
 import { Layout } from '../../src/layout.js';
 import { withFolder } from './folder.js';
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { rewrite } from '../../src/formats/address-rewriting.js';
-import { isBadMailFrom } from '../../src/formats/bad-mail-from.js';
-import { parseMap, parseSet } from '../../src/formats/control-file.js';
-import { hostKeys, matchesHost, moreRcptHostsKeys } from '../../src/formats/rcpthosts.js';
-import { lookUp } from '../../src/formats/virtual-domains.js';
+import { rewrite } from '../../src/formats/controls/address-rewriting.js';
+import { isBadMailFrom } from '../../src/formats/controls/bad-mail-from.js';
+import { parseMap, parseSet } from '../../src/formats/controls/control-file.js';
+import { hostKeys, matchesHost, moreRcptHostsKeys } from '../../src/formats/controls/rcpthosts.js';
+import { lookUp } from '../../src/formats/controls/virtual-domains.js';
 
 const set = (...lines: string[]): Set<string> => parseSet(Buffer.from(lines.join('\n'), 'latin1'));
 const map = (...lines: string[]): Map<string, string> => parseMap(Buffer.from(lines.join('\n'), 'latin1'));

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CorruptFileError } from '../../src/errors.js';
-import { bufferSource, type CdbRecord, cdbFindAll, cdbRecords, makeCdb } from '../../src/formats/cdb.js';
-import { verifyCdb } from '../../src/formats/cdb-verify.js';
+import { bufferSource, type CdbRecord, cdbFindAll, cdbRecords, makeCdb } from '../../src/formats/databases/cdb.js';
+import { verifyCdb } from '../../src/formats/databases/cdb-verify.js';
 import { contentOf, type Entry, loadRecording, recordingNames } from '../support/recording.js';
 
 /** The different cdb files of a recording with where they were seen. */

@@ -13,11 +13,11 @@ import {
   cdbFindAll,
   cdbRecords,
   makeCdb,
-} from '../../src/formats/cdb.js';
-import { parseCdbText, serializeCdbText } from '../../src/formats/cdb-text.js';
-import { verifyCdb } from '../../src/formats/cdb-verify.js';
-import { compileRules, parseRule, RuleSyntaxError } from '../../src/formats/tcprules.js';
-import { parseRulesDocument, serializeRulesDocument } from '../../src/formats/tcprules-document.js';
+} from '../../src/formats/databases/cdb.js';
+import { parseCdbText, serializeCdbText } from '../../src/formats/databases/cdb-text.js';
+import { verifyCdb } from '../../src/formats/databases/cdb-verify.js';
+import { compileRules, parseRule, RuleSyntaxError } from '../../src/formats/databases/tcprules.js';
+import { parseRulesDocument, serializeRulesDocument } from '../../src/formats/databases/tcprules-document.js';
 import { rulesRecordings } from '../support/tcprules-recordings.js';
 
 const bytes = (maxLength: number): fc.Arbitrary<Buffer> =>

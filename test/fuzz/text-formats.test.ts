@@ -5,32 +5,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseAccountDotQmail, serializeAccountDotQmail } from '../../src/formats/account-dot-qmail.js';
-import { parseDirControl } from '../../src/formats/dir-control.js';
-import {
-  limitsFindings,
-  parseDomainLimits,
-  parseLimitsDocument,
-  serializeLimitsDocument,
-} from '../../src/formats/domain-limits.js';
-import { parseDotQmail, parseVdelivermail, serializeDotQmail } from '../../src/formats/dot-qmail.js';
-import { parseIpAliasMap, serializeIpAliasMap } from '../../src/formats/ip-alias-map.js';
-import { isSound, maildirsizeUsage, parseMaildirsize, serializeMaildirsize } from '../../src/formats/maildirsize.js';
-import { parseOpenSmtp, relayRules, serializeOpenSmtp } from '../../src/formats/open-smtp.js';
 import {
   assignFindings,
   assignRecords,
   parseAssign,
   parseAssignmentValue,
   serializeAssign,
-} from '../../src/formats/users-assign.js';
+} from '../../src/formats/controls/users-assign.js';
+import { parseAccountDotQmail, serializeAccountDotQmail } from '../../src/formats/dot-qmail/account-dot-qmail.js';
+import { parseDotQmail, parseVdelivermail, serializeDotQmail } from '../../src/formats/dot-qmail/dot-qmail.js';
+import {
+  isSound,
+  maildirsizeUsage,
+  parseMaildirsize,
+  serializeMaildirsize,
+} from '../../src/formats/maildir/maildirsize.js';
+import { parseDirControl } from '../../src/formats/vpopmail/dir-control.js';
+import {
+  limitsFindings,
+  parseDomainLimits,
+  parseLimitsDocument,
+  serializeLimitsDocument,
+} from '../../src/formats/vpopmail/domain-limits.js';
+import { parseIpAliasMap, serializeIpAliasMap } from '../../src/formats/vpopmail/ip-alias-map.js';
+import { parseOpenSmtp, relayRules, serializeOpenSmtp } from '../../src/formats/vpopmail/open-smtp.js';
 import {
   parseVpasswd,
   parseVpasswdData,
   serializeVpasswd,
   vpasswdCdbRecords,
   vpasswdFindings,
-} from '../../src/formats/vpasswd.js';
+} from '../../src/formats/vpopmail/vpasswd.js';
 import { deliveredToLines } from '../../src/mail/header.js';
 import { contentOf, type Entry, loadRecording, recordingNames } from '../support/recording.js';
 

@@ -7,8 +7,15 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cdb } from '../../src/cli/cdb.js';
-import { bufferSource, type CdbRecord, cdbFind, cdbFindAll, cdbRecords, makeCdb } from '../../src/formats/cdb.js';
-import { serializeCdbText } from '../../src/formats/cdb-text.js';
+import {
+  bufferSource,
+  type CdbRecord,
+  cdbFind,
+  cdbFindAll,
+  cdbRecords,
+  makeCdb,
+} from '../../src/formats/databases/cdb.js';
+import { serializeCdbText } from '../../src/formats/databases/cdb-text.js';
 import { Layout } from '../../src/layout.js';
 import { capturedIo } from '../support/captured-io.js';
 import { needs } from '../support/needs.js';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Outcome } from '../../src/delivery/resolution.js';
+import type { Outcome } from '../../src/delivery/resolution/resolution.js';
 import { collectingDelivery } from '../support/collecting-delivery.js';
 import { needs } from '../support/needs.js';
 import { run } from '../support/program.js';

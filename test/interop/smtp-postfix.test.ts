@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../../src/delivery/resolution.js';
+import type { Outcome } from '../../src/delivery/resolution/resolution.js';
 import { type CollectingDelivery, collectingDelivery } from '../support/collecting-delivery.js';
 import { needs, needsRoot } from '../support/needs.js';
 import { type RunningPostfix, startPostfix } from '../support/postfix.js';

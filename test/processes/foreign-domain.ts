@@ -1,8 +1,8 @@
 // A domain that users/assign gives to another uid than vpopmail's, as `vadddomain -u hoster` would have made it.
 
-import { makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpopmail/vpasswd.js';
 import { childrenOf, titleOf } from '../support/child-processes.js';
 import type { Entry } from '../support/recording.js';
 import type { Tree } from './sample-server.js';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseUidList } from '../../src/formats/dovecot-uidlist.js';
+import { parseUidList } from '../../src/formats/mailbox/dovecot-uidlist.js';
 import { dovecotAnswers } from '../support/dovecot-imap.js';
 import { responsesOf } from '../support/imap-answers.js';
 import { fetchAll, ImapLoad, loadFolders } from '../support/imap-load.js';

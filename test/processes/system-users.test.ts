@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { needsRoot } from '../support/needs.js';
 import type { Entry } from '../support/recording.js';
 import { ServedQueue } from './served-queue.js';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { parseEnvelope } from '../../src/formats/queue-envelope.js';
+import { parseEnvelope } from '../../src/formats/queue/queue-envelope.js';
 import type { Invoker } from '../../src/mail/received.js';
 import { EnqueueError, type EnqueueRequest, enqueue } from '../../src/queue/enqueue/native.js';
 import { type BeforeAct, QueueFiles } from '../../src/queue/files.js';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makeCdb } from '../../src/formats/cdb.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { changeAccount, type EditFields, removeAccount, setField } from '../support/account-change.js';
 import type { Pop3Client } from '../support/pop3-client.js';
 import { type Pop3Host, pop3Host, testPassword, testUser } from '../support/pop3-host.js';

@@ -15,11 +15,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { moreRcptHostsKeys } from '../../src/formats/rcpthosts.js';
-import { compileRules } from '../../src/formats/tcprules.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { moreRcptHostsKeys } from '../../src/formats/controls/rcpthosts.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
+import { compileRules } from '../../src/formats/databases/tcprules.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpopmail/vpasswd.js';
 import { buildTree, loadRecording, newRoot } from '../support/recording.js';
 
 export const control = '/var/qmail/control';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, it } from 'node:test';
 import { TemporaryError } from '../../src/errors.js';
-import { makeCdb } from '../../src/formats/cdb.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { Layout } from '../../src/layout.js';
 import type { Control } from '../../src/stores/control.js';
 import { openHost } from '../../src/stores/host.js';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { CorruptFileError } from '../../src/errors.js';
-import { makeCdb } from '../../src/formats/cdb.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { Databases } from '../../src/stores/databases.js';
 import { until, withFolder } from '../files/folder.js';
 

@@ -3,8 +3,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { CdbMaker, makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { CdbMaker, makeCdb } from '../../src/formats/databases/cdb.js';
 import { accountFiles, domainFiles, Layout } from '../../src/layout.js';
 
 export interface LargeHostOptions {

@@ -2,8 +2,8 @@
 
 import { chownSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpopmail/vpasswd.js';
 
 /** Gives back the fields of the account's line, changed; undefined removes it. */
 export type EditFields = (fields: string[]) => string[] | undefined;

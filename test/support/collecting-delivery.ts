@@ -2,7 +2,7 @@
 // message at its end, can be set.
 
 import type { Delivery, Envelope, IncomingMessage } from '../../src/delivery/accept.js';
-import type { Outcome, Resolution } from '../../src/delivery/resolution.js';
+import type { Outcome, Resolution } from '../../src/delivery/resolution/resolution.js';
 
 export interface CollectedMessage {
   readonly sender: string;

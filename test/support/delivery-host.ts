@@ -2,9 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpasswd.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../src/formats/vpopmail/vpasswd.js';
 import { accountFiles, domainFiles, Layout } from '../../src/layout.js';
 
 /** Who owns the mail: vpopmail's recorded numbers where we may give files away, else who we are. */

@@ -4,8 +4,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { assignRecords, parseAssign } from '../../src/formats/users-assign.js';
+import { assignRecords, parseAssign } from '../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import type { Layout } from '../../src/layout.js';
 import { makeDeliveryHost } from './delivery-host.js';
 import { newRoot, removeRoot } from './recording.js';

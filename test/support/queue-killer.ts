@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Layout } from '../../src/layout.js';
 import { standardErrorLog as log } from '../../src/log.js';
 import { bindListeners } from '../../src/net/shared-listener.js';
-import { answerAgentRequest } from '../../src/processes/agent-requests.js';
+import { answerAgentRequest } from '../../src/processes/agents/agent-requests.js';
 import { Child } from '../../src/processes/child.js';
 import type { Ids } from '../../src/processes/ownership.js';
 import { PlaceKeeper } from '../../src/processes/places/keeper.js';

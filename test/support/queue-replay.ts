@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DeliveryAttempt, DeliveryChannel, DeliveryReport } from '../../src/delivery/report.js';
-import { withoutPrefix } from '../../src/formats/queue-bounce.js';
-import { parseEnvelope, parseEnvelopeRecords } from '../../src/formats/queue-envelope.js';
+import { withoutPrefix } from '../../src/formats/queue/queue-bounce.js';
+import { parseEnvelope, parseEnvelopeRecords } from '../../src/formats/queue/queue-envelope.js';
 import type { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
 import type { Invoker } from '../../src/mail/received.js';

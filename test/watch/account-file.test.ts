@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { makeCdb } from '../../src/formats/cdb.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
 import { SharedTexts } from '../../src/watch/changes/fingerprint.js';
 import { differingRows, type Table } from '../../src/watch/changes/table.js';
 import { type AccountVersion, readAccounts } from '../../src/watch/files/account-file.js';

@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeCdb } from '../../src/formats/cdb.js';
-import { compileRules, ruleData } from '../../src/formats/tcprules.js';
+import { makeCdb } from '../../src/formats/databases/cdb.js';
+import { compileRules, ruleData } from '../../src/formats/databases/tcprules.js';
 import { replace, WatchedHost } from './watched-host.js';
 
 /** Both ways to notice; polling often, so that the tests are quick. */

@@ -22,7 +22,7 @@ import { giveTree, removeTree } from '../../files/tree.js';
 import { domainFiles } from '../../layout.js';
 import { makeHashDirectory } from '../../stores/accounts/dir-control-file.js';
 import type { AssignedDomain } from '../../stores/control-lines/assign-file.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { storedQuota } from '../users/account-rules.js';
 import { addUser } from '../users/add-user.js';

@@ -1,4 +1,4 @@
-// The record of a change of one domain that is under way (formats/domain-change.ts): what a killed tool leaves behind is told apart from what an administrator made, and finished or undone by the
+// The record of a change of one domain that is under way (formats/vpopmail/domain-change.ts): what a killed tool leaves behind is told apart from what an administrator made, and finished or undone by the
 // next tool that changes any domain.
 //
 // Written before the first change and after each step that matters, a line each with a sync. Whoever changes
@@ -6,10 +6,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { type HeldLock, takeLock, tryLock } from '../../files/lock.js';
+import { type HeldLock, takeLock, tryLock } from '../../files/locks/lock.js';
 import { bytesPath, fileTrouble, readIfPresent } from '../../files/read.js';
 import { syncDirectory } from '../../files/sync.js';
-import { type ChangeRecord, parseChange, serializeChange } from '../../formats/domain-change.js';
+import { type ChangeRecord, parseChange, serializeChange } from '../../formats/vpopmail/domain-change.js';
 import type { Layout } from '../../layout.js';
 
 /** A change that this process makes. */

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { mayChangeOwner } from '../../files/owner.js';
 import { bytesPath } from '../../files/read.js';
-import { withOneMore } from '../../formats/dir-control.js';
+import { withOneMore } from '../../formats/vpopmail/dir-control.js';
 import type { Layout } from '../../layout.js';
 import {
   type DirControlPlace,

@@ -4,7 +4,7 @@
 import { TemporaryError } from '../../errors.js';
 import { statusOf } from '../../files/identity.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { assignEntries, parseAssign } from '../../formats/users-assign.js';
+import { assignEntries, parseAssign } from '../../formats/controls/users-assign.js';
 import { lower } from '../../mail/address.js';
 import type { Host } from '../../stores/host.js';
 

@@ -12,9 +12,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Resolver } from '../../delivery/resolve.js';
+import { Resolver } from '../../delivery/resolution/resolve.js';
 import { describe } from '../../errors.js';
-import { withLock } from '../../files/lock.js';
+import { withLock } from '../../files/locks/lock.js';
 import { quoteAddress } from '../../mail/address.js';
 import type { Host } from '../../stores/host.js';
 import { MapFile } from './map-file.js';

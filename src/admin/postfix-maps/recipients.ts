@@ -1,6 +1,6 @@
 // Who exists in a domain, as a list for Postfix: what RCPT answers one by one. The list of a domain comes from
 //
-//   delivery/assignment          the directory that its mail goes to: a vpopmail domain's, ~alias, a user's home
+//   delivery/resolution/assignment          the directory that its mail goes to: a vpopmail domain's, ~alias, a user's home
 //   .qmail-NAME there            each name, asked as RCPT would ask
 //   .qmail-NAME-default          NAME as far as its first `-`: with recipient_delimiter = - Postfix finds NAME-anything by it
 //   vpasswd.cdb                  where .qmail-default hands the domain to vdelivermail: every account that is not locked; user-anything goes by the delimiter
@@ -12,19 +12,19 @@
 // A domain whose unknown users are taken too (a catch-all, a program, a backup MX) is one entry for all, `@example.jp`; Postfix cannot be told of a locked account in it.
 // A domain of which it cannot be told is taken whole as well: a mail that is deferred later is better than one that is refused because of our trouble.
 
-import { assign, type LocalRecipient } from '../../delivery/assignment.js';
-import type { Outcome } from '../../delivery/resolution.js';
-import type { Resolver } from '../../delivery/resolve.js';
+import { assign, type LocalRecipient } from '../../delivery/resolution/assignment.js';
+import type { Outcome } from '../../delivery/resolution/resolution.js';
+import type { Resolver } from '../../delivery/resolution/resolve.js';
 import { describe } from '../../errors.js';
 import { isRacy, statusOf } from '../../files/identity.js';
 import { namesIn } from '../../files/list.js';
 import { bytesPath } from '../../files/read.js';
-import { rewrite } from '../../formats/address-rewriting.js';
-import { parseVdelivermail } from '../../formats/dot-qmail.js';
-import { hasFlag } from '../../formats/vpasswd-flags.js';
+import { rewrite } from '../../formats/controls/address-rewriting.js';
+import { parseVdelivermail } from '../../formats/dot-qmail/dot-qmail.js';
+import { hasFlag } from '../../formats/vpopmail/vpasswd-flags.js';
 import { domainFiles } from '../../layout.js';
 import { lower, splitAddress } from '../../mail/address.js';
-import { type AccountWalk, walkAccounts } from '../../stores/account-walk.js';
+import { type AccountWalk, walkAccounts } from '../../stores/accounts/account-walk.js';
 import type { Host } from '../../stores/host.js';
 import type { SystemNames } from './system-names.js';
 

@@ -5,7 +5,7 @@
 //
 // An entry `.example.jp` (every domain below) is given as it is.
 
-import { servedDomain } from '../../delivery/served-domain.js';
+import { servedDomain } from '../../delivery/resolution/served-domain.js';
 import type { Control } from '../../stores/control.js';
 
 export interface ListedDomain {

@@ -1,9 +1,9 @@
 // The names of the whole host that may be local parts: the simple lines of users/cdb, entries of virtualdomains for one address, system users. Read once for a list of recipients; these are
 // candidates, and whether each exists is asked as RCPT does.
 
-import { withCdb } from '../../files/cdb-file.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
 import { readIfPresent } from '../../files/read.js';
-import { cdbRecords } from '../../formats/cdb.js';
+import { cdbRecords } from '../../formats/databases/cdb.js';
 import { Layout } from '../../layout.js';
 import { splitAddress } from '../../mail/address.js';
 import type { Host } from '../../stores/host.js';

@@ -3,13 +3,13 @@
 import fs from 'node:fs';
 import { errnoOf, TemporaryError } from '../../errors.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { type DomainLimits, effectiveFlags } from '../../formats/domain-limits.js';
-import { exceeds, isUnlimited, parseQuota, percentUsed } from '../../formats/quota.js';
-import { accountNumber } from '../../formats/vpasswd.js';
-import { type AccountFlag, hasFlag } from '../../formats/vpasswd-flags.js';
+import { type DomainLimits, effectiveFlags } from '../../formats/vpopmail/domain-limits.js';
+import { exceeds, isUnlimited, parseQuota, percentUsed } from '../../formats/vpopmail/quota.js';
+import { accountNumber } from '../../formats/vpopmail/vpasswd.js';
+import { type AccountFlag, hasFlag } from '../../formats/vpopmail/vpasswd-flags.js';
 import { accountFiles } from '../../layout.js';
-import type { Domain } from '../../stores/domain.js';
-import { countUsage, knownUsage } from '../../stores/maildirsize.js';
+import type { Domain } from '../../stores/domains/domain.js';
+import { countUsage, knownUsage } from '../../stores/maildir/maildirsize.js';
 
 /** Who logged in last; without `address` nobody has, and `time` is when the account was made. Times are Unix seconds. */
 export interface LastLogin {

@@ -8,10 +8,10 @@
 //
 // Lengths are bytes. All throw VpopmailError with the code of the originals.
 
-import { normaliseQuota } from '../../formats/quota.js';
-import type { VpasswdRecord } from '../../formats/vpasswd.js';
-import { vpasswdText } from '../../formats/vpasswd.js';
-import type { VpasswdText } from '../../formats/vpasswd-lines.js';
+import { normaliseQuota } from '../../formats/vpopmail/quota.js';
+import type { VpasswdRecord } from '../../formats/vpopmail/vpasswd.js';
+import { vpasswdText } from '../../formats/vpopmail/vpasswd.js';
+import type { VpasswdText } from '../../formats/vpopmail/vpasswd-lines.js';
 import { VpopmailError } from '../vpopmail-error.js';
 
 const most = { name: 32, domain: 96, password: 128, gecos: 48, dir: 160, quota: 20, line: 254, longLine: 510 } as const;

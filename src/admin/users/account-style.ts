@@ -10,10 +10,10 @@
 import { type Crypt, loadHostCrypt } from '../../auth/crypt-library.js';
 import { scriptCryptInThread } from '../../auth/crypt-worker.js';
 import { hashPassword, type PasswordScheme, schemePrefix, usualPrefix } from '../../auth/new-password.js';
-import { withCdb } from '../../files/cdb-file.js';
-import { parseVpasswdText, recordsOf } from '../../formats/vpasswd-lines.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
+import { parseVpasswdText, recordsOf } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
-import type { DomainPlace } from '../../stores/account-index.js';
+import type { DomainPlace } from '../../stores/accounts/account-index.js';
 import { listedDomains } from '../../stores/accounts/domain-list.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';

@@ -11,11 +11,11 @@
 
 import path from 'node:path';
 import { syncDirectory } from '../../files/sync.js';
-import { findRecord, insertRecords } from '../../formats/vpasswd-lines.js';
+import { findRecord, insertRecords } from '../../formats/vpopmail/vpasswd-lines.js';
 import type { DirControlPlace } from '../../stores/accounts/dir-control-file.js';
 import { makeHashDirectory, planUserDirectories } from '../../stores/accounts/dir-control-file.js';
 import { type LockedAccounts, withAccounts } from '../../stores/accounts/user-database.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { isTaken, removeUnfinished, StagedDirectories } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';

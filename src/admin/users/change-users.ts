@@ -8,9 +8,9 @@
 // otherwise go on letting APOP and CRAM-MD5 in.
 
 import { CorruptFileError } from '../../errors.js';
-import { withCdb } from '../../files/cdb-file.js';
-import { cdbFind } from '../../formats/cdb.js';
-import { accountNumber, type VpasswdRecord, vpasswdText } from '../../formats/vpasswd.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
+import { cdbFind } from '../../formats/databases/cdb.js';
+import { accountNumber, type VpasswdRecord, vpasswdText } from '../../formats/vpopmail/vpasswd.js';
 import {
   findRecord,
   recordOf,
@@ -19,10 +19,10 @@ import {
   type VpasswdText,
   type WholeRecord,
   wholeRecord,
-} from '../../formats/vpasswd-lines.js';
+} from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
 import { lower } from '../../mail/address.js';
-import type { DomainPlace } from '../../stores/account-index.js';
+import type { DomainPlace } from '../../stores/accounts/account-index.js';
 import { type LockedAccounts, type ReplaceAccountsOptions, withAccounts } from '../../stores/accounts/user-database.js';
 import { removeUnfinished } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';

@@ -18,11 +18,11 @@ import {
   removeRecord,
   type VpasswdText,
   type WholeRecord,
-} from '../../formats/vpasswd-lines.js';
+} from '../../formats/vpopmail/vpasswd-lines.js';
 import { lower } from '../../mail/address.js';
 import { leaveUserDirectory } from '../../stores/accounts/dir-control-file.js';
 import { withAccounts } from '../../stores/accounts/user-database.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { type RemovedDirectory, removeUnfinished, takeAway } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';

@@ -4,8 +4,8 @@
 import { statusOf } from '../../files/identity.js';
 import { bytesPath, fileTrouble } from '../../files/read.js';
 import { lower } from '../../mail/address.js';
-import type { DomainPlace } from '../../stores/account-index.js';
-import type { Domain } from '../../stores/domain.js';
+import type { DomainPlace } from '../../stores/accounts/account-index.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';
 

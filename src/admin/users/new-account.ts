@@ -1,10 +1,10 @@
 // A new account on its way into a domain: checked, its password hashed, its line not yet written. One function for a single account and for a file full of them.
 
 import { type PasswordScheme, passwordScheme } from '../../auth/new-password.js';
-import type { DomainLimits } from '../../formats/domain-limits.js';
-import type { VpasswdRecord } from '../../formats/vpasswd.js';
+import type { DomainLimits } from '../../formats/vpopmail/domain-limits.js';
+import type { VpasswdRecord } from '../../formats/vpopmail/vpasswd.js';
 import { lower } from '../../mail/address.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import {
   checkDirectory,

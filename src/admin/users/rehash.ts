@@ -4,7 +4,7 @@
 import { statusOf } from '../../files/identity.js';
 import { bytesPath } from '../../files/read.js';
 import { domainFiles } from '../../layout.js';
-import type { DomainPlace } from '../../stores/account-index.js';
+import type { DomainPlace } from '../../stores/accounts/account-index.js';
 import { withAccounts } from '../../stores/accounts/user-database.js';
 import { removeUnfinished } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';

@@ -1,9 +1,9 @@
 // Sets the password of an account: its hash, and its clear text where the domain keeps that (formats/vpopmail.md 9.4, vpasswd). For vpopmail an account that is not
 // there, and one whose password may not be changed, are both `Illegal username`.
 
-import { effectiveFlags } from '../../formats/domain-limits.js';
-import { accountNumber } from '../../formats/vpasswd.js';
-import { hasFlag } from '../../formats/vpasswd-flags.js';
+import { effectiveFlags } from '../../formats/vpopmail/domain-limits.js';
+import { accountNumber } from '../../formats/vpopmail/vpasswd.js';
+import { hasFlag } from '../../formats/vpopmail/vpasswd-flags.js';
 import type { ReplaceAccountsOptions } from '../../stores/accounts/user-database.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';

@@ -9,12 +9,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { bytesPath } from '../../files/read.js';
-import { isUnlimited, parseQuota } from '../../formats/quota.js';
+import { isUnlimited, parseQuota } from '../../formats/vpopmail/quota.js';
 import { accountFiles } from '../../layout.js';
 import type { ReplaceAccountsOptions } from '../../stores/accounts/user-database.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
-import { countUsage } from '../../stores/maildirsize.js';
+import { countUsage } from '../../stores/maildir/maildirsize.js';
 import { checkLengths, storedQuota } from './account-rules.js';
 import { styleOf } from './account-style.js';
 import { changeAllUsers, changeUser } from './change-users.js';

@@ -8,7 +8,7 @@
 // Accounts are those of vpasswd, as the listings of vpopmail's tools have them, line by line.
 
 import { readIfPresent } from '../../files/read.js';
-import { parseVpasswdText, recordOf, type WholeRecord } from '../../formats/vpasswd-lines.js';
+import { parseVpasswdText, recordOf, type WholeRecord } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles, type Layout } from '../../layout.js';
 import { listedDomains } from '../../stores/accounts/domain-list.js';
 import type { Crypt } from '../crypt-library.js';

@@ -10,7 +10,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Account, Domain } from '../../stores/domain.js';
+import type { Account, Domain } from '../../stores/domains/domain.js';
 import { type PasswordScheme, schemeOfHash } from '../new-password.js';
 import type { Succession } from './successors.js';
 

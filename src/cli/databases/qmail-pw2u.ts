@@ -14,7 +14,7 @@
 import fs from 'node:fs';
 import { errnoOf } from '../../errors.js';
 import { bytesPath, openIfPresent, readAt } from '../../files/read.js';
-import { parseMap, parseSet } from '../../formats/control-file.js';
+import { parseMap, parseSet } from '../../formats/controls/control-file.js';
 import type { Layout } from '../../layout.js';
 import { lower } from '../../mail/address.js';
 import { orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';

@@ -2,9 +2,9 @@
 //
 // A bad line leaves the database as it is and the temporary file empty. A line on which the original loops for ever is a bad line.
 
-import { CdbOutput } from '../../files/cdb-output.js';
-import { makeCdb } from '../../formats/cdb.js';
-import { compileRules, type RuleRecord, RuleSyntaxError } from '../../formats/tcprules.js';
+import { CdbOutput } from '../../files/cdb/cdb-output.js';
+import { makeCdb } from '../../formats/databases/cdb.js';
+import { compileRules, type RuleRecord, RuleSyntaxError } from '../../formats/databases/tcprules.js';
 import { argumentPath, orFail, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 
 /** The tool. @returns its exit code */

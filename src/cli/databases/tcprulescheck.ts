@@ -2,9 +2,9 @@
 // arguments are ignored, as by the original. Exit 0; 100 for usage, 111 when the file cannot be read or is corrupt.
 
 import { CorruptFileError, TemporaryError } from '../../errors.js';
-import { withCdb } from '../../files/cdb-file.js';
-import { cdbFind } from '../../formats/cdb.js';
-import { lookUpRule, type RuleClient } from '../../formats/tcprules.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
+import { cdbFind } from '../../formats/databases/cdb.js';
+import { lookUpRule, type RuleClient } from '../../formats/databases/tcprules.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 import { argumentPath, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 

@@ -1,6 +1,6 @@
 // What vmoddomlimits prints: the limits of a domain (-S) and its usage text, as the original's.
 
-import type { DomainLimits } from '../../formats/domain-limits.js';
+import type { DomainLimits } from '../../formats/vpopmail/domain-limits.js';
 
 /** The switches in the order in which they are shown: the key, the name and the letter of -g. */
 const switches = [

@@ -1,22 +1,22 @@
 // vmoddomlimits [OPTIONS] DOMAIN | -d [OPTIONS]: shows (-S), changes or deletes (-D) the limits of a domain, or changes those of all domains without their own (-d), as
 // the original. Exit 0, also for a domain that is unknown; 255 with a line that says what failed.
 //
-// Kept from the original: the first change of a domain copies the defaults; the letters of -u and -o land where nothing reads them (formats/domain-limits.ts).
+// Kept from the original: the first change of a domain copies the defaults; the letters of -u and -o land where nothing reads them (formats/vpopmail/domain-limits.ts).
 // Not kept: 1G is 1 GiB, where the original stores 1 byte; a negative size is refused.
 // Ours beside it: `-S --json` prints an object with the names and numbers of the file.
 
-import type { DomainLimits } from '../../formats/domain-limits.js';
-import { normaliseQuota } from '../../formats/quota.js';
+import type { DomainLimits } from '../../formats/vpopmail/domain-limits.js';
+import { normaliseQuota } from '../../formats/vpopmail/quota.js';
 import { silentLog } from '../../log.js';
-import type { Domain } from '../../stores/domain.js';
-import { openHost } from '../../stores/host.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import {
   readDefaultLimitsToEdit,
   readLimits,
   removeLimits,
   writeDefaultLimits,
   writeLimits,
-} from '../../stores/limits-file.js';
+} from '../../stores/domains/limits-file.js';
+import { openHost } from '../../stores/host.js';
 import { type GivenOption, getopt } from '../getopt.js';
 import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { ordinaryMode, takeLongOptions, versionLine } from '../users/account-tool.js';

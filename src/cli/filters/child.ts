@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { errnoOf, temporaryErrnos } from '../../errors.js';
-import { exactCommand } from '../../files/exact-command.js';
+import { exactCommand } from '../../files/programs/exact-command.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 import { ToolFailure, type ToolIo } from '../tool-io.js';
 

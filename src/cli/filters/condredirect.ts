@@ -1,7 +1,7 @@
 // condredirect ADDRESS PROGRAM [ARGUMENT...]: sends the message on to ADDRESS and ends its delivery here (exit 99) if PROGRAM says so by exit 0, as the original. Exit 111 of it puts the
 // delivery off, any other lets it go on.
 
-import { rewind } from '../../files/rewind.js';
+import { rewind } from '../../files/native/rewind.js';
 import { messageInput } from '../message-input.js';
 import { descriptorPieces, orFail, runTool, type ToolIo } from '../tool-io.js';
 import { runFilter, saysYes } from './child.js';

@@ -15,13 +15,13 @@ import { type LoginRefusal, type LoginResult, login, nameLogin, splitLogin } fro
 import { loginKind } from '../../auth/login-service.js';
 import { PasswordChecker } from '../../auth/password.js';
 import { ConfigurationError, CorruptFileError, describe, errnoOf, TemporaryError } from '../../errors.js';
-import { openSystemLog } from '../../files/system-log.js';
+import { openSystemLog } from '../../files/native/system-log.js';
 import { type Log, lineLog } from '../../log.js';
 import { lower } from '../../mail/address.js';
 import { systemErrorText } from '../../mail/system-errors.js';
+import { readLimits } from '../../stores/domains/limits-file.js';
 import { type Host, openHost } from '../../stores/host.js';
-import { readLimits } from '../../stores/limits-file.js';
-import { makeAccountDirectory } from '../../stores/maildir.js';
+import { makeAccountDirectory } from '../../stores/maildir/maildir.js';
 import { RelayTable } from '../../stores/relay-table.js';
 import type { ToolIo } from '../tool-io.js';
 import { connectionOf, type LoginConnection } from './connection.js';

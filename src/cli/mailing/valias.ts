@@ -1,4 +1,4 @@
-// valias [-v] [-n | -s | -d | -i LINE] ADDRESS|DOMAIN: shows and sets aliases, the .qmail-NAME files of a domain (stores/aliases.ts), as the original.
+// valias [-v] [-n | -s | -d | -i LINE] ADDRESS|DOMAIN: shows and sets aliases, the .qmail-NAME files of a domain (stores/domains/aliases.ts), as the original.
 //
 //   (none), -s    `alias@domain -> line` for each line        -n   the names in a domain
 //   -i LINE       adds a line, as it is                       -d   removes the alias
@@ -22,8 +22,8 @@ import {
   aliasNames,
   changeAlias,
   deleteAlias,
-} from '../../stores/aliases.js';
-import type { Domain } from '../../stores/domain.js';
+} from '../../stores/domains/aliases.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';

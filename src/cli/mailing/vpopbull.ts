@@ -20,7 +20,7 @@ import { rfc5322Date } from '../../mail/dates.js';
 import { type ListedDomain, listedDomains } from '../../stores/accounts/domain-list.js';
 import { accountsOf } from '../../stores/accounts/enumeration.js';
 import type { Host } from '../../stores/host.js';
-import { MessageFile } from '../../stores/maildir-message.js';
+import { MessageFile } from '../../stores/maildir/maildir-message.js';
 import { getopt } from '../getopt.js';
 import { argumentPath, type ToolIo } from '../tool-io.js';
 import { runAccountTool, versionLine } from '../users/account-tool.js';

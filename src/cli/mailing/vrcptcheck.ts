@@ -4,7 +4,7 @@
 // Mail for an address that exists would be delivered, by the same decisions as at RCPT: accounts in sub-directories, aliases, lists, extensions and catch-alls count, where
 // the original looks for a directory of the name. A look-up that fails is 111.
 
-import { Resolver } from '../../delivery/resolve.js';
+import { Resolver } from '../../delivery/resolution/resolve.js';
 import { describe, errnoOf } from '../../errors.js';
 import { silentLog } from '../../log.js';
 import { splitAddress } from '../../mail/address.js';

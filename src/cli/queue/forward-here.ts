@@ -4,7 +4,7 @@
 import type { Forward } from '../../delivery/local/qmail-local.js';
 import { type Injection, injectForward } from '../../delivery/vdelivermail/inject.js';
 import { PermanentError, TemporaryError } from '../../errors.js';
-import { isRunnable } from '../../files/runnable.js';
+import { isRunnable } from '../../files/programs/runnable.js';
 import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { toolQueue } from './own-queue.js';
 import { completedMessage } from './qmail-inject.js';

@@ -9,8 +9,8 @@
 import fs from 'node:fs';
 import { TemporaryError } from '../../errors.js';
 import { SystemAccounts } from '../../files/accounts.js';
+import { isRunnable } from '../../files/programs/runnable.js';
 import { bytesPath } from '../../files/read.js';
-import { isRunnable } from '../../files/runnable.js';
 import type { Enqueuer, Submitter } from '../../queue/enqueue/enqueuer.js';
 import { queueError } from '../../queue/enqueue/exit-codes.js';
 import { socketEnqueuer } from '../../queue/enqueue/over-socket.js';

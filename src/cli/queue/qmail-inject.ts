@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { describe, errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { readIfPresent } from '../../files/read.js';
-import { parseLine } from '../../formats/control-file.js';
+import { parseLine } from '../../formats/controls/control-file.js';
 import { lower, quoteAddress } from '../../mail/address.js';
 import type { HostNames } from '../../mail/injection/address-rules.js';
 import { splitHeader } from '../../mail/injection/header-fields.js';

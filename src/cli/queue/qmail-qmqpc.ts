@@ -2,8 +2,8 @@
 // control/qmqpservers that answers, as the original (formats/qmail.md 2.8). It says nothing; its exit code tells.
 
 import { readIfPresent } from '../../files/read.js';
-import { parseList } from '../../formats/control-file.js';
-import { parseEnvelope } from '../../formats/queue-envelope.js';
+import { parseList } from '../../formats/controls/control-file.js';
+import { parseEnvelope } from '../../formats/queue/queue-envelope.js';
 import { exitCodeFor } from '../../queue/enqueue/exit-codes.js';
 import { qmqpEnqueuer } from '../../queue/enqueue/over-qmqp.js';
 import { inputPieces, type ToolIo } from '../tool-io.js';

@@ -4,7 +4,7 @@
 //
 // An envelope that is wrong (exit 11, 91) leaves the message and what had been written of the envelope, as the original does; it is removed after 36 hours.
 
-import { parseEnvelope, todoHead } from '../../formats/queue-envelope.js';
+import { parseEnvelope, todoHead } from '../../formats/queue/queue-envelope.js';
 import { exitCodeFor } from '../../queue/enqueue/exit-codes.js';
 import { EnqueueError, NativeMessage } from '../../queue/enqueue/native.js';
 import { inputPieces, type ToolIo } from '../tool-io.js';

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { SystemAccounts } from '../../files/accounts.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { parseLine, parseList, parseNumber } from '../../formats/control-file.js';
+import { parseLine, parseList, parseNumber } from '../../formats/controls/control-file.js';
 import { QueueFiles } from '../../queue/files.js';
 import { QueueTree } from '../../queue/tree.js';
 import type { ToolIo } from '../tool-io.js';

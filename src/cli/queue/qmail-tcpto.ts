@@ -3,9 +3,9 @@
 //   127.0.0.9 timed out 37 seconds ago; # recent timeouts: 1
 
 import fs from 'node:fs';
-import { withLock } from '../../files/lock.js';
+import { withLock } from '../../files/locks/lock.js';
 import { bytesPath } from '../../files/read.js';
-import { parseTcpto } from '../../formats/tcpto.js';
+import { parseTcpto } from '../../formats/queue/tcpto.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 import { runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 

@@ -11,12 +11,12 @@
 import fs from 'node:fs';
 import { findDestination } from '../../delivery/remote/destination.js';
 import { literalAddress, type NameService } from '../../delivery/remote/names.js';
-import type { Resolver } from '../../delivery/resolve.js';
-import type { Onward } from '../../delivery/way.js';
+import type { Resolver } from '../../delivery/resolution/resolve.js';
+import type { Onward } from '../../delivery/resolution/way.js';
 import { describe } from '../../errors.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { parseMap } from '../../formats/control-file.js';
-import { routeFor, type SmtpRoute } from '../../formats/smtp-routes.js';
+import { parseMap } from '../../formats/controls/control-file.js';
+import { routeFor, type SmtpRoute } from '../../formats/controls/smtp-routes.js';
 import { lower, splitAddress } from '../../mail/address.js';
 import { isOwnAddress } from '../../net/own-addresses.js';
 import type { Host } from '../../stores/host.js';

@@ -1,4 +1,4 @@
-// vadduser --batch FILE|- [--scheme NAME] [DOMAIN]: adds the accounts of a list (formats/account-list.ts; `-` is standard input; DOMAIN for lines that name none), each domain's in one
+// vadduser --batch FILE|- [--scheme NAME] [DOMAIN]: adds the accounts of a list (formats/vpopmail/account-list.ts; `-` is standard input; DOMAIN for lines that name none), each domain's in one
 // rewrite. A bar shows how far it is where standard error is a terminal. Each line that is refused is told on standard error, and at the end how many there were:
 //
 //   users.csv:17: joe@example.jp: Username exists
@@ -12,7 +12,7 @@ import type { AddUserRequest } from '../../admin/users/new-account.js';
 import { passwordScheme, passwordSchemes } from '../../auth/new-password.js';
 import { PermanentError } from '../../errors.js';
 import { bytesPath } from '../../files/read.js';
-import { type AccountListLine, parseAccountList } from '../../formats/account-list.js';
+import { type AccountListLine, parseAccountList } from '../../formats/vpopmail/account-list.js';
 import type { Host } from '../../stores/host.js';
 import { argumentPath, orFail, type ToolIo } from '../tool-io.js';
 import { runAccountTool } from './account-tool.js';

@@ -10,7 +10,7 @@ import { VpopmailError } from '../../admin/vpopmail-error.js';
 import { randomPassword } from '../../auth/new-password.js';
 import { CorruptFileError, TemporaryError } from '../../errors.js';
 import { AccountsBusyError } from '../../stores/accounts/user-database.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';

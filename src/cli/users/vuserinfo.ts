@@ -7,13 +7,13 @@
 import { isUtf8 } from 'node:buffer';
 import { type LastLogin, lastLogin, limitsInForce, usedPercent } from '../../admin/users/account-info.js';
 import { mayAdminister } from '../../admin/users/domain-access.js';
-import { accountNumber } from '../../formats/vpasswd.js';
-import type { WholeRecord } from '../../formats/vpasswd-lines.js';
+import { accountNumber } from '../../formats/vpopmail/vpasswd.js';
+import type { WholeRecord } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
 import { lower } from '../../mail/address.js';
 import { accountsOf } from '../../stores/accounts/enumeration.js';
 import { rawAccount } from '../../stores/accounts/raw-account.js';
-import type { Domain } from '../../stores/domain.js';
+import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { getopt } from '../getopt.js';
 import type { ToolIo } from '../tool-io.js';

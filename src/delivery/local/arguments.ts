@@ -9,7 +9,7 @@
 //
 // Everything is Latin-1. A line feed within an address is `_` in the lines that are written into messages.
 
-import { fromLine } from '../../formats/mbox.js';
+import { fromLine } from '../../formats/maildir/mbox.js';
 import { deliveredToLine, returnPathLine } from '../../mail/address.js';
 
 export interface LocalArguments {

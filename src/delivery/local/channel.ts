@@ -18,10 +18,10 @@ import { bytesPath } from '../../files/read.js';
 import type { Log } from '../../log.js';
 import { splitAddress } from '../../mail/address.js';
 import type { Delivery } from '../accept.js';
-import type { LocalRecipient } from '../assignment.js';
 import type { DeliveryAttempt, DeliveryChannel, DeliveryReport, QueuedMessage } from '../report.js';
-import type { Resolution } from '../resolution.js';
-import type { Resolver } from '../resolve.js';
+import type { LocalRecipient } from '../resolution/assignment.js';
+import type { Resolution } from '../resolution/resolution.js';
+import type { Resolver } from '../resolution/resolve.js';
 import type { LocalArguments } from './arguments.js';
 
 /** A delivery that needs a process of its own. */

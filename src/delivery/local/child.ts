@@ -11,8 +11,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import { PermanentError, TemporaryError } from '../../errors.js';
-import { exactCommand } from '../../files/exact-command.js';
-import { cLibrary } from '../../files/native.js';
+import { cLibrary } from '../../files/native/native.js';
+import { exactCommand } from '../../files/programs/exact-command.js';
 import { bytesPath } from '../../files/read.js';
 import type { LocalEnd, LocalTask } from './channel.js';
 

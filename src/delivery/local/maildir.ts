@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import { bytesPath } from '../../files/read.js';
-import { type FileOwner, MessageFile } from '../../stores/maildir-message.js';
+import { type FileOwner, MessageFile } from '../../stores/maildir/maildir-message.js';
 import type { DeliveryLines } from './arguments.js';
 import { isTemporary, LocalFailure } from './failure.js';
 import type { MessageSource } from './message-source.js';

@@ -9,9 +9,9 @@
 
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { cLibrary } from '../../files/native.js';
+import { cLibrary } from '../../files/native/native.js';
 import { bytesPath } from '../../files/read.js';
-import { FromQuoting } from '../../formats/mbox.js';
+import { FromQuoting } from '../../formats/maildir/mbox.js';
 import type { DeliveryLines } from './arguments.js';
 import { LocalFailure, systemFailure } from './failure.js';
 import type { MessageSource } from './message-source.js';

@@ -2,7 +2,7 @@
 // wound back before each of them; everything else reads at positions of its own.
 
 import fs from 'node:fs';
-import { rewind } from '../../files/rewind.js';
+import { rewind } from '../../files/native/rewind.js';
 import { HeaderScanner } from '../../mail/header.js';
 
 const pieceBytes = 256 * 1024;

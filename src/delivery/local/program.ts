@@ -4,7 +4,7 @@
 // A program that does not end is killed with all that it started: the queue would wait for it for ever (qmail-local does).
 
 import { spawn } from 'node:child_process';
-import { exactCommand } from '../../files/exact-command.js';
+import { exactCommand } from '../../files/programs/exact-command.js';
 
 /** How a program ended. */
 export type ProgramEnd = { readonly status: number } | { readonly signal: string };

@@ -12,10 +12,15 @@
 
 import nodePath from 'node:path';
 import { errnoOf, PermanentError, TemporaryError } from '../../errors.js';
-import { type DotQmailLine, dotQmailNames, parseDotQmail, parseVdelivermail } from '../../formats/dot-qmail.js';
+import {
+  type DotQmailLine,
+  dotQmailNames,
+  parseDotQmail,
+  parseVdelivermail,
+} from '../../formats/dot-qmail/dot-qmail.js';
 import type { DotQmailFile } from '../../stores/dot-qmail.js';
 import type { Host } from '../../stores/host.js';
-import type { Owner } from '../resolution.js';
+import type { Owner } from '../resolution/resolution.js';
 import { type DeliveryLines, deliveryLines, type LocalArguments, programVariables } from './arguments.js';
 import { LocalFailure, systemFailure } from './failure.js';
 import { forwardSender } from './forward-sender.js';

@@ -10,7 +10,7 @@
 
 import net from 'node:net';
 import { describe, TemporaryError } from '../../errors.js';
-import { routeFor, routeOfSender, type SmtpRoute } from '../../formats/smtp-routes.js';
+import { routeFor, routeOfSender, type SmtpRoute } from '../../formats/controls/smtp-routes.js';
 import { lower } from '../../mail/address.js';
 import { dial, TlsError, UnreachedError, upgradeToTls } from '../../net/dial.js';
 import { isOwnAddress } from '../../net/own-addresses.js';

@@ -13,7 +13,7 @@
 // The name of a relay is this host's own setting, so a relay without an address makes mail wait; qmail-remote refuses it for good.
 
 import net from 'node:net';
-import type { SmtpRoute } from '../../formats/smtp-routes.js';
+import type { SmtpRoute } from '../../formats/controls/smtp-routes.js';
 import { literalAddress, type MailExchanger, type NameService } from './names.js';
 import { fixedReports, type MessageReport, noSuchHost } from './reports.js';
 

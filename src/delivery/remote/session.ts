@@ -8,7 +8,7 @@
 //
 // Port 465 is TLS from the first byte (RFC 8314), which the caller has begun.
 
-import type { RouteWord, SmtpLogin } from '../../formats/smtp-routes.js';
+import type { RouteWord, SmtpLogin } from '../../formats/controls/smtp-routes.js';
 import { TlsError } from '../../net/dial.js';
 import { chooseMechanism, saslExchange } from '../../protocols/sasl-client.js';
 import { parseExtensions, type SmtpReply } from '../../protocols/smtp-reply.js';

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { errnoOf } from '../../errors.js';
-import { exactCommand } from '../../files/exact-command.js';
+import { exactCommand } from '../../files/programs/exact-command.js';
 import type { MessageSource } from '../local/message-source.js';
 import type { VdelivermailActs } from './run.js';
 

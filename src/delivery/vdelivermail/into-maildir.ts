@@ -9,13 +9,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, errnoOf } from '../../errors.js';
 import type { Layout } from '../../layout.js';
-import type { Domain } from '../../stores/domain.js';
-import { makeAccountDirectory } from '../../stores/maildir.js';
-import { MessageFile } from '../../stores/maildir-message.js';
-import { accountingRoot, addMessage } from '../../stores/maildirsize.js';
+import type { Domain } from '../../stores/domains/domain.js';
+import { makeAccountDirectory } from '../../stores/maildir/maildir.js';
+import { MessageFile } from '../../stores/maildir/maildir-message.js';
+import { accountingRoot, addMessage } from '../../stores/maildir/maildirsize.js';
 import type { MessageSource } from '../local/message-source.js';
 import type { QuotaKeeper } from '../quota.js';
-import type { MaildirTarget } from '../resolution.js';
+import type { MaildirTarget } from '../resolution/resolution.js';
 import type { VdelivermailActs } from './run.js';
 import { Stop } from './stop.js';
 

@@ -1,5 +1,5 @@
 // vdelivermail's work, done: from the address that qmail-local found to the exit code (formats/vpopmail.md 4.3 to 4.8). The program and the queue's local deliveries share
-// it; what would become of a message before it is there is delivery/vpopmail-account.
+// it; what would become of a message before it is there is delivery/resolution/vpopmail-account.
 //
 //   EXT, HOST      lower case; HOST of an alias domain becomes the real one; a message that was delivered to EXT@HOST before loops
 //   account        named EXT, else what stands before the first `-` of EXT
@@ -14,19 +14,23 @@
 import fs from 'node:fs';
 import { CorruptFileError, describe, errnoOf, TemporaryError } from '../../errors.js';
 import { bytesPath } from '../../files/read.js';
-import { type AccountInstruction, accountDotQmailNames, accountInstruction } from '../../formats/account-dot-qmail.js';
-import { hasFlag } from '../../formats/vpasswd-flags.js';
+import {
+  type AccountInstruction,
+  accountDotQmailNames,
+  accountInstruction,
+} from '../../formats/dot-qmail/account-dot-qmail.js';
+import { hasFlag } from '../../formats/vpopmail/vpasswd-flags.js';
 import { accountFiles } from '../../layout.js';
 import { lower } from '../../mail/address.js';
-import type { Account, Domain } from '../../stores/domain.js';
+import type { Account, Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
-import { AccountFiles } from '../account-files.js';
-import { addressOfMaildir } from '../account-lines.js';
-import { withoutFinalSlash } from '../assignment.js';
 import type { MessageSource } from '../local/message-source.js';
 import { QuotaKeeper } from '../quota.js';
-import type { MaildirTarget, Owner } from '../resolution.js';
-import { findVpopmailAccount, isDomainName, isUserName } from '../vpopmail-account.js';
+import { AccountFiles } from '../resolution/account-files.js';
+import { addressOfMaildir } from '../resolution/account-lines.js';
+import { withoutFinalSlash } from '../resolution/assignment.js';
+import type { MaildirTarget, Owner } from '../resolution/resolution.js';
+import { findVpopmailAccount, isDomainName, isUserName } from '../resolution/vpopmail-account.js';
 import { intoMaildir } from './into-maildir.js';
 import { Stop } from './stop.js';
 

@@ -25,7 +25,7 @@ export const keywordBits = (1 << 26) - 1;
 const capitals = 'DFPRST';
 const firstCapitalBit = 26;
 
-/** The bits of the letters that have one. @param letters as `flagsOf` of formats/maildir-name.ts gives them */
+/** The bits of the letters that have one. @param letters as `flagsOf` of formats/maildir/maildir-name.ts gives them */
 export function bitsOfLetters(letters: string): number {
   let bits = 0;
   for (let at = 0; at < letters.length; at++) bits |= bitOfLetter(letters.charCodeAt(at));

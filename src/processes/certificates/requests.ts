@@ -11,7 +11,7 @@
 import path from 'node:path';
 import { describe, errnoOf } from '../../errors.js';
 import type { Identity } from '../../files/identity.js';
-import { parseList } from '../../formats/control-file.js';
+import { parseList } from '../../formats/controls/control-file.js';
 import { parsePem } from '../../formats/pem.js';
 import type { Layout } from '../../layout.js';
 import type { Settings } from '../../settings.js';

@@ -19,7 +19,7 @@ import { createRemoteChannel } from '../../delivery/remote/channel.js';
 import { StsPolicies } from '../../delivery/remote/tls/mta-sts.js';
 import { mailauthPolicies } from '../../delivery/remote/tls/mta-sts-source.js';
 import type { DeliveryChannel } from '../../delivery/report.js';
-import { Resolver } from '../../delivery/resolve.js';
+import { Resolver } from '../../delivery/resolution/resolve.js';
 import { PermanentError, TemporaryError } from '../../errors.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import type { Layout } from '../../layout.js';
@@ -30,8 +30,8 @@ import { invokerOf } from '../../queue/enqueue/invokers.js';
 import type { ChannelName } from '../../queue/tree.js';
 import type { Settings } from '../../settings.js';
 import type { Host } from '../../stores/host.js';
-import type { Agents } from '../agents.js';
-import { deliveryByOwner } from '../by-owner.js';
+import type { Agents } from '../agents/agents.js';
+import { deliveryByOwner } from '../agents/by-owner.js';
 import type { Ids } from '../ownership.js';
 
 export interface ChannelContext {

@@ -4,7 +4,7 @@
 import { TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Settings } from '../../settings.js';
-import { answerAgentRequest } from '../agent-requests.js';
+import { answerAgentRequest } from '../agents/agent-requests.js';
 import { Child } from '../child.js';
 import type { FromChild, ToChild } from '../messages.js';
 import type { Ids } from '../ownership.js';

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigurationError, describe } from '../../errors.js';
-import type { HeldLock } from '../../files/lock.js';
+import type { HeldLock } from '../../files/locks/lock.js';
 import type { Log } from '../../log.js';
 import { readQueueControls } from '../../queue/controls.js';
 import { mutexHolder, takeMutex } from '../../queue/mutex.js';

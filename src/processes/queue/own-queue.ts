@@ -7,9 +7,9 @@
 
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Resolver } from '../../delivery/resolve.js';
+import { Resolver } from '../../delivery/resolution/resolve.js';
 import { describe } from '../../errors.js';
-import type { HeldLock } from '../../files/lock.js';
+import type { HeldLock } from '../../files/locks/lock.js';
 import type { Log } from '../../log.js';
 import { readQueueControls } from '../../queue/controls.js';
 import type { EnqueueNotice } from '../../queue/ending/bounce.js';
@@ -27,7 +27,7 @@ import type { QueueTree } from '../../queue/tree.js';
 import { formerSpawners } from '../../queue/upkeep/former-spawners.js';
 import type { Settings } from '../../settings.js';
 import type { Host } from '../../stores/host.js';
-import type { Agents } from '../agents.js';
+import type { Agents } from '../agents/agents.js';
 import { type OpenChannels, openChannels } from './channels.js';
 import { ownTitle } from './claim.js';
 import type { QueueService } from './service.js';

@@ -11,8 +11,8 @@
 
 import { describe } from '../../errors.js';
 import { standardErrorLog as log } from '../../log.js';
-import { AgentRequests } from '../agent-requests.js';
-import { Agents } from '../agents.js';
+import { AgentRequests } from '../agents/agent-requests.js';
+import { Agents } from '../agents/agents.js';
 import type { ToChild } from '../messages.js';
 import { tellSupervisor } from '../supervised.js';
 import { openQueue, type QueueService } from './service.js';

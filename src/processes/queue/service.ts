@@ -10,7 +10,7 @@
 //
 // Decided once, told in the log, and never changed later. A host without a queue has `none`: what needs one is put off.
 
-import { Resolver } from '../../delivery/resolve.js';
+import { Resolver } from '../../delivery/resolution/resolve.js';
 import { ConfigurationError } from '../../errors.js';
 import { Layout } from '../../layout.js';
 import type { Log } from '../../log.js';
@@ -22,7 +22,7 @@ import { mutexHolder } from '../../queue/mutex.js';
 import { QueueTree } from '../../queue/tree.js';
 import type { QueueChoice, Settings } from '../../settings.js';
 import { type Host, openHost } from '../../stores/host.js';
-import type { Agents } from '../agents.js';
+import type { Agents } from '../agents/agents.js';
 import { claimQueue } from './claim.js';
 import { OwnQueue } from './own-queue.js';
 import { openQueueSocket } from './socket.js';

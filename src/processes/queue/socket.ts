@@ -13,7 +13,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, PermanentError, TemporaryError } from '../../errors.js';
 import type { SystemAccounts } from '../../files/accounts.js';
-import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import type { Log } from '../../log.js';
 import { type Frame, FrameReader, sendFrame } from '../../net/frames.js';
 import { listenAtPath, makeRoom } from '../../net/unix-socket.js';

@@ -1,8 +1,8 @@
 // The notice about recipients that have failed (formats/qmail.md 4.6): queued as a new message, from what bounce/N and the message hold, then bounce/N is removed. When that
 // fails it is tried again in two minutes, so a crash between the two sends the notice twice and never not at all.
 
-import { type Bounce, bounceFor, bounceHead, bounceMiddle } from '../../formats/queue-bounce.js';
-import { parseInfo } from '../../formats/queue-envelope.js';
+import { type Bounce, bounceFor, bounceHead, bounceMiddle } from '../../formats/queue/queue-bounce.js';
+import { parseInfo } from '../../formats/queue/queue-envelope.js';
 import type { QueueControls } from '../controls.js';
 import type { QueueFiles } from '../files.js';
 import type { QueueLog } from '../log.js';

@@ -5,7 +5,7 @@
 //
 // A disk that takes nothing is tried again every ten seconds for ever, as qmail-send does: there is no other place to put it.
 
-import { bounceParagraph } from '../../formats/queue-bounce.js';
+import { bounceParagraph } from '../../formats/queue/queue-bounce.js';
 import type { NewFile, QueueFiles } from '../files.js';
 import type { QueueLog } from '../log.js';
 import type { Ids } from '../owners.js';

@@ -8,7 +8,7 @@
 // A message begins at once and its bytes go on as they come; what could not be begun is told by `commit`. Until `commit` nothing of it counts, and a process that dies leaves
 // nothing that would ever be delivered. What it throws has qmail-smtpd's words (exit-codes).
 
-import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import type { Invoker } from '../../mail/received.js';
 
 /** Who hands a message in. */

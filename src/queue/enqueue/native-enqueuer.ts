@@ -2,7 +2,7 @@
 // counted up from its pid, since there is no qmail-queue whose pid it would be.
 
 import type { SystemAccounts } from '../../files/accounts.js';
-import { type Envelope, envelopeProblem } from '../../formats/queue-envelope.js';
+import { type Envelope, envelopeProblem } from '../../formats/queue/queue-envelope.js';
 import { mayWriteQueue, type QueueFiles } from '../files.js';
 import { type QueueOwners, queueOwners } from '../owners.js';
 import type { QueueTree } from '../tree.js';

@@ -20,7 +20,7 @@ import {
   serializeTodo,
   todoAddresses,
   todoHead,
-} from '../../formats/queue-envelope.js';
+} from '../../formats/queue/queue-envelope.js';
 import { type Invoker, queueReceivedLine } from '../../mail/received.js';
 import type { NewFile, QueueFiles } from '../files.js';
 import type { Ids } from '../owners.js';

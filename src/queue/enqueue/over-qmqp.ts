@@ -11,7 +11,7 @@
 import type net from 'node:net';
 import { isIPv4, isIPv6 } from 'node:net';
 import { Spool } from '../../files/spool.js';
-import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import { dial, UnreachedError } from '../../net/dial.js';
 import { NetstringDecoder } from '../../protocols/netstring.js';
 import { encodeQmqpFrame } from '../../protocols/qmqp.js';

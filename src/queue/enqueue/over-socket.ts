@@ -14,7 +14,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { PermanentError, TemporaryError } from '../../errors.js';
-import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import { FrameReader, sendFrame } from '../../net/frames.js';
 import { type KeptConnection, KeptConnections } from '../../net/kept-connections.js';
 import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';

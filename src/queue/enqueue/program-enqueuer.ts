@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import type { SystemAccounts } from '../../files/accounts.js';
-import type { Envelope } from '../../formats/queue-envelope.js';
+import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import type { EnqueueingMessage, Enqueuer, Submitter } from './enqueuer.js';
 import { idsOf } from './invokers.js';
 import { ProgramMessage, type QueueProgram } from './program.js';

@@ -10,7 +10,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { type Envelope, serializeEnvelope } from '../../formats/queue-envelope.js';
+import { type Envelope, serializeEnvelope } from '../../formats/queue/queue-envelope.js';
 import { queueCrashed, queueError } from './exit-codes.js';
 
 export interface QueueProgram {

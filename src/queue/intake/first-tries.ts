@@ -8,7 +8,7 @@
 // Only what is likely to be over soon is tried: one recipient, whose destination has a place free and was quick the last time. A host was quick when it took no longer than queueing takes on
 // this disk, so nobody hands in fewer messages for it; on this host the delivery waits for the same disk itself. Exim calls the same cut-through delivery.
 
-import type { RewritingRules } from '../../formats/address-rewriting.js';
+import type { RewritingRules } from '../../formats/controls/address-rewriting.js';
 import type { UnqueuedMessage } from '../enqueue/native.js';
 import type { QueueLog } from '../log.js';
 import type { ChannelPasses } from '../passes/channel-passes.js';

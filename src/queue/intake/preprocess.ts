@@ -7,9 +7,9 @@
 // A failure or a crash before the last step leaves todo/N, and everything is done again at the next look. qmail-send does one message at a time and waits for the disk
 // each time; here several are on their way at once, each in that order. A message that can be tried at once is not preprocessed before that (intake/straight).
 
-import { type RewritingRules, rewrite } from '../../formats/address-rewriting.js';
-import { parseEnvelopeRecords, parseInfo } from '../../formats/queue-envelope.js';
-import { serializeRecipients } from '../../formats/queue-recipients.js';
+import { type RewritingRules, rewrite } from '../../formats/controls/address-rewriting.js';
+import { parseEnvelopeRecords, parseInfo } from '../../formats/queue/queue-envelope.js';
+import { serializeRecipients } from '../../formats/queue/queue-recipients.js';
 import type { NewFile, QueueFiles } from '../files.js';
 import type { QueueEvent, QueueLog } from '../log.js';
 import type { Ids } from '../owners.js';

@@ -9,7 +9,7 @@
 // A recipient that is being delivered at this moment is delivered all the same.
 
 import fs from 'node:fs';
-import { letters, parseRecipients } from '../../formats/queue-recipients.js';
+import { letters, parseRecipients } from '../../formats/queue/queue-recipients.js';
 import type { QueueFiles } from '../files.js';
 import { systemClock } from '../schedule.js';
 import { channelNames, type QueueTree } from '../tree.js';

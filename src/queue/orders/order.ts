@@ -17,7 +17,7 @@
 //   local/S/N, remote/S/N removed       a message at its end, of which nobody is told
 //   info/S/N, intd/N, mess/S/N removed  what is left after 36 hours is removed
 
-import { letters, parseRecipients } from '../../formats/queue-recipients.js';
+import { letters, parseRecipients } from '../../formats/queue/queue-recipients.js';
 import { removeMessage } from '../ending/finish.js';
 import type { QueueFiles } from '../files.js';
 import type { QueueLog } from '../log.js';

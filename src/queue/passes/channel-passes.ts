@@ -14,8 +14,8 @@
 
 import type { DeliveryChannel, DeliveryReport } from '../../delivery/report.js';
 import { describe } from '../../errors.js';
-import { letters, type RecipientRecord } from '../../formats/queue-recipients.js';
-import { verpSender } from '../../formats/queue-verp.js';
+import { letters, type RecipientRecord } from '../../formats/queue/queue-recipients.js';
+import { verpSender } from '../../formats/queue/queue-verp.js';
 import { removeMessage } from '../ending/finish.js';
 import type { QueueLog } from '../log.js';
 import { givingUp, type QueueClock, troubleSeconds } from '../schedule.js';

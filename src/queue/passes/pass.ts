@@ -3,8 +3,8 @@
 // The try is over when the end was reached and nothing of it runs or waits. Then the file is removed if nobody is left, else the message is scheduled again.
 
 import type { QueuedMessage } from '../../delivery/report.js';
-import { parseInfo } from '../../formats/queue-envelope.js';
-import { offsetBehind, type RecipientRecord, recipientAt } from '../../formats/queue-recipients.js';
+import { parseInfo } from '../../formats/queue/queue-envelope.js';
+import { offsetBehind, type RecipientRecord, recipientAt } from '../../formats/queue/queue-recipients.js';
 import type { QueueFiles } from '../files.js';
 import type { StraightMessage, StraightMessages } from '../intake/straight.js';
 import { isLastAttempt, nextAttempt } from '../schedule.js';

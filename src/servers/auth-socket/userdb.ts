@@ -6,9 +6,9 @@
 
 import { nameLogin } from '../../auth/login.js';
 import { CorruptFileError, describe, PermanentError, TemporaryError } from '../../errors.js';
-import { parseQuota } from '../../formats/quota.js';
+import { parseQuota } from '../../formats/vpopmail/quota.js';
 import type { ServerAnswer } from '../../protocols/dovecot-auth.js';
-import type { Account, Domain } from '../../stores/domain.js';
+import type { Account, Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 
 /** What is known of a user: plain data. `fields` in order, as Dovecot's userdb has them. */

@@ -13,12 +13,12 @@ import { accountFiles } from '../../layout.js';
 import type { Log } from '../../log.js';
 import { closingOctets } from '../../protocols/pop3-message.js';
 import { takeOverFromCourier } from '../../stores/mailboxes/takeover/before-pop3.js';
+import { maildirProblem, removeStaleTemporaries } from '../../stores/maildir/maildir.js';
 import { hasTemporaries, listMessages, type MessageFile } from '../../stores/maildir/message-list.js';
 import { changeMailbox, type MailboxChanged } from '../../stores/maildir/removal.js';
 import { countTransferOctets, type TransferSizes } from '../../stores/maildir/transfer-sizes.js';
 import { type UidlForm, uidlsOf } from '../../stores/maildir/uidl.js';
 import { Whereabouts } from '../../stores/maildir/whereabouts.js';
-import { maildirProblem, removeStaleTemporaries } from '../../stores/maildir.js';
 
 interface Owner {
   readonly uid: number;

@@ -22,8 +22,8 @@
 // with `_` and with Postfix's own words (relay_recipient_maps).
 
 import type { Delivery } from '../../delivery/accept.js';
-import type { Outcome } from '../../delivery/resolution.js';
-import { servedDomain } from '../../delivery/served-domain.js';
+import type { Outcome } from '../../delivery/resolution/resolution.js';
+import { servedDomain } from '../../delivery/resolution/served-domain.js';
 import { splitAddress } from '../../mail/address.js';
 import { isOwnAddress } from '../../net/own-addresses.js';
 import { longestAddress, parsePath, replaceLiteral } from '../../protocols/smtp-address.js';

@@ -5,9 +5,9 @@
 //   MAIL  SIZE= above the limit is refused at once. A refused MAIL leaves no transaction (in qmail-smtpd an over-long address leaves the former one open)
 //   RCPT  the recipient is resolved at once: an unknown mailbox is 550 5.1.1 here, not a bounce later
 
-import type { Resolution } from '../../delivery/resolution.js';
-import { rewrite } from '../../formats/address-rewriting.js';
-import { isBadMailFrom } from '../../formats/bad-mail-from.js';
+import type { Resolution } from '../../delivery/resolution/resolution.js';
+import { rewrite } from '../../formats/controls/address-rewriting.js';
+import { isBadMailFrom } from '../../formats/controls/bad-mail-from.js';
 import {
   declaredSize,
   longestAddress,

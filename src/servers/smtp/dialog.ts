@@ -6,7 +6,7 @@
 // Control files are asked anew for every transaction and recipient, so a change is in force at once (qmail-smtpd reads them once a session).
 
 import type { Delivery, Submission } from '../../delivery/accept.js';
-import type { Resolution } from '../../delivery/resolution.js';
+import type { Resolution } from '../../delivery/resolution/resolution.js';
 import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';

@@ -1,4 +1,4 @@
-// Into which sub-directory does the next user, or domain, go? .dir-control says and counts (formats/dir-control.ts; formats/vpopmail.md 1.3), for users together with
+// Into which sub-directory does the next user, or domain, go? .dir-control says and counts (formats/vpopmail/dir-control.ts; formats/vpopmail.md 1.3), for users together with
 // .dir_control_free, the directories that deleted users left (1.4).
 //
 //   .dir-control         replaced through .dir-control.PID, mode 0600, owned by the domain; nobody locks it: our writers hold the domain's lock meanwhile
@@ -12,7 +12,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
-import { withLock } from '../../files/lock.js';
+import { withLock } from '../../files/locks/lock.js';
 import { mayChangeOwner } from '../../files/owner.js';
 import { bytesPath, fileTrouble, readIfPresent } from '../../files/read.js';
 import { replaceFile } from '../../files/replace.js';
@@ -26,7 +26,7 @@ import {
   serializeDirControl,
   withOneLess,
   withOneMore,
-} from '../../formats/dir-control.js';
+} from '../../formats/vpopmail/dir-control.js';
 import { dirControlFiles } from '../../layout.js';
 
 /** A directory (disk path) that keeps a .dir-control, and whom the file belongs to. */

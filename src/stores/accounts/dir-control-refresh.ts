@@ -5,10 +5,10 @@
 
 import fs from 'node:fs';
 import { statusOf } from '../../files/identity.js';
-import { withLock } from '../../files/lock.js';
+import { withLock } from '../../files/locks/lock.js';
 import { giveTo } from '../../files/owner.js';
 import { bytesPath, fileTrouble, readIfPresent } from '../../files/read.js';
-import { serializeDirControl } from '../../formats/dir-control.js';
+import { serializeDirControl } from '../../formats/vpopmail/dir-control.js';
 import { dirControlFiles, domainFiles } from '../../layout.js';
 import { type DirControlPlace, readDirControl, writeDirControl } from './dir-control-file.js';
 

@@ -2,9 +2,9 @@
 // whose name has a dot and ends in a hyphen.
 
 import { readIfPresent } from '../../files/read.js';
-import { assignEntries, parseAssign } from '../../formats/users-assign.js';
+import { assignEntries, parseAssign } from '../../formats/controls/users-assign.js';
 import type { Layout } from '../../layout.js';
-import type { DomainPlace } from '../account-index.js';
+import type { DomainPlace } from './account-index.js';
 
 export interface ListedDomain extends DomainPlace {
   /** As in the line: an alias domain has another name than the domain whose it is. */

@@ -4,10 +4,10 @@
 // vpopmail's listings end at the first line that is no account. Here it is told, and the rest is served.
 
 import { readIfPresent } from '../../files/read.js';
-import type { VpasswdRecord } from '../../formats/vpasswd.js';
-import { parseVpasswdText, recordOf } from '../../formats/vpasswd-lines.js';
+import type { VpasswdRecord } from '../../formats/vpopmail/vpasswd.js';
+import { parseVpasswdText, recordOf } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
-import type { DomainPlace } from '../account-index.js';
+import type { DomainPlace } from './account-index.js';
 
 /** One account: the fields as vpopmail reads them, all eight. */
 export type ListedAccount = VpasswdRecord & { readonly clearPasswd: string };

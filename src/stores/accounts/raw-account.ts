@@ -1,12 +1,12 @@
 // One account with all its fields as vpopmail's own tools see them: a CR at the end stays, missing fields are empty. For showing it; servers ask `Domain.account`, which
 // takes a record with too few fields for trouble.
 
-import { withCdb } from '../../files/cdb-file.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
 import { readIfPresent } from '../../files/read.js';
-import { cdbFind } from '../../formats/cdb.js';
-import { findRecord, parseVpasswdText, type WholeRecord, wholeRecord } from '../../formats/vpasswd-lines.js';
+import { cdbFind } from '../../formats/databases/cdb.js';
+import { findRecord, parseVpasswdText, type WholeRecord, wholeRecord } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
-import type { Domain } from '../domain.js';
+import type { Domain } from '../domains/domain.js';
 
 /**
  * The account of this name (lower case) by vpasswd.cdb; when that is not there, by vpasswd, and the cdb is asked to be made. undefined when there is none.

@@ -14,18 +14,18 @@
 
 import fs from 'node:fs';
 import { CorruptFileError, TemporaryError } from '../../errors.js';
-import { withCdb } from '../../files/cdb-file.js';
+import { withCdb } from '../../files/cdb/cdb-file.js';
 import { statusOf } from '../../files/identity.js';
 import { namesIn } from '../../files/list.js';
-import { type HeldLock, takeLock } from '../../files/lock.js';
+import { type HeldLock, takeLock } from '../../files/locks/lock.js';
 import { mayChangeOwner } from '../../files/owner.js';
 import { bytesPath, fileTrouble, readIfPresent } from '../../files/read.js';
 import { prepareReplacement, type Replacement } from '../../files/replace.js';
 import { syncDirectory } from '../../files/sync.js';
-import { CdbMaker, cdbRecords } from '../../formats/cdb.js';
-import { parseVpasswdText, serializeVpasswdText, type VpasswdText } from '../../formats/vpasswd-lines.js';
+import { CdbMaker, cdbRecords } from '../../formats/databases/cdb.js';
+import { parseVpasswdText, serializeVpasswdText, type VpasswdText } from '../../formats/vpopmail/vpasswd-lines.js';
 import { domainFiles } from '../../layout.js';
-import type { DomainPlace } from '../account-index.js';
+import type { DomainPlace } from './account-index.js';
 
 export interface ReplaceAccountsOptions {
   /** The mode of the new vpasswd: 0600 unless given. */

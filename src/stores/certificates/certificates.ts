@@ -13,7 +13,7 @@ import path from 'node:path';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { ConfigurationError, describe, errnoOf } from '../../errors.js';
 import { type Identity, isRacy, sameIdentity } from '../../files/identity.js';
-import { parseList } from '../../formats/control-file.js';
+import { parseList } from '../../formats/controls/control-file.js';
 import type { Layout } from '../../layout.js';
 import type { Log } from '../../log.js';
 import {

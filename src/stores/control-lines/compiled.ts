@@ -8,11 +8,11 @@
 
 import fs from 'node:fs/promises';
 import { errnoOf } from '../../errors.js';
-import { CdbOutput } from '../../files/cdb-output.js';
+import { CdbOutput } from '../../files/cdb/cdb-output.js';
 import { bytesPath } from '../../files/read.js';
-import { makeCdb } from '../../formats/cdb.js';
-import { moreRcptHostsKeys } from '../../formats/rcpthosts.js';
-import { assignRecords, parseAssign, refusedByNewu } from '../../formats/users-assign.js';
+import { moreRcptHostsKeys } from '../../formats/controls/rcpthosts.js';
+import { assignRecords, parseAssign, refusedByNewu } from '../../formats/controls/users-assign.js';
+import { makeCdb } from '../../formats/databases/cdb.js';
 import type { Layout } from '../../layout.js';
 import { systemErrorText } from '../../mail/system-errors.js';
 

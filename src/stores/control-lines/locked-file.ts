@@ -9,7 +9,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { describe, TemporaryError } from '../../errors.js';
-import { type HeldLock, takeLock } from '../../files/lock.js';
+import { type HeldLock, takeLock } from '../../files/locks/lock.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import { replaceFile } from '../../files/replace.js';
 import { syncDirectory } from '../../files/sync.js';

@@ -9,7 +9,7 @@
 
 import fs from 'node:fs/promises';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { insertInOrder } from '../../formats/domain-order.js';
+import { insertInOrder } from '../../formats/vpopmail/domain-order.js';
 import type { Layout } from '../../layout.js';
 import type { OnDisorder } from './assign-file.js';
 import { compileMoreRcptHosts, ownEnding } from './compiled.js';

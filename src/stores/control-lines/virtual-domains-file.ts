@@ -5,8 +5,8 @@
 // local and bounces. Here a file is made only when the domain is that very name.
 
 import { readIfPresent } from '../../files/read.js';
-import { controlLine, parseLine } from '../../formats/control-file.js';
-import { insertInOrder } from '../../formats/domain-order.js';
+import { controlLine, parseLine } from '../../formats/controls/control-file.js';
+import { insertInOrder } from '../../formats/vpopmail/domain-order.js';
 import type { Layout } from '../../layout.js';
 import { lower } from '../../mail/address.js';
 import type { OnDisorder } from './assign-file.js';

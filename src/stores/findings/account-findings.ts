@@ -3,12 +3,17 @@
 // Look-ups go by the cdb alone, lists of users by the text: an account that is only in one of them is half there. vpasswd is read whole, one domain
 // at a time; a big cdb is not.
 
-import { type FileSource, withCdb } from '../../files/cdb-file.js';
+import { type FileSource, withCdb } from '../../files/cdb/cdb-file.js';
 import { readIfPresent } from '../../files/read.js';
-import { parseAccountDotQmail } from '../../formats/account-dot-qmail.js';
-import { bufferSource, cdbFind, cdbRecords } from '../../formats/cdb.js';
-import { verifyCdb } from '../../formats/cdb-verify.js';
-import { parseVpasswd, type VpasswdDocument, type VpasswdRecord, vpasswdFindings } from '../../formats/vpasswd.js';
+import { bufferSource, cdbFind, cdbRecords } from '../../formats/databases/cdb.js';
+import { verifyCdb } from '../../formats/databases/cdb-verify.js';
+import { parseAccountDotQmail } from '../../formats/dot-qmail/account-dot-qmail.js';
+import {
+  parseVpasswd,
+  type VpasswdDocument,
+  type VpasswdRecord,
+  vpasswdFindings,
+} from '../../formats/vpopmail/vpasswd.js';
 import { accountFiles, domainFiles } from '../../layout.js';
 import type { Home } from './dot-qmail-findings.js';
 import {

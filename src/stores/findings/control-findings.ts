@@ -7,9 +7,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { bytesPath, readIfPresent } from '../../files/read.js';
-import { parseSet } from '../../formats/control-file.js';
-import { type ControlKind, controlFindings } from '../../formats/control-findings.js';
-import { matchesHost } from '../../formats/rcpthosts.js';
+import { parseSet } from '../../formats/controls/control-file.js';
+import { type ControlKind, controlFindings } from '../../formats/controls/control-findings.js';
+import { matchesHost } from '../../formats/controls/rcpthosts.js';
 import { entriesOf } from './entries.js';
 import { error, type Finding, guarded, inFile, look, may, modeOf, type Search, warning } from './finding.js';
 

@@ -7,12 +7,12 @@
 
 import { namesIn } from '../../files/list.js';
 import { readIfPresent } from '../../files/read.js';
-import { bufferSource, cdbFind, cdbRecords } from '../../formats/cdb.js';
-import { verifyCdb } from '../../formats/cdb-verify.js';
-import { dotQmailNames } from '../../formats/dot-qmail.js';
-import { matchesHost } from '../../formats/rcpthosts.js';
-import type { AssignEntry } from '../../formats/users-assign.js';
-import { lookUp } from '../../formats/virtual-domains.js';
+import { matchesHost } from '../../formats/controls/rcpthosts.js';
+import type { AssignEntry } from '../../formats/controls/users-assign.js';
+import { lookUp } from '../../formats/controls/virtual-domains.js';
+import { bufferSource, cdbFind, cdbRecords } from '../../formats/databases/cdb.js';
+import { verifyCdb } from '../../formats/databases/cdb-verify.js';
+import { dotQmailNames } from '../../formats/dot-qmail/dot-qmail.js';
 import { lower } from '../../mail/address.js';
 import { sharedFileFindings } from './control-findings.js';
 import { type Entry, entriesOf } from './entries.js';

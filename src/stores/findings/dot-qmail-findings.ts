@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { namesIn } from '../../files/list.js';
 import { readIfPresent } from '../../files/read.js';
-import { type DotQmailLine, parseDotQmail, parseVdelivermail } from '../../formats/dot-qmail.js';
+import { type DotQmailLine, parseDotQmail, parseVdelivermail } from '../../formats/dot-qmail/dot-qmail.js';
 import { error, type Finding, guarded, look, may, modeOf, placeNamed, type Search, warning } from './finding.js';
 import { maildirFindings } from './maildir-findings.js';
 

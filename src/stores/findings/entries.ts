@@ -1,7 +1,7 @@
 // The entries of the list and map files with their line numbers, for findings that compare files with each other.
 
 import { readIfPresent } from '../../files/read.js';
-import { parseControlDocument } from '../../formats/control-file.js';
+import { parseControlDocument } from '../../formats/controls/control-file.js';
 import { lower } from '../../mail/address.js';
 
 /** One entry. `key` is lower case; for a map `value` is what follows the first colon. */

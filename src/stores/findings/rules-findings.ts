@@ -3,11 +3,16 @@
 // The rules of clients that logged in (vpopmail's etc/open-smtp) are compiled behind the administrator's, so the first `:` rule of the text wins over them.
 
 import { readIfPresent } from '../../files/read.js';
-import { bufferSource, cdbFind, cdbRecords } from '../../formats/cdb.js';
-import { verifyCdb } from '../../formats/cdb-verify.js';
-import { parseOpenSmtp } from '../../formats/open-smtp.js';
-import { expandRange, parseRule, ruleData } from '../../formats/tcprules.js';
-import { parseRulesDocument, type RulesDocument, rulesFindings, rulesLine } from '../../formats/tcprules-document.js';
+import { bufferSource, cdbFind, cdbRecords } from '../../formats/databases/cdb.js';
+import { verifyCdb } from '../../formats/databases/cdb-verify.js';
+import { expandRange, parseRule, ruleData } from '../../formats/databases/tcprules.js';
+import {
+  parseRulesDocument,
+  type RulesDocument,
+  rulesFindings,
+  rulesLine,
+} from '../../formats/databases/tcprules-document.js';
+import { parseOpenSmtp } from '../../formats/vpopmail/open-smtp.js';
 import { sharedFileFindings } from './control-findings.js';
 import { error, type Finding, guarded, inFile, look, type Search, warning } from './finding.js';
 

@@ -2,8 +2,8 @@
 // stands in the middle of one. Looking takes the lock of a record for a moment, as its next owner will.
 
 import { isMissing } from '../../files/read.js';
-import { type ChangeRecord, toolOfChange } from '../../formats/domain-change.js';
-import { changeOf, domainsInChange, isUnderWay } from '../domain-changes.js';
+import { type ChangeRecord, toolOfChange } from '../../formats/vpopmail/domain-change.js';
+import { changeOf, domainsInChange, isUnderWay } from '../domains/domain-changes.js';
 import { type Finding, guarded, type Search, warning } from './finding.js';
 
 /** Problems of the records of changes. */

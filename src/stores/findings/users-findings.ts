@@ -3,8 +3,6 @@
 // Look-ups go by the cdb alone. A domain that is only in assign does not exist for mail and logins; one that is only in the cdb still does.
 
 import { readIfPresent } from '../../files/read.js';
-import { bufferSource, cdbFind, cdbRecords } from '../../formats/cdb.js';
-import { verifyCdb } from '../../formats/cdb-verify.js';
 import {
   type AssignDocument,
   type AssignEntry,
@@ -12,7 +10,9 @@ import {
   assignRecords,
   parseAssign,
   refusedByNewu,
-} from '../../formats/users-assign.js';
+} from '../../formats/controls/users-assign.js';
+import { bufferSource, cdbFind, cdbRecords } from '../../formats/databases/cdb.js';
+import { verifyCdb } from '../../formats/databases/cdb-verify.js';
 import { directoryFindings, lockFindings, sharedFileFindings } from './control-findings.js';
 import { error, type Finding, guarded, inFile, look, type Search, warning } from './finding.js';
 

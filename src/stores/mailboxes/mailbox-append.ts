@@ -10,7 +10,7 @@ import { fileTrouble } from '../../files/read.js';
 import { syncDirectory } from '../../files/sync.js';
 import { flagBits, lettersOfBits, systemFlagBits } from '../../formats/mailbox/message-flags.js';
 import { mailboxFiles } from '../../layout.js';
-import { MessageFile } from '../maildir-message.js';
+import { MessageFile } from '../maildir/maildir-message.js';
 import type { Mailbox } from './folder/mailbox.js';
 import type { RowPlace } from './folder/message-table.js';
 import type { AppendedMessages, NewMessage } from './mailbox-types.js';

@@ -1,11 +1,11 @@
-// The numbers that Courier's POP3 server gave to a Maildir's messages, in courierpop3dsizelist (form: formats/courier-size-list.ts), and how new messages get
+// The numbers that Courier's POP3 server gave to a Maildir's messages, in courierpop3dsizelist (form: formats/maildir/courier-size-list.ts), and how new messages get
 // theirs: the list's next number and its time. The list is then replaced, as Courier replaces it: written in tmp/, renamed, without a lock; messages that are
 // gone leave it. Without a list a new one begins at number 1 with the current time.
 
 import { readIfPresent } from '../../files/read.js';
 import { replaceFile } from '../../files/replace.js';
-import { parseSizeList, type SizeListEntry, serializeSizeList } from '../../formats/courier-size-list.js';
-import { parseMaildirName } from '../../formats/maildir-name.js';
+import { parseSizeList, type SizeListEntry, serializeSizeList } from '../../formats/maildir/courier-size-list.js';
+import { parseMaildirName } from '../../formats/maildir/maildir-name.js';
 import { closingOctets } from '../../protocols/pop3-message.js';
 import type { MessageFile } from './message-list.js';
 

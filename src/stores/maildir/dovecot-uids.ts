@@ -1,5 +1,5 @@
 // The UIDs of a Maildir's messages in dovecot-uidlist, and how new messages get theirs, as Dovecot itself would give them (formats/dovecot.md 3.2; form:
-// formats/dovecot-uidlist.ts).
+// formats/mailbox/dovecot-uidlist.ts).
 //
 //   the list                       for messages without a record
 //   sound, version 3               lines are appended, with one write
@@ -12,7 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { TemporaryError } from '../../errors.js';
-import { takeDotLock } from '../../files/dot-lock.js';
+import { takeDotLock } from '../../files/locks/dot-lock.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import { replaceFile } from '../../files/replace.js';
 import {
@@ -22,8 +22,8 @@ import {
   type UidList,
   type UidRecord,
   uidRecordLine,
-} from '../../formats/dovecot-uidlist.js';
-import { inOrderOfArrival } from '../../formats/maildir-name.js';
+} from '../../formats/mailbox/dovecot-uidlist.js';
+import { inOrderOfArrival } from '../../formats/maildir/maildir-name.js';
 import { takeUidValidity } from './uid-validity.js';
 
 export interface KnownUids {

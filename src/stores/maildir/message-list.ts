@@ -14,7 +14,7 @@ import { stat } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { listDirectory } from '../../files/list.js';
 import { bytesPath, fileTrouble, isMissing } from '../../files/read.js';
-import { isMessageName, parseMaildirName } from '../../formats/maildir-name.js';
+import { isMessageName, parseMaildirName } from '../../formats/maildir/maildir-name.js';
 
 export type MaildirPart = 'new' | 'cur';
 

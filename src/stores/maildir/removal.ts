@@ -13,11 +13,11 @@
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
-import { type HeldDotLock, takeDotLock } from '../../files/dot-lock.js';
+import { type HeldDotLock, takeDotLock } from '../../files/locks/dot-lock.js';
 import { bytesPath } from '../../files/read.js';
 import { syncDirectory } from '../../files/sync.js';
-import { flagsOf, parseMaildirBase } from '../../formats/maildir-name.js';
-import { accountingRoot, subtractMessages } from '../maildirsize.js';
+import { flagsOf, parseMaildirBase } from '../../formats/maildir/maildir-name.js';
+import { accountingRoot, subtractMessages } from './maildirsize.js';
 import type { MessageFile } from './message-list.js';
 import { type MessagePlace, Whereabouts } from './whereabouts.js';
 

@@ -11,9 +11,9 @@
 
 import { createHash } from 'node:crypto';
 import { readIfPresent } from '../../files/read.js';
-import { courierUidl, parseSizeList } from '../../formats/courier-size-list.js';
-import { extensionOf, parseUidList, type UidRecord } from '../../formats/dovecot-uidlist.js';
-import { parseMaildirName } from '../../formats/maildir-name.js';
+import { extensionOf, parseUidList, type UidRecord } from '../../formats/mailbox/dovecot-uidlist.js';
+import { courierUidl, parseSizeList } from '../../formats/maildir/courier-size-list.js';
+import { parseMaildirName } from '../../formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../layout.js';
 import { courierEntriesOf } from './courier-numbers.js';
 import { uidsOf } from './dovecot-uids.js';

@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import { racyMs } from '../../files/identity.js';
 import { bytesPath, fileTrouble, isMissing } from '../../files/read.js';
-import { parseMaildirName } from '../../formats/maildir-name.js';
+import { parseMaildirName } from '../../formats/maildir/maildir-name.js';
 import { type MaildirPart, type MessageFile, messageNames } from './message-list.js';
 
 export interface MessagePlace {

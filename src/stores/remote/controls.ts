@@ -4,7 +4,7 @@
 //             outgoingip, outgoingip6   the IPv4 and IPv6 address to connect from; absent, empty, 0.0.0.0 and ::: the system's choice
 //   number    timeoutconnect (60)       seconds for a connection to come about
 //             timeoutremote (1200)      seconds for one read or write
-//   map       smtproutes, authsenders   formats/smtp-routes.ts
+//   map       smtproutes, authsenders   formats/controls/smtp-routes.ts
 //   list      tlsclientciphers          joined with colons, in OpenSSL's notation; absent: those of this version of node
 //
 // An unreadable file is a temporary failure for the delivery and never means its default. outgoingip6 and the rest of the files' meanings that qmail does not know are
@@ -13,7 +13,7 @@
 import net from 'node:net';
 import { TemporaryError } from '../../errors.js';
 import { Snapshot } from '../../files/snapshot.js';
-import { parseLine, parseList, parseMap, parseNumber } from '../../formats/control-file.js';
+import { parseLine, parseList, parseMap, parseNumber } from '../../formats/controls/control-file.js';
 import type { Layout } from '../../layout.js';
 
 /** What the files say at one moment. */

@@ -1,4 +1,4 @@
-// queue/lock/tcpto on the disk: who is not connected to for a while (formats/tcpto.ts, formats/qmail.md 7.4). qmail's programs and ours share it.
+// queue/lock/tcpto on the disk: who is not connected to for a while (formats/queue/tcpto.ts, formats/qmail.md 7.4). qmail's programs and ours share it.
 //
 // Every look and every change holds flock on a descriptor that is open for writing, as qmail does it; between the look and the connection it is free. A record is written
 // in place, sixteen bytes at once: a crash leaves the old or the new one. A table that is missing, or that this process may not write, backs nobody off, and no delivery
@@ -8,9 +8,9 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
-import { withLock } from '../../files/lock.js';
+import { withLock } from '../../files/locks/lock.js';
 import { bytesPath, readAt } from '../../files/read.js';
-import { clearTimeouts, countTimeout, isBackedOff, parseTcpto, type TcptoChange } from '../../formats/tcpto.js';
+import { clearTimeouts, countTimeout, isBackedOff, parseTcpto, type TcptoChange } from '../../formats/queue/tcpto.js';
 
 const tableBytes = 1024;
 

@@ -1,6 +1,6 @@
 // The accounts of a domain before and now: who was added or removed, whose password, quota or flags are other ones.
 //
-// A row of the table stands for one record of vpasswd.cdb (formats/vpasswd.ts):
+// A row of the table stands for one record of vpasswd.cdb (formats/vpopmail/vpasswd.ts):
 //
 //   column 0, 1   fingerprint of the crypt(3) hash
 //   column 2      hash of the clear password; 0 for none
@@ -10,8 +10,8 @@
 //
 // A clear password that went away while the hash stayed is no changed password: a vpopmail built without clear passwords drops them from each record that it touches.
 
-import { accountNumber } from '../../formats/vpasswd.js';
-import { accountFlags } from '../../formats/vpasswd-flags.js';
+import { accountNumber } from '../../formats/vpopmail/vpasswd.js';
+import { accountFlags } from '../../formats/vpopmail/vpasswd-flags.js';
 import type { AccountEvent } from '../events.js';
 import { hashBytes, multipliers, type SharedTexts } from './fingerprint.js';
 import { type RowDifference, type Table, TableBuilder } from './table.js';

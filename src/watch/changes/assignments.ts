@@ -5,8 +5,8 @@
 //
 // The cdb is compared and not users/assign: an assignment that qmail-newu has not seen is in force nowhere.
 
-import { bufferSource, cdbRecords } from '../../formats/cdb.js';
-import { type Assignment, parseAssignmentValue } from '../../formats/users-assign.js';
+import { type Assignment, parseAssignmentValue } from '../../formats/controls/users-assign.js';
+import { bufferSource, cdbRecords } from '../../formats/databases/cdb.js';
 import type { ChangeEvent } from '../events.js';
 import { entryChanges } from './entries.js';
 

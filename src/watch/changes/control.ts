@@ -1,6 +1,6 @@
 // qmail's control directory before and now, one event for a file.
 //
-//   control rcpthosts changed: +new.example -old.example       files of lists, maps and single lines (formats/control-file.ts)
+//   control rcpthosts changed: +new.example -old.example       files of lists, maps and single lines (formats/controls/control-file.ts)
 //   control servercert.pem changed                             others: the event names the file, never what is in it
 //
 // control/morercpthosts means nothing until qmail-newmrh has made morercpthosts.cdb of it, so the cdb's keys are what is compared, under the name morercpthosts.
@@ -8,8 +8,8 @@
 //
 // No control files are: lock and temporary files of the tools (rcpthosts.lock, rcpthosts.1234, morercpthosts.tmp), names that begin with a dot, editors' copies.
 
-import { bufferSource, cdbRecords } from '../../formats/cdb.js';
-import { parseList } from '../../formats/control-file.js';
+import { parseList } from '../../formats/controls/control-file.js';
+import { bufferSource, cdbRecords } from '../../formats/databases/cdb.js';
 import type { ChangeEvent } from '../events.js';
 import { entryChanges } from './entries.js';
 import { hashBytes, multipliers } from './fingerprint.js';

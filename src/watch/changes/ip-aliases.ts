@@ -1,6 +1,6 @@
 // ip_alias_map as texts that can be compared and shown: `192.0.2.1 example.jp`, for each address the line that counts.
 
-import { parseIpAliasMap } from '../../formats/ip-alias-map.js';
+import { parseIpAliasMap } from '../../formats/vpopmail/ip-alias-map.js';
 
 /** The assignments of addresses to domains. */
 export function ipAliasTexts(bytes: Buffer): string[] {

@@ -2,7 +2,7 @@
 //
 // An absent file and one that limits nothing are the same here: for a domain the host's limits count then or not at all, which the watcher does not say.
 
-import { type DomainLimits, noLimits } from '../../formats/domain-limits.js';
+import { type DomainLimits, noLimits } from '../../formats/vpopmail/domain-limits.js';
 
 /** What differs, in the order of the file; empty when nothing does. */
 export function limitChanges(before: DomainLimits | undefined, after: DomainLimits | undefined): string[] {

@@ -5,7 +5,7 @@
 // chunk: a digest, and how many records there are up to its end.
 
 import { createHash } from 'node:crypto';
-import { CdbCursor, type CdbSource } from '../../formats/cdb.js';
+import { CdbCursor, type CdbSource } from '../../formats/databases/cdb.js';
 import { hashBytes, multipliers } from '../changes/fingerprint.js';
 
 /** The chunks of one version, in the order of the file. */

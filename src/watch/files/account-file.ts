@@ -1,4 +1,4 @@
-// The accounts of a domain as they are in force: those of vpasswd.cdb, which alone logins and mail go by, or of vpasswd where there is no cdb (stores/account-index.ts). So a vpasswd that is
+// The accounts of a domain as they are in force: those of vpasswd.cdb, which alone logins and mail go by, or of vpasswd where there is no cdb (stores/accounts/account-index.ts). So a vpasswd that is
 // already replaced beside a vpasswd.cdb that is not yet says nothing new, and a look between the two renames of a tool sees a whole old version.
 //
 //   vpasswd.cdb   vpasswd     accounts
@@ -12,7 +12,7 @@
 import fs from 'node:fs';
 import { isRacy } from '../../files/identity.js';
 import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../files/read.js';
-import { CdbCursor, type CdbSource } from '../../formats/cdb.js';
+import { CdbCursor, type CdbSource } from '../../formats/databases/cdb.js';
 import { domainFiles } from '../../layout.js';
 import { AccountTableBuilder } from '../changes/accounts.js';
 import type { SharedTexts } from '../changes/fingerprint.js';

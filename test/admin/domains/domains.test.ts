@@ -8,7 +8,7 @@ import { newAliasName, newDomainName } from '../../../src/admin/domains/domain-n
 import { listDomain, listDomains } from '../../../src/admin/domains/listing.js';
 import { isQmailSend, signalQmailSend } from '../../../src/admin/qmail-send-signal.js';
 import { VpopmailError } from '../../../src/admin/vpopmail-error.js';
-import { takeLock } from '../../../src/files/lock.js';
+import { takeLock } from '../../../src/files/locks/lock.js';
 import { Layout } from '../../../src/layout.js';
 import { openHost } from '../../../src/stores/host.js';
 import { callTool } from '../../support/call-tool.js';

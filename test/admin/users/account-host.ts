@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { bufferSource, cdbRecords } from '../../../src/formats/cdb.js';
+import { bufferSource, cdbRecords } from '../../../src/formats/databases/cdb.js';
 import { Layout } from '../../../src/layout.js';
 import { type Host, openHost } from '../../../src/stores/host.js';
 import { makeRecordedHost } from '../../cli/recordings/recorded-host.js';

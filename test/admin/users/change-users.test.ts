@@ -8,7 +8,7 @@ import { setQuota, setQuotaOfAll } from '../../../src/admin/users/set-quota.js';
 import { VpopmailError, type VpopmailErrorName } from '../../../src/admin/vpopmail-error.js';
 import { PasswordChecker } from '../../../src/auth/password.js';
 import { rebuildIndex } from '../../../src/stores/accounts/user-database.js';
-import type { Domain } from '../../../src/stores/domain.js';
+import type { Domain } from '../../../src/stores/domains/domain.js';
 import { changesBetween } from '../../support/recording.js';
 import { type AccountHost, domainDirectory, withAccountHost } from './account-host.js';
 

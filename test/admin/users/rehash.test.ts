@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { rehashUsers } from '../../../src/admin/users/rehash.js';
 import { VpopmailError } from '../../../src/admin/vpopmail-error.js';
 import { rebuildIndex } from '../../../src/stores/accounts/user-database.js';
-import type { Domain } from '../../../src/stores/domain.js';
+import type { Domain } from '../../../src/stores/domains/domain.js';
 import { type AccountHost, withAccountHost } from './account-host.js';
 
 const domainOf = ({ host }: AccountHost): Domain => host.domain('example.jp') ?? assert.fail();

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { Rehasher, type RehasherOptions } from '../../../src/auth/rehash/rehasher.js';
 import { HashSuccessors } from '../../../src/auth/rehash/successors.js';
 import { lineLog } from '../../../src/log.js';
-import type { Account, Domain } from '../../../src/stores/domain.js';
+import type { Account, Domain } from '../../../src/stores/domains/domain.js';
 
 const md5 = '$1$abcdefgh$dJ8c39.UhXMhoPAflV/Py0';
 const sha512 = `$6$saltsalt$${'x'.repeat(86)}`;

@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeCdb } from '../../../src/formats/cdb.js';
-import { moreRcptHostsKeys } from '../../../src/formats/rcpthosts.js';
-import { assignRecords, parseAssign } from '../../../src/formats/users-assign.js';
-import { parseVpasswd, vpasswdCdbRecords } from '../../../src/formats/vpasswd.js';
+import { moreRcptHostsKeys } from '../../../src/formats/controls/rcpthosts.js';
+import { assignRecords, parseAssign } from '../../../src/formats/controls/users-assign.js';
+import { makeCdb } from '../../../src/formats/databases/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords } from '../../../src/formats/vpopmail/vpasswd.js';
 import { accountFiles, domainFiles, Layout } from '../../../src/layout.js';
 import { makeMaildir } from './maildirs.js';
 import { giveToMailOwner, mailOwner, type Workplace } from './workplace.js';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { takeLock } from '../../../src/files/lock.js';
+import { takeLock } from '../../../src/files/locks/lock.js';
 import { Layout } from '../../../src/layout.js';
 import { callTool } from '../../support/call-tool.js';
 import { fixtures, newRoot, put, removeRoot } from '../../support/recording.js';

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openSystemLog } from '../../../src/files/system-log.js';
+import { openSystemLog } from '../../../src/files/native/system-log.js';
 import { needs } from '../../support/needs.js';
 import { applyWrite, buildTree, loadRecording, newRoot, removeRoot } from '../../support/recording.js';
 import { vqmailProgram } from '../../support/started-server.js';

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { vdelivermail } from '../../../src/cli/mailing/vdelivermail.js';
 import { deliveryLines, type LocalArguments, programVariables } from '../../../src/delivery/local/arguments.js';
-import { dotQmailNames, parseVdelivermail } from '../../../src/formats/dot-qmail.js';
+import { dotQmailNames, parseVdelivermail } from '../../../src/formats/dot-qmail/dot-qmail.js';
 import { Layout } from '../../../src/layout.js';
 import { capturedIo } from '../../support/captured-io.js';
 import { needsRoot } from '../../support/needs.js';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { utimesSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { SystemAccounts } from '../../../src/files/accounts.js';
-import { takeLock } from '../../../src/files/lock.js';
+import { takeLock } from '../../../src/files/locks/lock.js';
 import type { Layout } from '../../../src/layout.js';
 import { enqueueWhole } from '../../../src/queue/enqueue/enqueuer.js';
 import { nativeEnqueuer } from '../../../src/queue/enqueue/native-enqueuer.js';

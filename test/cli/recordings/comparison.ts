@@ -6,8 +6,8 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { PasswordChecker } from '../../../src/auth/password.js';
-import { makeCdb } from '../../../src/formats/cdb.js';
-import { parseVpasswd, vpasswdCdbRecords, vpasswdRecords } from '../../../src/formats/vpasswd.js';
+import { makeCdb } from '../../../src/formats/databases/cdb.js';
+import { parseVpasswd, vpasswdCdbRecords, vpasswdRecords } from '../../../src/formats/vpopmail/vpasswd.js';
 import { contentOf, type Entry, type Picture, put, type Step } from '../../support/recording.js';
 import type { Masks } from './masks.js';
 import { isRoot } from './recorded-host.js';

@@ -2,7 +2,7 @@
 // recordings. Texts are Latin-1.
 
 import { hostname } from 'node:os';
-import { bufferSource, cdbRecords } from '../../../src/formats/cdb.js';
+import { bufferSource, cdbRecords } from '../../../src/formats/databases/cdb.js';
 
 const recordedHostName = 'mail.example.gr.jp';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type DestinationSearch, findDestination } from '../../../src/delivery/remote/destination.js';
 import { dnsNames, literalAddress } from '../../../src/delivery/remote/names.js';
-import { noRoute, parseRoute } from '../../../src/formats/smtp-routes.js';
+import { noRoute, parseRoute } from '../../../src/formats/controls/smtp-routes.js';
 import { type NameServer, startNameServer, type Zone } from '../../support/dns-server.js';
 
 const long = 'a-rather-long-name-so-that-the-answer-does-not-fit.example';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { nextUid, parseUidList } from '../../../src/formats/dovecot-uidlist.js';
 import { dovecotIndexHeader } from '../../../src/formats/mailbox/dovecot-index.js';
+import { nextUid, parseUidList } from '../../../src/formats/mailbox/dovecot-uidlist.js';
 import { recordedFiles, recordedFilesNamed } from './recorded-files.js';
 
 test("Dovecot's recorded logs say what its UID lists say", () => {

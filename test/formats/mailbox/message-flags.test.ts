@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bitsOfLetters, changedLetters, flagBits, lettersOfBits } from '../../../src/formats/mailbox/message-flags.js';
-import { flagsOf, withFlags } from '../../../src/formats/maildir-name.js';
+import { flagsOf, withFlags } from '../../../src/formats/maildir/maildir-name.js';
 
 /** What Dovecot 2.3.19.1 made of names when \Flagged and \Draft were added (formats/dovecot.md 1.5). */
 const changes: readonly [before: string, after: string][] = [

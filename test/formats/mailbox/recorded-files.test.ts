@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseUidList, serializeUidList } from '../../../src/formats/dovecot-uidlist.js';
 import { parseDovecotKeywords, serializeDovecotKeywords } from '../../../src/formats/mailbox/dovecot-keywords.js';
+import { parseUidList, serializeUidList } from '../../../src/formats/mailbox/dovecot-uidlist.js';
 import { directoriesOfFolder, folderOfDirectory } from '../../../src/formats/mailbox/folder-names.js';
 import { bitsOfLetters, changedLetters } from '../../../src/formats/mailbox/message-flags.js';
 import { parseSubscriptions, serializeSubscriptions } from '../../../src/formats/mailbox/subscriptions.js';
@@ -13,7 +13,7 @@ import {
   serializeUidValidity,
   uidValidityCounter,
 } from '../../../src/formats/mailbox/uid-validity.js';
-import { flagsOf, withFlags } from '../../../src/formats/maildir-name.js';
+import { flagsOf, withFlags } from '../../../src/formats/maildir/maildir-name.js';
 import { recordedFiles, recordedFilesNamed } from './recorded-files.js';
 
 const rows: readonly [name: string | RegExp, least: number, again: (bytes: Buffer, name: string) => Buffer | string][] =

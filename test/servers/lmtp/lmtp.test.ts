@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import type { Outcome } from '../../../src/delivery/resolution.js';
+import type { Outcome } from '../../../src/delivery/resolution/resolution.js';
 import { PermanentError, TemporaryError } from '../../../src/errors.js';
 import { type CollectingOptions, collectingDelivery } from '../../support/collecting-delivery.js';
 import { SmtpClient } from '../../support/smtp-client.js';

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { createDelivery } from '../../../src/delivery/local-delivery.js';
-import { flagBits } from '../../../src/formats/vpasswd-flags.js';
+import { flagBits } from '../../../src/formats/vpopmail/vpasswd-flags.js';
 import { Layout } from '../../../src/layout.js';
 import { findMap, mapNames } from '../../../src/servers/postmap/maps.js';
 import { openHost } from '../../../src/stores/host.js';

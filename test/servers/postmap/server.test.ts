@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../../../src/delivery/resolution.js';
+import type { Outcome } from '../../../src/delivery/resolution/resolution.js';
 import { PermanentError } from '../../../src/errors.js';
 import { Layout } from '../../../src/layout.js';
 import { lineLog } from '../../../src/log.js';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '../../../src/delivery/resolution.js';
+import type { Outcome } from '../../../src/delivery/resolution/resolution.js';
 import { CorruptFileError, PermanentError, TemporaryError } from '../../../src/errors.js';
 import { type CollectingDelivery, collectingDelivery } from '../../support/collecting-delivery.js';
 import type { SmtpClient } from '../../support/smtp-client.js';

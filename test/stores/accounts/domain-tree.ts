@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import type { DomainPlace } from '../../../src/stores/account-index.js';
+import type { DomainPlace } from '../../../src/stores/accounts/account-index.js';
 import { newRoot, removeRoot } from '../../support/recording.js';
 
 export const sampleVpasswd = `# kept

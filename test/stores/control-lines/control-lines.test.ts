@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigurationError } from '../../../src/errors.js';
-import { tryLock } from '../../../src/files/lock.js';
-import { bufferSource, cdbFind } from '../../../src/formats/cdb.js';
+import { tryLock } from '../../../src/files/locks/lock.js';
+import { bufferSource, cdbFind } from '../../../src/formats/databases/cdb.js';
 import { Layout } from '../../../src/layout.js';
 import {
   type AssignedDomain,

@@ -7,7 +7,7 @@
 //   --all                  all
 
 import { PermanentError } from '../../../errors.js';
-import { withoutPrefix } from '../../../formats/queue-bounce.js';
+import { withoutPrefix } from '../../../formats/queue/queue-bounce.js';
 import { lower } from '../../../mail/address.js';
 import type { ListedMessage } from '../../../queue/listing.js';
 

@@ -7,7 +7,7 @@
 //   an MTA-STS policy in force        required, verified with the authorities of this version of node
 //   otherwise                         opportunistic, with any certificate
 
-import type { SmtpRoute } from '../../../formats/smtp-routes.js';
+import type { SmtpRoute } from '../../../formats/controls/smtp-routes.js';
 import type { TlsOptions } from '../../../net/dial.js';
 import type { TlsFiles } from '../../../stores/remote/tls-files.js';
 

@@ -7,7 +7,7 @@
 //
 // A sender that cannot be looked at now is put off.
 
-import { leadsTo } from '../../../delivery/leads-to.js';
+import { leadsTo } from '../../../delivery/resolution/leads-to.js';
 import { lower, splitAddress } from '../../../mail/address.js';
 import { qmailDate } from '../../../mail/dates.js';
 import { qmailMessageId } from '../../../mail/message-id.js';

@@ -1,6 +1,6 @@
 // What a host asks of its own users' mail (RFC 6409), wherever they log in: on submission and smtps, and on smtp too.
 
-/** Whose addresses a user may send as: those whose mail leads to the account (delivery/leads-to.ts), all of the account's domain besides, or any. */
+/** Whose addresses a user may send as: those whose mail leads to the account (delivery/resolution/leads-to.ts), all of the account's domain besides, or any. */
 export type SenderCheck = 'own' | 'domain' | 'any';
 
 export interface SubmissionPolicy {

@@ -1,11 +1,11 @@
 // How much each user has sent within the last hour: a stolen password should not make this host a spammer's. Counted is what reaches DATA, by the minute. The process
-// that knows of all sessions keeps the numbers, over a restart too (processes/kept-rates.ts); session workers ask it (processes/rate-requests.ts).
+// that knows of all sessions keeps the numbers, over a restart too (processes/rates/kept-rates.ts); session workers ask it (processes/rates/rate-requests.ts).
 //
 // A user who has met the limit is a line in the log, and then not more than one in ten minutes:
 //
 //   warning: joe@example.jp has sent to 500 recipients within an hour and is put off (--rate-recipients), 12 times since the last such line
 
-import type { SentMinute } from '../../../formats/sent-numbers.js';
+import type { SentMinute } from '../../../formats/maildir/sent-numbers.js';
 import type { Log } from '../../../log.js';
 import type { SubmissionPolicy } from './policy.js';
 

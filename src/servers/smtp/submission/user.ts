@@ -8,9 +8,9 @@
 
 import { splitLogin } from '../../../auth/login.js';
 import type { SaslLogin } from '../../../auth/sasl/sasl-login.js';
-import type { OwnerOfAddresses } from '../../../delivery/leads-to.js';
+import type { OwnerOfAddresses } from '../../../delivery/resolution/leads-to.js';
 import { lower } from '../../../mail/address.js';
-import type { Domain } from '../../../stores/domain.js';
+import type { Domain } from '../../../stores/domains/domain.js';
 import type { EnterElsewhere, OpenSessions } from '../../open-sessions.js';
 import type { Client } from '../client.js';
 import type { Dialog } from '../dialog.js';

@@ -1,7 +1,7 @@
 // The lock of a mailbox: within this process one operation at a time, and against other processes and Dovecot dovecot-uidlist.lock (files/dot-lock.ts). It is held briefly; who holds it for long
 // touches it every ten seconds, since a lock that nobody touches for two minutes is taken for a dead one.
 
-import { takeDotLock } from '../../../files/dot-lock.js';
+import { takeDotLock } from '../../../files/locks/dot-lock.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { FileManner } from './uid-list-file.js';
 

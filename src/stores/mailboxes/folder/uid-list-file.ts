@@ -1,4 +1,4 @@
-// dovecot-uidlist as it stands on disk, followed from one look to the next (formats/dovecot.md 2.1; form: formats/dovecot-uidlist.ts).
+// dovecot-uidlist as it stands on disk, followed from one look to the next (formats/dovecot.md 2.1; form: formats/mailbox/dovecot-uidlist.ts).
 //
 //   the file since the last look           what is read
 //   same device, inode and size            nothing: it is appended to or replaced, never changed in place
@@ -20,7 +20,7 @@ import {
   type UidListHeader,
   uidListHeaderLine,
   uidRecordLine,
-} from '../../../formats/dovecot-uidlist.js';
+} from '../../../formats/mailbox/dovecot-uidlist.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Owner } from '../mailbox-types.js';
 

@@ -1,4 +1,4 @@
-// What an operation changes of the account's maildirsize, as one line at its end (formats/dovecot.md 5; stores/maildirsize.ts). As vpopmail counts: neither messages marked \Deleted (`T`) nor what is in
+// What an operation changes of the account's maildirsize, as one line at its end (formats/dovecot.md 5; stores/maildir/maildirsize.ts). As vpopmail counts: neither messages marked \Deleted (`T`) nor what is in
 // the folder Trash. Where no maildirsize is kept nothing is computed.
 
 import fs from 'node:fs';
@@ -6,8 +6,8 @@ import path from 'node:path';
 import { describe } from '../../../errors.js';
 import { bytesPath } from '../../../files/read.js';
 import { flagBits } from '../../../formats/mailbox/message-flags.js';
-import { parseMaildirBase } from '../../../formats/maildir-name.js';
-import { appendChange } from '../../maildirsize.js';
+import { parseMaildirBase } from '../../../formats/maildir/maildir-name.js';
+import { appendChange } from '../../maildir/maildirsize.js';
 import type { Mailbox } from '../folder/mailbox.js';
 
 export class Accounting {

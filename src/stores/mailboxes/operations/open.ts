@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import { FileReads } from '../../../files/file-reads.js';
 import { bytesPath, fileTrouble } from '../../../files/read.js';
-import { parseMaildirBase } from '../../../formats/maildir-name.js';
+import { parseMaildirBase } from '../../../formats/maildir/maildir-name.js';
 import { TransferSizes } from '../../maildir/transfer-sizes.js';
 import type { Mailbox } from '../folder/mailbox.js';
 import type { MessageFacts, OpenedMessage } from '../mailbox-types.js';

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytesPath, fileTrouble } from '../../../files/read.js';
 import { changedLetters, flagBits, keywordBits, systemFlagBits } from '../../../formats/mailbox/message-flags.js';
-import { flagsOf, withFlags } from '../../../formats/maildir-name.js';
+import { flagsOf, withFlags } from '../../../formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Mailbox } from '../folder/mailbox.js';
 import type { FlagChange, StoreOptions, StoreResult } from '../mailbox-types.js';

@@ -9,12 +9,12 @@
 import fs from 'node:fs';
 import { listDirectory } from '../../../files/list.js';
 import { bytesPath, fileTrouble, isMissing, readIfPresent } from '../../../files/read.js';
-import { courierUidl, parseSizeList } from '../../../formats/courier-size-list.js';
-import { nextUid, parseUidList } from '../../../formats/dovecot-uidlist.js';
 import { parseCourierKeywords } from '../../../formats/mailbox/courier-keywords.js';
 import { isKeyword, letteredKeywords } from '../../../formats/mailbox/dovecot-keywords.js';
+import { nextUid, parseUidList } from '../../../formats/mailbox/dovecot-uidlist.js';
 import { bitsOfLetters, changedLetters } from '../../../formats/mailbox/message-flags.js';
-import { flagsOf, inOrderOfArrival, parseMaildirName, withFlags } from '../../../formats/maildir-name.js';
+import { courierUidl, parseSizeList } from '../../../formats/maildir/courier-size-list.js';
+import { flagsOf, inOrderOfArrival, parseMaildirName, withFlags } from '../../../formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../../layout.js';
 import { messageNames } from '../../maildir/message-list.js';
 import type { Mailbox } from '../folder/mailbox.js';
