@@ -42,9 +42,10 @@ export function folderNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** The directory that a new folder gets. @returns a file name, one character a byte */
+/** The directory that a new folder gets. One whose name in UTF-8 would be read as another one's in modified UTF-7 (`&-`) gets that. @returns a file name, one character a byte */
 export function directoryOfNewFolder(name: string, spelling: 'modified-utf-7' | 'utf-8'): string {
-  return spelling === 'utf-8' ? (utf8Directory(name) ?? `.${name}`) : `.${name}`;
+  const readable = spelling === 'utf-8' ? utf8Directory(name) : undefined;
+  return readable !== undefined && folderOfDirectory(readable) === name ? readable : `.${name}`;
 }
 
 /** The directories that may be a mailbox's, the likeliest first. */

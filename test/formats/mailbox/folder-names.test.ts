@@ -94,5 +94,6 @@ test('a new folder is found where it was made', () => {
         assert.equal(folderOfDirectory(directory), name);
       },
     ),
+    { examples: [[['&-- '], 'utf-8']] },
   );
 });
