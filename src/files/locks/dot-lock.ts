@@ -5,10 +5,12 @@
 // A lock left behind is removed: at once when it names a process of this host that is gone (and is two seconds old), else when neither it nor the file it
 // guards has changed for two minutes. A live process of this host is never overridden. An empty one is of somebody who was killed before it had written who it is; it is removed when it is ten
 // seconds old and stays empty while it is watched for two. After a removal some time passes before the next try, so that two waiters
-// do not remove each other's. Held briefly: nobody else may touch the file for that time. Who releases looks whether the lock is still its own.
+// do not remove each other's. Held briefly: nobody else may touch the file for that time. Who releases looks whether the lock is still its own, and does so in the directory that it was
+// made in, by whatever name that goes now: a directory that is renamed takes the lock along, which would name a live process for ever.
 
 import fs from 'node:fs';
 import os from 'node:os';
+import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
 import { sameIdentity } from '../identity.js';
@@ -44,7 +46,7 @@ export async function takeDotLock(path: string, options: DotLockOptions): Promis
   const watched = new StaleWatch(lockPath, bytesPath(path));
   try {
     for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 200)) {
-      const held = createLock(lockPath, options);
+      const held = createLock(path, options);
       if (held !== undefined) return held;
       if (performance.now() + waitMs > deadline) return undefined;
       if (watched.isStale()) {
@@ -59,7 +61,36 @@ export async function takeDotLock(path: string, options: DotLockOptions): Promis
   }
 }
 
-function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDotLock | undefined {
+function createLock(path: string, options: DotLockOptions): HeldDotLock | undefined {
+  const directory = openDirectory(path);
+  let held: HeldDotLock | undefined;
+  try {
+    held = createIn(directory, options);
+  } finally {
+    if (held === undefined) directory.close();
+  }
+  return held;
+}
+
+interface LockDirectory {
+  readonly lockPath: string | Buffer;
+  close(): void;
+}
+
+/** Where /proc is not there, the lock is reached through its path. */
+function openDirectory(path: string): LockDirectory {
+  const fd = fs.openSync(bytesPath(dirname(path)), fs.constants.O_DIRECTORY);
+  const through = `/proc/self/fd/${fd}`;
+  const lockPath = bytesPath(`${fs.existsSync(through) ? `${through}/${basename(path)}` : path}.lock`);
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) fs.closeSync(fd);
+    isOpen = false;
+  };
+  return { lockPath, close };
+}
+
+function createIn({ lockPath, close }: LockDirectory, options: DotLockOptions): HeldDotLock | undefined {
   let fd: number;
   // Until it is given to its owner he must be able to read it: a Dovecot that may not look at a lock goes on without it.
   const firstMode = mayChangeOwner() ? options.mode | 0o444 : options.mode;
@@ -79,12 +110,20 @@ function createLock(lockPath: string | Buffer, options: DotLockOptions): HeldDot
       // It cannot be looked at or removed; it will be found to be stale.
     }
   };
-  const release = (): void => ifStillOurs(() => fs.unlinkSync(lockPath));
-  const touch = (): void =>
+  let isHeld = true;
+  const release = (): void => {
+    if (!isHeld) return;
+    isHeld = false;
+    ifStillOurs(() => fs.unlinkSync(lockPath));
+    close();
+  };
+  const touch = (): void => {
+    if (!isHeld) return;
     ifStillOurs(() => {
       fs.utimesSync(lockPath, new Date(), new Date());
       made = fs.lstatSync(lockPath, { bigint: true });
     });
+  };
   try {
     // Before anything else: who is killed in between leaves a lock that names nobody.
     fs.writeSync(fd, `${process.pid}:${os.hostname()}`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -50,6 +50,22 @@ test('a lock that somebody else took over is not removed', async (t) => {
   foreignLock(file, 'another', 1);
   lock?.release();
   assert.equal(readFileSync(`${file}.lock`, 'latin1'), 'another');
+});
+
+test('a lock in a directory that is renamed is released there', async (t) => {
+  const root = newRoot();
+  t.after(() => removeRoot(root));
+  const [before, after] = [path.join(root, '.before'), path.join(root, '.after')];
+  mkdirSync(before);
+  const lock = await takeDotLock(path.join(before, 'dovecot-uidlist'), soon);
+  renameSync(before, after);
+  mkdirSync(before);
+  const another = await takeDotLock(path.join(before, 'dovecot-uidlist'), soon);
+  lock?.touch();
+  lock?.release();
+  assert.equal(existsSync(path.join(after, 'dovecot-uidlist.lock')), false);
+  assert.equal(existsSync(path.join(before, 'dovecot-uidlist.lock')), true);
+  another?.release();
 });
 
 const stale: readonly [text: string, ageSeconds: number, isTaken: boolean, why: string][] = [

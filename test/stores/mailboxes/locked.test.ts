@@ -1,10 +1,11 @@
 // A mailbox whose lock another program keeps: it is refused as in use, which is no trouble with a file; a move lets go of what it holds and tries again.
 
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { silentLog } from '../../../src/log.js';
 import { Mailbox } from '../../../src/stores/mailboxes/folder/mailbox.js';
 import { OpenMailboxes } from '../../../src/stores/mailboxes/open-mailboxes.js';
@@ -44,4 +45,18 @@ test('a move waits for the other mailbox without keeping its own', async (t) => 
   assert.deepEqual(filesOf(path.join(maildir, '.Work')), ['cur/1.a,S=2:2,']);
   source.close();
   target.close();
+});
+
+test('a folder is renamed when whoever is at work in it has let go of it', async (t) => {
+  const maildir = newMaildir(t, {});
+  const account = new OpenMailboxes({ log: silentLog }).account(maildir, owner);
+  await account.create('Work');
+  const release = hold(path.join(maildir, '.Work'));
+  const renaming = account.rename('Work', 'Done');
+  await pause(50);
+  assert.ok(existsSync(path.join(maildir, '.Work')));
+  release();
+  await renaming;
+  assert.ok(existsSync(path.join(maildir, '.Done/dovecot-uidlist')));
+  assert.equal(existsSync(path.join(maildir, '.Done/dovecot-uidlist.lock')), false);
 });

@@ -4,12 +4,15 @@
 //   remove    renamed to ..DOVECOT-TRASHED (or into it, when that is there), then removed        what is left of it there, which is no mailbox
 //   rename    the directory, then one by one those below it                                       some of them with the new name
 //
+// A directory that is renamed takes along the lock of whoever is at work in it, and Dovecot would look for that under the old name only: so it is renamed under that lock too, unless that cannot be had soon.
+//
 // UIDVALIDITY and UIDs go along with a directory; a mailbox that is made anew under an old name gets a higher UIDVALIDITY.
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import { errnoOf } from '../../../errors.js';
+import { takeDotLock } from '../../../files/locks/dot-lock.js';
 import { takeLock } from '../../../files/locks/lock.js';
 import { giveTo } from '../../../files/owner.js';
 import { bytesPath, isMissing } from '../../../files/read.js';
@@ -28,6 +31,8 @@ import { MailboxRefusal } from '../refusal.js';
 import { findDirectory, listFolders, mustFindDirectory } from './folder-directories.js';
 
 const listLockPatienceMs = 60_000;
+/** Of a folder that is renamed: whoever holds its lock may be waiting for the list, which is locked here. */
+const folderLockPatienceMs = 2_000;
 const trashAttempts = 10;
 
 export interface FolderAccount {
@@ -130,7 +135,7 @@ function moveToTrash({ root, owner }: FolderAccount, directory: string): string 
 /** @returns the directories that have another name now @throws MailboxRefusal NONEXISTENT, ALREADYEXISTS, CANNOT; TemporaryError or the system error */
 export function renameFolder(account: FolderAccount, from: string, to: string): Promise<readonly string[]> {
   return withList(account, async () => {
-    const { root, directoryNames } = account;
+    const { root, owner, directoryNames } = account;
     const below = `${from}${separator}`;
     if (`${to}${separator}`.startsWith(below)) throw new MailboxRefusal('CANNOT', "Can't rename mailbox under itself");
     const affected = listFolders(root).filter(({ name }) => name === from || name.startsWith(below));
@@ -148,7 +153,17 @@ export function renameFolder(account: FolderAccount, from: string, to: string): 
       renames.some(({ renamed }) => findDirectory(root, renamed) !== undefined)
     )
       throw alreadyExists();
-    for (const { directory, target } of renames) fs.renameSync(bytesPath(directory), bytesPath(target));
+    for (const { directory, target } of renames) {
+      const lock = await takeDotLock(mailboxFiles.uidList(directory), {
+        timeoutMs: folderLockPatienceMs,
+        ...fileManner({ directory, root, owner }),
+      });
+      try {
+        fs.renameSync(bytesPath(directory), bytesPath(target));
+      } finally {
+        lock?.release();
+      }
+    }
     await syncDirectory(root);
     return renames.map(({ directory }) => directory);
   });
