@@ -131,6 +131,8 @@ test('any message has the same structure in one piece and in many, and its parts
       const inside = (part: MimePart): void => {
         const end = part.start + part.header.bytes + part.body.bytes;
         for (const child of part.children) {
+          // One without a byte lies nowhere: where it would begin may be the line end that is the boundary's.
+          if (child.header.bytes + child.body.bytes === 0) continue;
           assert.ok(child.start >= part.start + part.header.bytes);
           assert.ok(child.start + child.header.bytes + child.body.bytes <= end);
           inside(child);
@@ -138,6 +140,9 @@ test('any message has the same structure in one piece and in many, and its parts
       };
       inside(whole);
     }),
-    { numRuns: 500 },
+    {
+      numRuns: 500,
+      examples: [[Buffer.from('Content-Type: multipart/digest; boundary=bb\n\n--bb\n\n--bb\n'), 1]],
+    },
   );
 });
