@@ -18,6 +18,9 @@ export interface Identity {
   readonly ctimeNs: bigint;
 }
 
+/** Which file it is, whatever is written to it. The number alone is that of another file soon after it was removed; when it was made tells them apart, where the file system keeps that. */
+export type FileMark = Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeNs'>;
+
 /** How long after its last change a file's identity does not prove its content: twice the coarsest kernel tick. */
 export const racyMs = 20;
 
@@ -42,6 +45,15 @@ export function identityOf(path: PathLike): Identity | undefined {
 /** Whether two looks have seen the same version. */
 export function sameIdentity(a: Identity, b: Identity): boolean {
   return a.ctimeNs === b.ctimeNs && a.ino === b.ino && a.mtimeNs === b.mtimeNs && a.size === b.size && a.dev === b.dev;
+}
+
+export function markOf({ dev, ino, birthtimeNs }: BigIntStats): FileMark {
+  return { dev, ino, birthtimeNs };
+}
+
+/** Whether two looks have met the same file. */
+export function sameFile(a: FileMark, b: FileMark): boolean {
+  return a.ino === b.ino && a.dev === b.dev && a.birthtimeNs === b.birthtimeNs;
 }
 
 /**

@@ -11,10 +11,10 @@
 
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { TemporaryError } from '../../errors.js';
+import { errnoOf, TemporaryError } from '../../errors.js';
 import { identityOf } from '../identity.js';
 import { cLibrary } from '../native/native.js';
-import { giveTo } from '../owner.js';
+import { giveTo, mayChangeOwner } from '../owner.js';
 import { bytesPath, fileTrouble } from '../read.js';
 
 export type LockKind = 'fcntl' | 'flock';
@@ -86,10 +86,28 @@ function openLockFile(path: string, options: LockOptions): number {
   const { O_WRONLY, O_CREAT, O_NONBLOCK } = fs.constants;
   const existing = bytesPath(path);
   const create = options.create ?? true;
-  const isNew = create && options.uid !== undefined && identityOf(existing) === undefined;
-  const fd = fs.openSync(existing, O_WRONLY | O_NONBLOCK | (create ? O_CREAT : 0), 0o600);
-  if (isNew && options.uid !== undefined && options.gid !== undefined) giveTo(fd, options.uid, options.gid);
-  return fd;
+  const { uid, gid } = options;
+  if (create && uid !== undefined && gid !== undefined && mayChangeOwner() && identityOf(existing) === undefined)
+    makeGivenAway(path, uid, gid);
+  return fs.openSync(existing, O_WRONLY | O_NONBLOCK | (create ? O_CREAT : 0), 0o600);
+}
+
+/** Makes a lock file that belongs to somebody else from the moment that it has its name: a program of his that finds one of root's gives up. A crash leaves one of a name that nobody looks for. */
+function makeGivenAway(path: string, uid: number, gid: number): void {
+  const aside = bytesPath(`${path}.${process.pid}`);
+  try {
+    fs.rmSync(aside, { force: true });
+    const fd = fs.openSync(aside, 'wx', 0o600);
+    try {
+      giveTo(fd, uid, gid);
+      fs.linkSync(aside, bytesPath(path));
+    } finally {
+      fs.closeSync(fd);
+      fs.rmSync(aside, { force: true });
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 function lockDescriptor(fd: number, kind: LockKind): boolean {

@@ -11,6 +11,7 @@
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
+import { type FileMark, markOf, sameFile } from '../../files/identity.js';
 import { giveTo } from '../../files/owner.js';
 import { bytesPath, readAt } from '../../files/read.js';
 import {
@@ -43,7 +44,7 @@ export class CacheFile {
   readonly #path: string | Buffer;
   readonly #temporary: string | Buffer;
   #fd: number | undefined;
-  #seen: { readonly dev: number; readonly ino: number } | undefined;
+  #seen: FileMark | undefined;
   #uidValidity = 0;
   /** Records up to here are known. */
   #knownTo = 0;
@@ -173,8 +174,7 @@ export class CacheFile {
       fs.renameSync(this.#temporary, this.#path);
       this.close();
       this.#fd = fd;
-      const { dev, ino } = fs.fstatSync(fd);
-      this.#seen = { dev, ino };
+      this.#seen = markOf(fs.fstatSync(fd, { bigint: true }));
       this.#offsets = offsets;
       this.#records = count;
       this.#knownTo = at;
@@ -195,13 +195,16 @@ export class CacheFile {
 
   /** @returns false when it is not a file of ours for this mailbox */
   #adopt(fd: number): boolean {
-    const status = fs.fstatSync(fd);
-    const isKnown = this.#seen?.dev === status.dev && this.#seen.ino === status.ino && status.size >= this.#knownTo;
+    const status = fs.fstatSync(fd, { bigint: true });
+    const isKnown = this.#seen !== undefined && sameFile(status, this.#seen) && status.size >= this.#knownTo;
     if (!isKnown) this.#forget();
     if (!status.isFile()) return false;
-    if (!isKnown && parseCacheHeader(readAt(fd, 0, Math.min(cacheHeaderBytes, status.size))) !== this.#uidValidity)
+    if (
+      !isKnown &&
+      parseCacheHeader(readAt(fd, 0, Math.min(cacheHeaderBytes, Number(status.size)))) !== this.#uidValidity
+    )
       return false;
-    this.#seen = { dev: status.dev, ino: status.ino };
+    this.#seen = markOf(status);
     return true;
   }
 

@@ -7,6 +7,7 @@
 // What cannot be written is kept in memory and written with the next change; the mailbox works all the same.
 
 import fs from 'node:fs';
+import { type FileMark, markOf, sameFile } from '../../../files/identity.js';
 import { giveTo } from '../../../files/owner.js';
 import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../../files/read.js';
 import {
@@ -41,7 +42,7 @@ const slackRecords = 2000;
 export class StateFile {
   readonly #path: string;
   readonly #nowMicroseconds: () => number;
-  #seen: { dev: bigint; ino: bigint; size: number } | undefined;
+  #seen: { readonly mark: FileMark; readonly size: number } | undefined;
   #uidValidity = 0;
   #floor = 0;
   #highest = 0;
@@ -94,7 +95,7 @@ export class StateFile {
       const status = fs.statSync(bytesPath(this.#path), { bigint: true, throwIfNoEntry: false });
       const seen = this.#seen;
       if (status === undefined || seen === undefined) return status !== undefined;
-      return status.dev !== seen.dev || status.ino !== seen.ino || Number(status.size) !== seen.size;
+      return !sameFile(status, seen.mark) || Number(status.size) !== seen.size;
     } catch (error) {
       throw fileTrouble(error);
     }
@@ -197,7 +198,7 @@ export class StateFile {
     const status = regularStatus(fd, this.#path);
     const size = Number(status.size);
     const seen = this.#seen;
-    const isLonger = seen !== undefined && seen.dev === status.dev && seen.ino === status.ino && size >= seen.size;
+    const isLonger = seen !== undefined && sameFile(status, seen.mark) && size >= seen.size;
     const start = isLonger ? seen.size : 0;
     const bytes = readAt(fd, start, size - start);
     if (!isLonger && !this.#adopt(bytes)) return;
@@ -212,7 +213,7 @@ export class StateFile {
       keyword: (uid, number, isSet, modSeq) => this.#enterKeyword(uid, number, isSet, modSeq),
     });
     this.#records += Math.floor(good / journalRecordBytes);
-    this.#seen = { dev: status.dev, ino: status.ino, size };
+    this.#seen = { mark: markOf(status), size };
     if (good === records.length) return;
     this.#mustRewrite = true;
     // Damage may have taken mod-sequences with it that were told.
@@ -280,7 +281,7 @@ export class StateFile {
   }
 
   #look(fd: number): void {
-    const { dev, ino, size } = fs.fstatSync(fd, { bigint: true });
-    this.#seen = { dev, ino, size: Number(size) };
+    const status = fs.fstatSync(fd, { bigint: true });
+    this.#seen = { mark: markOf(status), size: Number(status.size) };
   }
 }

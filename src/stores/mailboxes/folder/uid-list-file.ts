@@ -1,8 +1,8 @@
 // dovecot-uidlist as it stands on disk, followed from one look to the next (formats/dovecot.md 2.1; form: formats/mailbox/dovecot-uidlist.ts).
 //
 //   the file since the last look           what is read
-//   same device, inode and size            nothing: it is appended to or replaced, never changed in place
-//   same device and inode, longer          the new lines
+//   the same one, of the same size         nothing: it is appended to or replaced, never changed in place
+//   the same one, longer                   the new lines
 //   anything else                          all of it
 //
 // Writing is for whoever holds dovecot-uidlist.lock: new records are appended with one write and made durable; the whole is written anew when it is version 1, has no GUID, a bad line or two
@@ -12,6 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type FileMark, markOf, sameFile } from '../../../files/identity.js';
 import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../../files/read.js';
 import { replaceFile } from '../../../files/replace.js';
 import {
@@ -50,8 +51,7 @@ const leastLive = 0.75;
 const fewRecords = 100;
 
 interface Seen {
-  readonly dev: bigint;
-  readonly ino: bigint;
+  readonly mark: FileMark;
   readonly size: number;
 }
 
@@ -115,7 +115,7 @@ export class UidListFile {
       const status = fs.statSync(bytesPath(this.#path), { bigint: true, throwIfNoEntry: false });
       const seen = this.#seen;
       if (status === undefined || seen === undefined) return status !== seen;
-      return status.dev !== seen.dev || status.ino !== seen.ino || Number(status.size) !== seen.size;
+      return !sameFile(status, seen.mark) || Number(status.size) !== seen.size;
     } catch (error) {
       throw fileTrouble(error);
     }
@@ -204,14 +204,14 @@ export class UidListFile {
     const status = regularStatus(fd, this.#path);
     const seen = this.#seen;
     const size = Number(status.size);
-    const isSameFile = seen !== undefined && seen.dev === status.dev && seen.ino === status.ino && size >= seen.size;
+    const isSameFile = seen !== undefined && sameFile(status, seen.mark) && size >= seen.size;
     if (isSameFile && size === seen.size) return 'same';
     const mayGoOn = isSameFile && !this.#mustRewrite;
     if (!mayGoOn) this.#forget();
     const start = mayGoOn ? seen.size : 0;
     const text = readAt(fd, start, size - start).toString('latin1');
     this.#giveUp(text.slice(await this.#parse(text, mayGoOn)));
-    this.#seen = { dev: status.dev, ino: status.ino, size: start + text.length };
+    this.#seen = { mark: markOf(status), size: start + text.length };
     return mayGoOn ? 'longer' : 'other';
   }
 
@@ -307,8 +307,8 @@ export class UidListFile {
   }
 
   #look(fd: number): void {
-    const { dev, ino, size } = fs.fstatSync(fd, { bigint: true });
-    this.#seen = { dev, ino, size: Number(size) };
+    const status = fs.fstatSync(fd, { bigint: true });
+    this.#seen = { mark: markOf(status), size: Number(status.size) };
   }
 }
 
