@@ -15,7 +15,7 @@ import path from 'node:path';
 import { describe, PermanentError, TemporaryError } from '../errors.js';
 import { giveTo } from '../files/owner.js';
 import { bytesPath, readIfPresent } from '../files/read.js';
-import { exceeds, isUnlimited, parseQuota, percentUsed } from '../formats/vpopmail/quota.js';
+import { exceeds, isUnlimited, parseQuota, percentUsed, quotaLineFor } from '../formats/vpopmail/quota.js';
 import { domainFiles } from '../layout.js';
 import { deliveredToLine } from '../mail/address.js';
 import { rfc5322Date } from '../mail/dates.js';
@@ -53,7 +53,7 @@ export class QuotaKeeper {
    */
   async state(target: MaildirTarget, messageBytes: number): Promise<QuotaState> {
     const root = accountingRoot(target.maildir);
-    const limit = typeof target.quota === 'string' ? target.quota : quotaLineOf(root);
+    const limit = typeof target.quota === 'string' ? quotaLineFor(target.quota) : quotaLineOf(root);
     const quota = parseQuota(limit ?? '');
     if (limit === undefined || isUnlimited(quota)) return 'fits';
     let known = knownUsage(root, Date.now()) ?? (await countUsage(root, limit, target.owner));

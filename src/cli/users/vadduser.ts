@@ -151,7 +151,9 @@ async function secretOf(wanted: Wanted, io: ToolIo): Promise<NewSecret | undefin
   const { hash, password, scheme } = wanted;
   if (hash !== '') return { hash };
   if (wanted.withoutPassword) return { password: '' };
-  if (wanted.randomLength !== undefined) return { password: randomPassword(wanted.randomLength), scheme };
+  // A password that is given is told as a random one, as by the original.
+  if (wanted.randomLength !== undefined && password === '')
+    return { password: randomPassword(wanted.randomLength), scheme };
   const typed = password === '' ? await askNewPassword(wanted.address, io) : password;
   return typed === '' ? undefined : { password: typed, scheme };
 }

@@ -34,10 +34,13 @@ export async function vpasswd(args: string[], io: ToolIo): Promise<number> {
   }
   return runAccountTool('vpasswd', io, async (host) => {
     const account = parseAddress(address, host, io);
-    const random = has('r') ? randomPassword(randomLength) : undefined;
-    const password = random ?? (argument === '' ? await askNewPassword(address, io) : argument);
+    const isRandom = has('r');
+    const asked = (): string | Promise<string> =>
+      isRandom ? randomPassword(randomLength) : askNewPassword(address, io);
+    const password = argument === '' ? await asked() : argument;
     await setPassword(host, { ...account, password, scheme: given.get('scheme') }, { mode: ordinaryMode(io) });
-    if (random !== undefined) io.stdout(`Random password: ${random}\n`);
+    // A password that is given is told as a random one, as by the original.
+    if (isRandom) io.stdout(`Random password: ${password}\n`);
     return 0;
   });
 }

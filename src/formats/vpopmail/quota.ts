@@ -42,6 +42,11 @@ export function normaliseQuota(input: string): string | undefined {
   return size < 0n || count < 0n ? undefined : normalForm(size, count);
 }
 
+/** The first line of the maildirsize that delivery makes for a stored quota: in bytes, whatever form vpasswd has. */
+export function quotaLineFor(stored: string): string {
+  return normaliseQuota(stored) || stored;
+}
+
 export function isUnlimited(quota: Quota): boolean {
   return quota.sizeBytes === undefined && quota.count === undefined;
 }

@@ -26,6 +26,18 @@ describe('vadduser', () => {
       }
     }));
 
+  it('takes a password that is given, also with -r, and so does vpasswd', () =>
+    withAccountHost(async (accounts) => {
+      for (const argv of [
+        ['vadduser', '-r', 'kim@example.jp', 'secret99'],
+        ['vpasswd', '-r', 'kim@example.jp', 'secret77'],
+      ]) {
+        const password = argv.at(-1) as string;
+        assert.deepEqual(await call(accounts, argv), ended(0, `Random password: ${password}\n`));
+        assert.ok(await new PasswordChecker().verify(password, accounts.hash('kim'), 'example.jp'));
+      }
+    }));
+
   it('refuses a scheme that nobody knows', () =>
     withAccountHost(async (accounts) => {
       const called = await call(accounts, ['vadduser', '--scheme', 'rot13', 'kim@example.jp', 'x']);

@@ -7,6 +7,7 @@ import {
   normaliseQuota,
   parseQuota,
   percentUsed,
+  quotaLineFor,
   serializeQuota,
 } from '../../../src/formats/vpopmail/quota.js';
 import { parseVpasswd, vpasswdRecords } from '../../../src/formats/vpopmail/vpasswd.js';
@@ -48,6 +49,16 @@ test('forms of a quota', () => {
     ['-5C', undefined, 'a negative count'],
   ];
   for (const [input, stored, why] of rows) assert.equal(normaliseQuota(input), stored, `${input}: ${why}`);
+});
+
+test('the line of a maildirsize that delivery makes is in bytes', () => {
+  for (const [stored, line] of [
+    ['5M', '5242880S'],
+    ['1000', '1000S'],
+    ['1K,5C', '1024S,5C'],
+    ['2000S,5C', '2000S,5C'],
+  ] as const)
+    assert.equal(quotaLineFor(stored), line);
 });
 
 test('what delivery goes by', () => {

@@ -1,7 +1,14 @@
 // Whether an account has room for more (formats/dovecot.md 5, vpopmail.md 5.4): the limit of vpasswd against maildirsize. Before anything is refused the messages are counted anew, and a count during
 // which mail came or went refuses nobody. What goes into Trash is not counted, so it is never refused.
 
-import { exceeds, isUnlimited, parseQuota, type Quota, type Usage } from '../../../formats/vpopmail/quota.js';
+import {
+  exceeds,
+  isUnlimited,
+  parseQuota,
+  type Quota,
+  quotaLineFor,
+  type Usage,
+} from '../../../formats/vpopmail/quota.js';
 import { countUsage, type KnownUsage, knownUsage } from '../../maildir/maildirsize.js';
 import type { Owner, QuotaState } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
@@ -17,7 +24,7 @@ export class Room {
   constructor(root: string, owner: Owner, stored: string | undefined) {
     this.#root = root;
     this.#owner = owner;
-    this.#stored = stored;
+    this.#stored = stored && quotaLineFor(stored);
     this.#limit = parseQuota(stored ?? '');
   }
 
