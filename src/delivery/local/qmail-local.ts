@@ -115,7 +115,8 @@ class LocalDelivery {
     const newSender = forwardSender(about, this.#directory);
     this.#variables = programVariables(about, this.#lines, { newSender, default: file?.default });
     const isDefault = file === undefined || file.found.bytes.length === 0;
-    const lines = isDefault ? parseDotQmail(Buffer.from(about.defaultDelivery, 'latin1')) : file.found.lines;
+    // Nothing at all is a blank first line.
+    const lines = isDefault ? parseDotQmail(Buffer.from(about.defaultDelivery || '\n', 'latin1')) : file.found.lines;
     await this.#follow(lines, !isDefault && file.found.forwardOnly);
     const qp = await this.#sendForwards(newSender);
     this.#world.say(`did ${this.#files}+${this.#forwards.length}+${this.#programs}\n`);
