@@ -51,12 +51,18 @@ export async function claimQueue(
 /** Longer than a queue process goes on without its supervisor. */
 const formerMs = 8000;
 const lookMs = 100;
+/** A lock that nobody seems to hold has just been let go, or its holder cannot be seen from here. */
+const looksAtNobody = 5;
 
 async function takeFromFormer(tree: QueueTree, log: Log): Promise<HeldLock | undefined> {
   let isTold = false;
+  let nobody = 0;
   for (const deadline = performance.now() + formerMs; ; await pause(lookMs)) {
     const lock = takeMutex(tree);
-    if (lock !== undefined || performance.now() > deadline || !isOrphan(mutexHolder(tree))) return lock;
+    if (lock !== undefined || performance.now() > deadline) return lock;
+    const holder = mutexHolder(tree);
+    if (holder === 0 && ++nobody < looksAtNobody) continue;
+    if (!isOrphan(holder)) return undefined;
     if (!isTold) log.info('queue: waiting until a former vqmail, which has been killed, gives the queue back');
     isTold = true;
   }
