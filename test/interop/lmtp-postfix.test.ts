@@ -76,5 +76,6 @@ test('over TCP, the next hop that our transport map names: --postmap-transport l
   assert.match((await replyToRecipients(postfix, 'nobody@example.jp'))[0] ?? '', /^550 5\.1\.1 /);
   await send(postfix, ['ann@example.jp'], 'Subject: x\r\n\r\nhello\r\n');
   await until(() => messages(files, 'ann').length === 1, why);
+  await until(() => fate(postfix, 'ann@example.jp') !== '', why);
   assert.match(fate(postfix, 'ann@example.jp'), /status=sent \(250 2\.0\.0 </);
 });
