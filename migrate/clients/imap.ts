@@ -2,6 +2,7 @@
 
 import { ImapFlow } from 'imapflow';
 import { TemporaryError } from '../../src/errors.js';
+import { asUtf8 } from '../imap/place.js';
 import { patienceMs, placeOf, reasonOf, type ServerAddress } from './server-address.js';
 
 /** The server refused the login; the text is its answer. */
@@ -40,9 +41,4 @@ export async function openImap(address: ServerAddress, user: string, password: s
       throw new LoginRefused('response' in error ? String(error.response) : error.message);
     throw new TemporaryError('4.4.1', `${placeOf(address)} cannot be asked: ${reasonOf(error)}`, error);
   }
-}
-
-/** The library writes what it is given as UTF-8. */
-function asUtf8(text: string): string {
-  return Buffer.from(text, 'latin1').toString('utf8');
 }

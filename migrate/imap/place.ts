@@ -46,6 +46,11 @@ export function isOwnMachine({ host }: ImapPlace): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }
 
+/** A Latin-1 string in the form in which imapflow takes it: it writes what it is given as UTF-8. */
+export function asUtf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
+}
+
 function withoutPassword(text: string): string {
   return text.replace(/:\/\/([^:@/]*):[^@]*@/, '://$1@');
 }

@@ -5,7 +5,7 @@ import type { ImapFlow, ImapFlowOptions, MailboxObject } from 'imapflow';
 import { PermanentError } from '../../src/errors.js';
 import { LostConnection } from '../copy/ends.js';
 import { isBusy, isLost, lastingError } from './failure.js';
-import { type ImapPlace, isOwnMachine, placeName } from './place.js';
+import { asUtf8, type ImapPlace, isOwnMachine, placeName } from './place.js';
 
 export interface SessionOptions {
   /** Latin-1, one character a byte. */
@@ -137,9 +137,4 @@ async function openFolder(client: ImapFlow, path: string, readOnly: boolean): Pr
   const { mailbox } = client;
   if (mailbox !== false && mailbox.path === path && (mailbox.readOnly ?? false) === readOnly) return mailbox;
   return client.mailboxOpen(path, { readOnly });
-}
-
-/** The library writes what it is given as UTF-8. */
-function asUtf8(text: string): string {
-  return Buffer.from(text, 'latin1').toString('utf8');
 }

@@ -1,13 +1,14 @@
 // Programs that people read mail with, against our server: Python's imaplib, curl, fetchmail, getmail, mbsync.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { testPassword, testUser } from '../../support/imap-host.js';
 import { needs } from '../../support/needs.js';
 import { run } from '../../support/program.js';
-import { home, mailbox, message, mustSucceed, subjectsOf } from './client-mailbox.js';
+import { home, mailbox, message, mustSucceed } from './client-mailbox.js';
+import { syncBothWays } from './two-way-sync.js';
 
 const imaplib = `
 import imaplib, sys
@@ -89,41 +90,14 @@ test('fetchmail and getmail fetch all, and leave or delete it', async (t) => {
 
 test('mbsync: both ways, again and again, under change on both sides', async (t) => {
   if (!needs(t, 'mbsync')) return;
-  const host = await mailbox(t);
-  host.makeFolder('Work');
-  const folder = home(t);
-  const near = path.join(folder, 'mail');
-  mkdirSync(near);
-  const rc = path.join(folder, 'mbsyncrc');
-  writeFileSync(
-    rc,
-    `IMAPAccount far\nHost 127.0.0.1\nPort ${host.port}\nUser ${testUser}\nPass ${testPassword}\nSSLType None\nAuthMechs LOGIN\n
+  await syncBothWays(t, {
+    configuration: ({
+      port,
+      near,
+    }) => `IMAPAccount far\nHost 127.0.0.1\nPort ${port}\nUser ${testUser}\nPass ${testPassword}\nSSLType None\nAuthMechs LOGIN\n
 IMAPStore far\nAccount far\n
 MaildirStore near\nPath ${near}/\nInbox ${near}/INBOX\nSubFolders Verbatim\n
 Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSync All\nSyncState *\n`,
-  );
-  const sync = async (): Promise<void> => {
-    mustSucceed(await run(['mbsync', '-c', rc, '-a'], '', { HOME: folder }), host);
-  };
-  const nearNames = (): string[] =>
-    ['new', 'cur'].flatMap((part) =>
-      readdirSync(path.join(near, 'INBOX', part)).map((name) => path.join(near, 'INBOX', part, name)),
-    );
-  await sync();
-  assert.equal(nearNames().length, 3);
-  // Far: one goes, one comes. Near: one is read, one is written.
-  unlinkSync(path.join(host.maildir(), host.names().find((name) => name.includes('1772323200.')) ?? ''));
-  host.put('new/1772323300.x.h', message('four'));
-  const two = nearNames().find((name) => readFileSync(name, 'latin1').includes('Subject: two')) ?? '';
-  renameSync(two, path.join(near, 'INBOX/cur', `${path.basename(two).split(':')[0]}:2,FS`));
-  writeFileSync(path.join(near, 'INBOX/new', '1772323400.near.h'), message('five'));
-  await sync();
-  assert.deepEqual(subjectsOf(nearNames()), ['five', 'four', 'three', 'two']);
-  const far = host.names().map((name) => path.join(host.maildir(), name));
-  assert.deepEqual(subjectsOf(far), ['five', 'four', 'three', 'two']);
-  assert.ok(far.some((name) => name.endsWith(':2,FS') && readFileSync(name, 'latin1').includes('Subject: two')));
-  const before = nearNames().sort();
-  await sync();
-  assert.deepEqual(nearNames().sort(), before, 'a third time changes nothing');
-  assert.deepEqual(host.log, []);
+    command: (rc) => ['mbsync', '-c', rc, '-a'],
+  });
 });

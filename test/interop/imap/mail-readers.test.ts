@@ -1,13 +1,14 @@
 // Programs in which people read mail, against our server: neomutt reads and files messages, offlineimap keeps a copy on both sides.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { testPassword, testUser } from '../../support/imap-host.js';
 import { needs } from '../../support/needs.js';
 import { run } from '../../support/program.js';
-import { home, mailbox, message, mustSucceed, subjectsOf } from './client-mailbox.js';
+import { home, mailbox, mustSucceed, subjectsOf } from './client-mailbox.js';
+import { syncBothWays } from './two-way-sync.js';
 
 test('neomutt: opens the mailbox, flags, saves to another folder and deletes', async (t) => {
   if (!needs(t, 'neomutt', 'script')) return;
@@ -45,15 +46,8 @@ push "${keys.join('')}"
 
 test('offlineimap: both ways, under change on both sides', async (t) => {
   if (!needs(t, 'offlineimap')) return;
-  const host = await mailbox(t);
-  host.makeFolder('Work');
-  const folder = home(t);
-  const near = path.join(folder, 'mail');
-  mkdirSync(near);
-  const rc = path.join(folder, 'offlineimaprc');
-  writeFileSync(
-    rc,
-    `[general]
+  await syncBothWays(t, {
+    configuration: ({ port, folder, near }) => `[general]
 metadata = ${folder}/metadata
 accounts = all
 ui = quiet
@@ -66,7 +60,7 @@ localfolders = ${near}
 [Repository far]
 type = IMAP
 remotehost = 127.0.0.1
-remoteport = ${host.port}
+remoteport = ${port}
 remoteuser = ${testUser}
 remotepass = ${testPassword}
 ssl = no
@@ -74,28 +68,6 @@ starttls = no
 auth_mechanisms = LOGIN
 usecompression = no
 `,
-  );
-  const sync = async (): Promise<void> => {
-    mustSucceed(await run(['offlineimap', '-c', rc, '-o'], '', { HOME: folder }), host);
-  };
-  const nearNames = (): string[] =>
-    ['new', 'cur'].flatMap((part) =>
-      readdirSync(path.join(near, 'INBOX', part)).map((name) => path.join(near, 'INBOX', part, name)),
-    );
-  await sync();
-  assert.deepEqual(subjectsOf(nearNames()), ['one', 'three', 'two']);
-  unlinkSync(path.join(host.maildir(), host.names().find((name) => name.includes('1772323200.')) ?? ''));
-  host.put('new/1772323300.x.h', message('four'));
-  const two = nearNames().find((name) => readFileSync(name, 'latin1').includes('Subject: two')) ?? '';
-  renameSync(two, path.join(near, 'INBOX/cur', `${path.basename(two).split(':')[0]}:2,FS`));
-  writeFileSync(path.join(near, 'INBOX/new', '1772323400.near.h'), message('five'));
-  await sync();
-  assert.deepEqual(subjectsOf(nearNames()), ['five', 'four', 'three', 'two']);
-  const far = host.names().map((name) => path.join(host.maildir(), name));
-  assert.deepEqual(subjectsOf(far), ['five', 'four', 'three', 'two']);
-  assert.ok(far.some((name) => /:2,FS/.test(name) && readFileSync(name, 'latin1').includes('Subject: two')));
-  const before = nearNames().sort();
-  await sync();
-  assert.deepEqual(nearNames().sort(), before, 'a third time changes nothing');
-  assert.deepEqual(host.log, []);
+    command: (rc) => ['offlineimap', '-c', rc, '-o'],
+  });
 });
