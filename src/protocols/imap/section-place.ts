@@ -7,7 +7,8 @@
 //
 // A message that is no multipart has one part, 1, with its own header. What is not there has no place: it is sent as an empty text, as Dovecot does.
 
-import type { Extent, MimePart } from '../mime/structure.js';
+import type { Extent } from '../mime/extent.js';
+import type { MimePart } from '../mime/structure.js';
 import type { Section } from './fetch-items.js';
 
 /** Stored bytes that follow each other, and how many octets they are with every line end as CRLF. */

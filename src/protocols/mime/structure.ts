@@ -9,16 +9,7 @@
 // boundary winning, as in Dovecot, whose answers mail programs have kept. A multipart without boundary has no children. Parts that are too deep or too many are leaves.
 
 import { type ContentType, parseContentType, parseTransferEncoding } from './content-fields.js';
-
-/** A size in three measures. */
-export interface Extent {
-  /** Bytes as stored. */
-  readonly bytes: number;
-  /** Bytes when every line end is CRLF: what IMAP counts. */
-  readonly crlfBytes: number;
-  /** Line ends. */
-  readonly lines: number;
-}
+import { difference, type Extent, withoutLineEnd } from './extent.js';
 
 export interface MimePart {
   /** Where the header begins, in stored bytes from the beginning of the message. */
@@ -360,20 +351,6 @@ function startsWithDash(bytes: Buffer, at: number): boolean {
 
 function isLineEnd(bytes: Buffer, start: number, end: number): boolean {
   return bytes[end - 1] === lineFeed && (end - start === 1 || (end - start === 2 && bytes[start] === carriageReturn));
-}
-
-/** @param lineEndBytes of the line end before it; 0: there is none */
-function withoutLineEnd({ bytes, crlfBytes, lines }: Extent, lineEndBytes: number): Extent {
-  const isThere = lineEndBytes > 0;
-  return { bytes: bytes - lineEndBytes, crlfBytes: crlfBytes - (isThere ? 2 : 0), lines: lines - (isThere ? 1 : 0) };
-}
-
-function difference(end: Extent, start: Extent): Extent {
-  return {
-    bytes: end.bytes - start.bytes,
-    crlfBytes: end.crlfBytes - start.crlfBytes,
-    lines: end.lines - start.lines,
-  };
 }
 
 function kindOf({ type, subtype }: ContentType): MimePart['kind'] {
