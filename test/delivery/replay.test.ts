@@ -8,7 +8,7 @@ import { PermanentError } from '../../src/errors.js';
 import { Layout } from '../../src/layout.js';
 import { silentLog } from '../../src/log.js';
 import { openHost } from '../../src/stores/host.js';
-import { byHand, passwd } from '../support/delivery-recording.js';
+import { asUser, byHand, passwd } from '../support/delivery-recording.js';
 import { needsRoot } from '../support/needs.js';
 import {
   applyChanged,
@@ -50,8 +50,6 @@ const needRoot: ReadonlySet<string> = new Set([
   'missing-places',
   'system-user-refusals',
 ]);
-
-const isRoot = process.getuid?.() === 0;
 
 for (const name of recordingNames('delivery')) {
   const recording = loadRecording('delivery', name);
@@ -109,19 +107,6 @@ function deliveryOf(step: Step): RecordedDelivery | undefined {
   const recipient = `${isVirtual ? extension : local}@${domain}`;
   const message = step.stdin_base64 === undefined ? bytesOf(step.stdin) : Buffer.from(step.stdin_base64, 'base64');
   return { recipient, domain, isVirtual, sender, defaultDelivery, message };
-}
-
-/** Does work with the rights that the original had, where this process can take them. */
-async function asUser<T>(as: Step['as'], work: () => Promise<T>): Promise<T> {
-  if (!isRoot || as === undefined) return work();
-  process.setegid?.(as[1]);
-  process.seteuid?.(as[0]);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(0);
-  }
 }
 
 async function deliver(root: string, recorded: RecordedDelivery): Promise<Fate> {

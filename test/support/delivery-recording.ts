@@ -17,3 +17,16 @@ export function byHand(step: Step, root: string): void {
   spawnSync('/bin/sh', ['-c', here]);
   if (step.sh === undefined || step.sh.includes('/bin/')) applyChanged(step, root);
 }
+
+/** Does work with the rights that the original had, where this process can take them. */
+export async function asUser<T>(as: Step['as'], work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0 || as === undefined) return work();
+  process.setegid?.(as[1]);
+  process.seteuid?.(as[0]);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+}

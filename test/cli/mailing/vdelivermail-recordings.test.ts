@@ -11,6 +11,7 @@ import { deliveryLines, type LocalArguments, programVariables } from '../../../s
 import { dotQmailNames, parseVdelivermail } from '../../../src/formats/dot-qmail/dot-qmail.js';
 import { Layout } from '../../../src/layout.js';
 import { capturedIo } from '../../support/captured-io.js';
+import { asUser } from '../../support/delivery-recording.js';
 import { needsRoot } from '../../support/needs.js';
 import {
   applyChanged,
@@ -39,8 +40,6 @@ const onPurpose: Readonly<Record<string, string>> = {
 
 /** Recordings whose owners and rights only root can make, look at or act with. */
 const needRoot: ReadonlySet<string> = new Set(['broken-vpasswd', 'maildirsize-states', 'missing-places']);
-
-const isRoot = process.getuid?.() === 0;
 
 const inject = `#!/bin/sh
 n=$(ls "$0.d" | wc -l)
@@ -187,17 +186,4 @@ function byHand(step: Step, root: string): void {
   const here = commands.join(';').replaceAll(/\/(home|var|etc)\//g, `${root}/$1/`);
   spawnSync('/bin/sh', ['-c', here]);
   if (step.sh === undefined || step.sh.includes('/bin/')) applyChanged(step, root);
-}
-
-/** Does work with the rights that the original had, where this process can take them. */
-async function asUser<T>(as: Step['as'], work: () => Promise<T>): Promise<T> {
-  if (!isRoot || as === undefined) return work();
-  process.setegid?.(as[1]);
-  process.seteuid?.(as[0]);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(0);
-  }
 }
