@@ -9,6 +9,7 @@ import { errnoOf, TemporaryError } from '../../src/errors.js';
 import { bytesPath } from '../../src/files/read.js';
 import { replaceFile } from '../../src/files/replace.js';
 import { shellWord } from '../service/files.js';
+import { type Edit, edited, editText } from './edits.js';
 
 /** All paths are disk paths. */
 export type Act =
@@ -17,6 +18,7 @@ export type Act =
   | { readonly touch: string }
   | { readonly remove: string }
   | { readonly link: string; readonly to: string }
+  | { readonly edit: Edit; readonly in: string }
   /** Until somebody has made it, such as svscan a service's `supervise/ok`. */
   | { readonly awaited: string };
 
@@ -27,6 +29,7 @@ export function actText(act: Act): string {
   if ('touch' in act) return `touch ${shellWord(act.touch)}`;
   if ('remove' in act) return `rm -f ${shellWord(act.remove)}`;
   if ('awaited' in act) return `wait for ${act.awaited}`;
+  if ('edit' in act) return editText(act.edit, act.in);
   return `ln -sfn ${shellWord(act.to)} ${shellWord(act.link)}`;
 }
 
@@ -38,6 +41,7 @@ export async function carryOut(act: Act): Promise<void> {
     else if ('touch' in act) fs.closeSync(fs.openSync(bytesPath(act.touch), 'a'));
     else if ('remove' in act) fs.rmSync(bytesPath(act.remove), { force: true });
     else if ('awaited' in act) await appearance(act.awaited);
+    else if ('edit' in act) await change(act);
     else link(act.link, act.to);
   } catch (error) {
     if (error instanceof TemporaryError || errnoOf(error) === undefined) throw error;
@@ -52,6 +56,17 @@ export async function carryOut(act: Act): Promise<void> {
 async function write({ write: file, text, mode }: Extract<Act, { write: string }>): Promise<void> {
   fs.mkdirSync(bytesPath(path.dirname(file)), { recursive: true });
   await replaceFile(file, Buffer.from(text, 'latin1'), { mode, temporaryName: `.${path.basename(file)}.tmp` });
+}
+
+async function change({ edit, in: file }: Extract<Act, { edit: Edit }>): Promise<void> {
+  const before = fs.readFileSync(bytesPath(file), 'latin1');
+  const after = edited(before, edit);
+  if (after === undefined)
+    throw new TemporaryError('4.3.0', `${editText(edit, file)}: it is not there any more; do it by hand`);
+  if (after === before) return;
+  const { mode, uid, gid } = fs.statSync(bytesPath(file));
+  const look = { mode: mode & 0o7777, uid, gid, temporaryName: `.${path.basename(file)}.tmp` };
+  await replaceFile(file, Buffer.from(after, 'latin1'), look);
 }
 
 function link(name: string, to: string): void {

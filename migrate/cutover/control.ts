@@ -107,8 +107,10 @@ function daemontoolsControl(name: string, written: readonly Act[], layout: Layou
       // It is seen with its `down` file, so that it waits for its order.
       ...stop.slice(0, 1),
       { link: path.join(parent ?? layout.disk('/service'), name), to: directory },
+      // Before the old one is stopped: nobody is served meanwhile.
+      { awaited: path.join(directory, 'supervise/ok') },
     ],
-    start: [...start.slice(0, -1), { awaited: path.join(directory, 'supervise/ok') }, ...start.slice(-1)],
+    start,
     stop,
   };
 }

@@ -1,16 +1,15 @@
 // Which service is stopped for a protocol, what starts in its place, and where.
 
-import fs from 'node:fs';
 import { PermanentError } from '../../src/errors.js';
-import { bytesPath } from '../../src/files/read.js';
 import type { Layout } from '../../src/layout.js';
 import { frontEndParts } from '../host/front-ends.js';
 import { Looker } from '../host/part.js';
 import { type HeldPort, heldPorts, mailPorts } from '../host/ports.js';
-import { mailServices, type Service } from '../host/services.js';
+import { type Manager, mailServices, type Service } from '../host/services.js';
 import { shellWord } from '../service/files.js';
 import { layoutOptions, thisProgram } from '../service/program.js';
-import { controlOf, filesFor, ownControl } from './control.js';
+import { type Control, controlOf, filesFor, ownControl } from './control.js';
+import { dovecotControl, postfixControl } from './front-end-parts.js';
 import type { Move } from './state.js';
 
 export const movedProtocols = ['smtp', 'submission', 'pop3', 'imap', 'queue'] as const;
@@ -42,8 +41,10 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
   const looker = new Looker(layout);
   const wanted = new Set(protocols.flatMap((protocol) => family[protocol]));
   const ports = heldPorts(looker);
-  const old = servicesFor(looker, wanted, ports);
-  const [first] = old;
+  const services = servicesFor(looker, wanted, ports, options);
+  const part = partFor(looker, wanted, services, ports);
+  const old = part === undefined ? services : [];
+  const [first] = part === undefined ? services : [{ ...part, path: '', line: 1 }];
   const listen = options.listen.length > 0 ? options.listen : placesOf(layout, old, wanted, ports);
   const name = `vqmail-${protocols.join('-')}`;
   const words = [
@@ -60,7 +61,7 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
     return byHand(
       `${first.name} serves ${also.join(' and ')} too: move ${protocolsText(also, protocols)} together, or take ${[...wanted].join(' and ')} out of its configuration by hand`,
     );
-  const controls = old.map((service) => controlOf(service, layout));
+  const controls = part === undefined ? old.map((service) => controlOf(service, layout)) : [part.control];
   if (controls.includes(undefined))
     return byHand(`${first.name}:${first.line} starts it by itself: take that line out, and end what it has started`);
   const manager = options.manager ?? filesFor(first.manager, first.path);
@@ -79,7 +80,7 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
     move: {
       protocols,
       phase: 'moving',
-      old: old.map((service) => service.name).join(', '),
+      old: part?.name ?? old.map((service) => service.name).join(', '),
       own: plan.name,
       places: listen,
       prepareOwn: own.prepare,
@@ -91,31 +92,58 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
   };
 }
 
-/** Services of these protocols, each once; a Postfix that is seen by its configuration alone is one. */
-function servicesFor(looker: Looker, wanted: ReadonlySet<string>, ports: readonly HeldPort[]): Service[] {
+/** Services of these protocols, each once. Of several the one at the port that is asked for, or at a customary one. */
+function servicesFor(
+  looker: Looker,
+  wanted: ReadonlySet<string>,
+  ports: readonly HeldPort[],
+  { listen }: PlanOptions,
+): Service[] {
   const all = mailServices(looker).filter(({ name }) => !name.includes('vqmail'));
   const found = all.filter((service) => servedBy(service, looker, ports).some((protocol) => wanted.has(protocol)));
-  const byPostfix = postfixProtocols(looker).filter((protocol) => wanted.has(protocol));
-  if (found.length === 0 && byPostfix.length > 0) return postfixService(looker);
-  return found.filter((service, index) => found.findIndex((each) => each.name === service.name) === index);
+  const once = found.filter((service, index) => found.findIndex((each) => each.name === service.name) === index);
+  const asked = once.filter(({ port }) => listen.some((place) => place.endsWith(`:${port}`)));
+  return asked.length > 0 ? asked : once;
 }
 
-function postfixProtocols(looker: Looker): string[] {
-  return frontEndParts(looker).flatMap(({ name }) => /^Postfix listens on (\w+)$/.exec(name)?.[1] ?? []);
+/** A front end that gives these protocols up and goes on with the rest. */
+interface FrontEndPart {
+  readonly name: string;
+  readonly manager: Manager;
+  readonly control: Control;
 }
 
-function postfixService({ layout }: Looker): Service[] {
-  const path = ['/etc/systemd/system/postfix.service', '/lib/systemd/system/postfix.service'].find((each) =>
-    fs.existsSync(bytesPath(layout.disk(each))),
-  );
-  if (path === undefined) return [];
-  const unknown = { address: undefined, port: undefined, rules: undefined, programs: ['postfix'] };
-  return [{ name: 'postfix.service', manager: 'systemd', path, line: 1, protocol: 'smtp', ...unknown }];
+/** Postfix, where it has the customary ports; Dovecot, where it serves more than is to be moved, or answers for Postfix. */
+function partFor(
+  looker: Looker,
+  wanted: ReadonlySet<string>,
+  services: readonly Service[],
+  ports: readonly HeldPort[],
+): FrontEndPart | undefined {
+  const manager = managerOf(looker);
+  const [first] = services;
+  if (services.every(({ port }) => port !== undefined && mailPorts[port] === undefined)) {
+    const control = postfixControl(looker, wanted);
+    if (control !== undefined) return { name: 'Postfix', manager, control };
+  }
+  if (first !== undefined && (services.length > 1 || !first.programs.includes('dovecot'))) return undefined;
+  const isAlone = first !== undefined && servedBy(first, looker, ports).every((protocol) => wanted.has(protocol));
+  const control = isAlone && !asksDovecot(looker) ? undefined : dovecotControl(looker, wanted);
+  return control === undefined ? undefined : { name: 'Dovecot', manager: first?.manager ?? manager, control };
+}
+
+/** Whether Postfix asks Dovecot who may send. */
+function asksDovecot(looker: Looker): boolean {
+  return frontEndParts(looker).some(({ name }) => name.startsWith('Postfix: smtpd_sasl_type = dovecot'));
+}
+
+/** By which manager this host starts its mail services. */
+function managerOf(looker: Looker): Manager {
+  return mailServices(looker).find(({ manager }) => manager !== 'script')?.manager ?? 'systemd';
 }
 
 /** What one service serves: Dovecot and Postfix many protocols, by their configuration or the ports that they hold. */
 function servedBy(service: Service, looker: Looker, ports: readonly HeldPort[]): string[] {
-  if (service.programs.includes('postfix')) return postfixProtocols(looker);
   if (!service.programs.includes('dovecot')) return service.protocol === undefined ? [] : [service.protocol];
   const held = ports.filter(({ command }) => command.includes('dovecot')).flatMap(({ protocol }) => protocol ?? []);
   const named = frontEndParts(looker).flatMap(

@@ -97,26 +97,52 @@ function postfixParts(looker: Looker): Part[] {
     );
     parts.push(...ruled(looker, main, 'Postfix', postfixRules, settings(joined(text), /^([a-z0-9_]+)\s*=\s*(.*)/)));
     const master = path.join(directory, 'master.cf');
-    for (const { value, line } of joined(looker.text(master) ?? '')) {
-      const [service = '', type, , , , , , command = ''] = value.split(/\s+/);
-      if (type === 'inet' && /^(smtpd|postscreen)$/.test(command))
-        parts.push(part(looker, `Postfix listens on ${service}`, master, line, 'served', portText(service)));
-    }
+    for (const { service, line } of postfixListeners(looker, directory))
+      parts.push(part(looker, `Postfix listens on ${service}`, master, line, 'served', portText(service)));
   }
   return parts;
 }
 
+export interface PostfixListener {
+  /** As master.cf has it, such as `submission` or `127.0.0.1:587`. */
+  readonly service: string;
+  /** undefined for an uncustomary port. */
+  readonly protocol: 'smtp' | 'submission' | 'smtps' | undefined;
+  readonly line: number;
+  /** Its lines, without the last line end. */
+  readonly text: string;
+}
+
+/** The services of master.cf that take mail from the network. */
+export function postfixListeners(looker: Looker, directory: string): PostfixListener[] {
+  const text = looker.text(path.join(directory, 'master.cf')) ?? '';
+  const lines = text.split('\n');
+  return joined(text).flatMap(({ value, line, last }) => {
+    const [service = '', type, , , , , , command = ''] = value.split(/\s+/);
+    if (type !== 'inet' || !/^(smtpd|postscreen)$/.test(command)) return [];
+    return { service, protocol: postfixProtocol(service), line, text: lines.slice(line - 1, last).join('\n') };
+  });
+}
+
+function postfixProtocol(service: string): PostfixListener['protocol'] {
+  switch (service.slice(service.lastIndexOf(':') + 1)) {
+    case 'smtp':
+    case '25':
+      return 'smtp';
+    case 'submission':
+    case '587':
+      return 'submission';
+    case 'smtps':
+    case 'submissions':
+    case '465':
+      return 'smtps';
+    default:
+      return undefined;
+  }
+}
+
 function portText(service: string): string {
-  const port = service.slice(service.lastIndexOf(':') + 1);
-  const protocol = {
-    smtp: 'smtp',
-    '25': 'smtp',
-    submission: 'submission',
-    '587': 'submission',
-    smtps: 'smtps',
-    submissions: 'smtps',
-    '465': 'smtps',
-  }[port];
+  const protocol = postfixProtocol(service);
   return protocol === undefined
     ? 'another port; --listen smtp=ADDRESS:PORT can have it'
     : `--listen ${protocol}=... can have it`;
@@ -204,14 +230,16 @@ function settings(lines: readonly Setting[], pattern: RegExp): (Setting & { read
   });
 }
 
-/** Lines of main.cf and master.cf: one that begins with a blank goes on with the one before; comments are none (postconf(5)). */
-function joined(text: string): Setting[] {
-  const lines: { value: string; line: number }[] = [];
+/** Lines of main.cf and master.cf, with the last line of each: one that begins with a blank goes on with the one before; comments are none (postconf(5)). */
+function joined(text: string): (Setting & { readonly last: number })[] {
+  const lines: { value: string; line: number; last: number }[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (/^\s*(#|$)/.test(line)) continue;
-    const last = lines.at(-1);
-    if (/^\s/.test(line) && last !== undefined) last.value += ` ${line.trim()}`;
-    else lines.push({ value: line, line: index + 1 });
+    const before = lines.at(-1);
+    if (/^\s/.test(line) && before !== undefined) {
+      before.value += ` ${line.trim()}`;
+      before.last = index + 1;
+    } else lines.push({ value: line, line: index + 1, last: index + 1 });
   }
   return lines;
 }

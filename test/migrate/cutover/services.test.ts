@@ -126,7 +126,7 @@ describe('migrate cutover of other services', () => {
       path.join(host.root, 'etc/systemd/system/dovecot.service'),
       '[Service]\nExecStart=/usr/sbin/dovecot -F\n',
     );
-    host.write(path.join(host.root, 'etc/dovecot/dovecot.conf'), 'protocols = imap pop3\n');
+    host.write(path.join(host.root, 'etc/dovecot/dovecot.conf'), 'protocols = $protocols imap pop3\n');
     assert.match(await told('imap'), /^dovecot\.service serves pop3 too: move imap pop3 together/);
     const both = await host.migrate([
       'cutover',
@@ -141,5 +141,35 @@ describe('migrate cutover of other services', () => {
     assert.match(both.stdout, /^cutover imap pop3: from dovecot\.service to vqmail-imap-pop3$/m);
     for (const words of [['queue', 'imap'], ['ftp'], ['imap', 'pop3', '--for', 'x']])
       assert.equal((await host.migrate(['cutover', ...words])).status, 100, words.join(' '));
+  });
+
+  it('takes a protocol from a Dovecot and a Postfix that go on with the rest', async (t) => {
+    const host = new CutoverHost(t);
+    host.write(
+      path.join(host.root, 'etc/systemd/system/dovecot.service'),
+      '[Service]\nExecStart=/usr/sbin/dovecot -F\n',
+    );
+    host.write(path.join(host.root, 'etc/dovecot/dovecot.conf'), 'protocols = imap pop3\n');
+    host.write(
+      path.join(host.root, 'etc/postfix/master.cf'),
+      'smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o smtpd_tls_security_level=encrypt\n',
+    );
+    host.write(path.join(host.root, 'etc/postfix/main.cf'), 'smtpd_sasl_type = dovecot\n');
+    const shown = async (protocol: string): Promise<string[]> => {
+      const listen = ['--listen', `${protocol}=127.0.0.1:1`];
+      const { status, stdout } = await host.migrate(['cutover', protocol, '--no-check', ...listen]);
+      assert.equal(status, 0, stdout);
+      return stdout.replaceAll(host.root, '').split('\n');
+    };
+    const pop3 = await shown('pop3');
+    assert.equal(pop3[0], 'cutover pop3: from Dovecot to vqmail-pop3');
+    assert.ok(pop3.includes("  4. take pop3 out of 'protocols =' in /etc/dovecot/dovecot.conf"), pop3.join('\n'));
+    assert.ok(pop3.includes('  5. doveadm -c /etc/dovecot/dovecot.conf reload'), pop3.join('\n'));
+    const submission = await shown('submission');
+    assert.equal(submission[0], 'cutover submission: from Postfix to vqmail-submission');
+    assert.ok(
+      submission.includes("  4. comment out 'submission inet n - y - - smtpd' in /etc/postfix/master.cf"),
+      submission.join('\n'),
+    );
   });
 });
