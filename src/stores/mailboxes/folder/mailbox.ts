@@ -11,38 +11,29 @@
 // When the lock stays taken, a mailbox that is known stays as it was known; one that is not cannot be opened.
 
 import fs from 'node:fs';
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, TemporaryError } from '../../../errors.js';
-import { racyMs } from '../../../files/identity.js';
 import { bytesPath, fileTrouble, isMissing } from '../../../files/read.js';
 import { keywordBits } from '../../../formats/mailbox/message-flags.js';
 import { inOrderOfArrival } from '../../../formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Log } from '../../../log.js';
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
-import { nextUniqueName } from '../../maildir/maildir-message.js';
-import { messageNames } from '../../maildir/message-list.js';
 import { MessageCache } from '../../message-cache/message-cache.js';
-import type { MessageFacts } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
 import { beginUidList } from '../takeover/first-list.js';
-import { DirectoryLook } from './directory-look.js';
-import { resolveDoubles } from './doubles.js';
 import { KeywordFile } from './keyword-file.js';
 import { lockPatienceMs, MailboxLock } from './mailbox-lock.js';
-import { MessageTable, type NewRow, type RowPlace } from './message-table.js';
-import { bitsOfInfo, type Comparison, compareNames } from './name-comparison.js';
-import { fileManner, type MailboxPlace, makeParts } from './place.js';
-import { RecentMessages } from './recent-messages.js';
+import { MessageTable, type RowPlace } from './message-table.js';
+import { DirectoryNames, type DirectoryParts } from './names/directory-names.js';
+import { bitsOfInfo, type Comparison } from './names/name-comparison.js';
+import { fileManner, type MailboxPlace } from './place.js';
 import { StateFile } from './state-file.js';
+import { TableUpkeep } from './table-upkeep.js';
 import { type FileManner, UidListFile } from './uid-list-file.js';
-import { rangesOf } from './uid-ranges.js';
-import { UnseenRecords } from './unseen-records.js';
 
 /** How long a look waits for the lock when there is something to show without it. */
 const syncPatienceMs = 5_000;
-/** Looks at a directory that others change all the time. */
-const looks = 5;
 const renamesInARow = 200;
 
 const noDifference: Comparison = { moved: [], appeared: [], gone: [], doubles: [] };
@@ -56,23 +47,12 @@ export class Mailbox {
   readonly uidList: UidListFile;
   /** What was worked out of messages and is kept on disk; undefined where it is not. */
   readonly cache: MessageCache | undefined;
-  /** What was learned of messages without reading them: by UID, for as long as the mailbox is kept. */
-  readonly facts = new Map<number, MessageFacts>();
-  /** New messages that no session has been told of as recent. */
-  readonly recent = new RecentMessages();
   readonly #lock: MailboxLock;
-  readonly #fresh: DirectoryLook;
-  readonly #seen: DirectoryLook;
+  readonly #names: DirectoryNames;
+  readonly #upkeep: TableUpkeep;
   readonly #listeners = new Set<() => void>();
   #uidValidity = 0;
   #isWhole = false;
-  /** Whether there are rows without a mod-sequence. */
-  #isUnnumbered = false;
-  readonly #unseen = new UnseenRecords();
-  /** Whether the last look has seen every file that there is. */
-  #isExact = false;
-  /** UIDs up to this were known; one that comes back was told to be gone. */
-  #knownUid = 0;
   #lastUse = 0;
 
   constructor(place: MailboxPlace, log: Log, { hasCache = true } = {}) {
@@ -85,8 +65,8 @@ export class Mailbox {
     const cachePlace = { path: mailboxFiles.cache(directory), messages: this.table, manner: () => this.manner() };
     this.cache = hasCache ? new MessageCache(cachePlace) : undefined;
     this.#lock = new MailboxLock(directory);
-    this.#fresh = new DirectoryLook(directory, 'new');
-    this.#seen = new DirectoryLook(directory, 'cur');
+    this.#names = new DirectoryNames(place, this.table, (base) => this.uidList.uidOf(base));
+    this.#upkeep = new TableUpkeep(this.table, this.state, this.uidList);
   }
 
   /** 0 until the first look. */
@@ -98,10 +78,19 @@ export class Mailbox {
     return this.#lastUse;
   }
 
+  /** What was learned of messages without reading them, by UID. */
+  get facts(): TableUpkeep['facts'] {
+    return this.#upkeep.facts;
+  }
+
+  /** New messages that no session has been told of as recent. */
+  get recent(): TableUpkeep['recent'] {
+    return this.#upkeep.recent;
+  }
+
   /** When a look is needed although nothing tells of a change. */
   get recheckAtMs(): number | undefined {
-    const times = [this.#fresh.recheckAtMs, this.#seen.recheckAtMs].filter((time) => time !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return this.#names.recheckAtMs;
   }
 
   /** Calls back after every change of what is known. @returns stops it */
@@ -156,26 +145,13 @@ export class Mailbox {
    * Renames or removes files, under the lock, so that our own look at the directories goes on to be right.
    * @throws what `act` throws
    */
-  async changing<T>(parts: { readonly fresh?: boolean; readonly seen?: boolean }, act: () => Promise<T>): Promise<T> {
-    const nowMs = Date.now();
-    const looks = [parts.fresh ? this.#fresh : undefined, parts.seen ? this.#seen : undefined].filter(
-      (look) => look !== undefined,
-    );
-    const known = looks.map((look) => look.state(nowMs) === 'known');
-    try {
-      return await act();
-    } finally {
-      for (const [index, look] of looks.entries()) {
-        if (known[index]) look.changedByUs(nowMs);
-        else look.forget();
-      }
-    }
+  changing<T>(parts: DirectoryParts, act: () => Promise<T>): Promise<T> {
+    return this.#names.changing(parts, act);
   }
 
   /** The names in new/ and cur/ must be read again: a file was not where it was known to be. */
   forgetNames(): void {
-    this.#fresh.forget();
-    this.#seen.forget();
+    this.#names.forget();
   }
 
   /** Reads new/ and cur/ again under the lock. For `change`. */
@@ -193,27 +169,19 @@ export class Mailbox {
       places.map(({ base }) => base),
       this.#appending(guids),
     );
-    this.#addRows(places.map((place, index) => newRow(place, given[index]?.uid ?? 0)));
-    this.#giveModSeqs();
-    this.#knownUid = this.uidList.nextUid - 1;
-    return given.map(({ uid }) => uid);
+    const uids = given.map(({ uid }) => uid);
+    this.#upkeep.enter(places, uids);
+    return uids;
   }
 
   /** Messages have left: they are gone from the table, with a mod-sequence of their own. Under the lock. @param indexes rising */
   removeRows(indexes: readonly number[]): void {
-    if (indexes.length === 0) return;
-    const modSeq = this.state.next();
-    const uids = indexes.map((index) => this.table.uidAt(index));
-    for (const { first, last } of rangesOf(uids)) this.state.noteExpunged(first, last, modSeq);
-    this.recent.remove(uids);
-    for (const uid of uids) this.facts.delete(uid);
-    this.table.remove(indexes);
+    this.#upkeep.remove(indexes);
   }
 
-  /** A row has other flags. @param modSeq that of the operation */
+  /** A row has other flags. Under the lock. @param modSeq that of the operation */
   noteFlags(index: number, modSeq: number): void {
-    this.table.setModSeq(index, modSeq);
-    this.state.noteMessage(this.table.uidAt(index), this.table.bitsAt(index), modSeq);
+    this.#upkeep.noteFlags(index, modSeq);
   }
 
   /** UIDs expunged after a mod-sequence; undefined when that is not known any more. */
@@ -241,25 +209,28 @@ export class Mailbox {
   /** Whether anything may be otherwise than it is known. A few stats. */
   #isStale(): boolean {
     if (!this.#isWhole) return true;
-    const nowMs = Date.now();
-    if (this.#fresh.state(nowMs) !== 'known' || this.#seen.state(nowMs) !== 'known') return true;
-    return this.uidList.isChanged() || this.state.isChanged();
+    return this.#names.isStale() || this.uidList.isChanged() || this.state.isChanged();
   }
 
   /** Under the lock. */
   async #takeIn(moveNew: boolean): Promise<void> {
     await this.#readList();
     this.keywords.refresh();
-    const comparison = await this.#compare();
+    const comparison = await this.#names.compare();
     const before = this.state.highest;
-    const unlisted = this.#apply(comparison);
-    unlisted.push(...(await this.#noteVanished()));
+    const unlisted = this.#apply(comparison ?? noDifference);
+    if (this.#upkeep.hasVanished && !this.#names.isExact) {
+      // Another look may find them.
+      this.forgetNames();
+      unlisted.push(...this.#apply((await this.#names.compare()) ?? noDifference));
+    }
+    this.#upkeep.noteVanished();
     await this.#giveUids(unlisted);
-    if (comparison !== noDifference) this.#nameLetters();
+    if (comparison !== undefined) this.#nameLetters();
     if (moveNew) await this.#moveNew();
     this.state.flush(this.manner(), this.table);
     this.#isWhole = true;
-    this.#knownUid = this.uidList.nextUid - 1;
+    this.#upkeep.settle();
     if (this.state.highest !== before) this.#tell();
   }
 
@@ -267,183 +238,24 @@ export class Mailbox {
   async #readList(): Promise<void> {
     const how = await this.uidList.refresh();
     // Another process has put messages here, maybe in the tick of our last change.
-    if (how !== 'same') for (const look of [this.#fresh, this.#seen]) look.forgetIfSuspect();
+    if (how !== 'same') this.#names.forgetIfSuspect();
     if (this.uidList.header === undefined) await beginUidList(this);
     if (this.uidList.uidValidity !== this.#uidValidity) this.#beginAnew();
-    else if (how === 'other') this.#dropRenumbered();
+    else if (how === 'other' && this.#upkeep.dropRenumbered()) this.forgetNames();
   }
 
   /** Another UIDVALIDITY: nothing of what was known holds. */
   #beginAnew(): void {
     this.#uidValidity = this.uidList.uidValidity;
-    this.table.clear();
-    this.recent.clear();
-    this.facts.clear();
-    this.#unseen.clear();
-    this.#knownUid = 0;
+    this.#upkeep.clear();
     this.#isWhole = false;
     this.forgetNames();
   }
 
-  /** The list was written anew. Messages that have another UID by now, or none, are gone under the old one; the names are read again for the new ones. */
-  #dropRenumbered(): void {
-    const gone: number[] = [];
-    for (let index = 0; index < this.table.count; index++)
-      if (this.uidList.uidOf(this.table.baseAt(index)) !== this.table.uidAt(index)) gone.push(index);
-    if (gone.length === 0) return;
-    this.removeRows(gone);
-    this.forgetNames();
-  }
-
-  /** Reads the names that may have changed, and again as long as others change them in the middle of it. */
-  async #compare(): Promise<Comparison> {
-    const uidOf = (base: string): number | undefined => this.uidList.uidOf(base);
-    let missing: ReadonlySet<number> = new Set();
-    for (let look = 1; ; look++) {
-      const { names, isExact } = await this.#readNames();
-      if (names.fresh === undefined && names.seen === undefined) return noDifference;
-      const comparison = await compareNames(this.table, uidOf, names);
-      // What is not seen once may have been renamed while the directory was read; what is not seen twice is gone.
-      const isSure = isExact || comparison.gone.every((index) => missing.has(index));
-      if (isSure || look === looks) {
-        const newName = (base: string): string => [nextUniqueName(), ...base.split(',').slice(1)].join(',');
-        const resolved = resolveDoubles(comparison, {
-          directory: this.place.directory,
-          table: this.table,
-          uidOf,
-          newName,
-        });
-        if (comparison.doubles.length > 0) this.#fresh.forget();
-        return resolved;
-      }
-      missing = new Set(comparison.gone);
-      this.forgetNames();
-      await pause(racyMs);
-    }
-  }
-
-  async #readNames(): Promise<{
-    names: { fresh: string[] | undefined; seen: string[] | undefined };
-    isExact: boolean;
-  }> {
-    const nowMs = Date.now();
-    const states = [this.#fresh.state(nowMs), this.#seen.state(nowMs)];
-    if (states.includes('missing')) makeParts(this.place);
-    // A look at cur/ always looks at new/ first: a message that is moved meanwhile must not be missed.
-    const [readFresh, readSeen] = [states.some((state) => state !== 'known'), states[1] !== 'known'];
-    const freshRead = readFresh ? this.#fresh.begin(nowMs) : undefined;
-    const fresh = readFresh ? await messageNames(this.place.directory, 'new') : undefined;
-    const isFreshExact = freshRead?.() ?? true;
-    const seenRead = readSeen ? this.#seen.begin(nowMs) : undefined;
-    const seen = readSeen ? await messageNames(this.place.directory, 'cur') : undefined;
-    const isSeenExact = seenRead?.() ?? true;
-    this.#isExact = readFresh && readSeen && isFreshExact && isSeenExact;
-    return { names: { fresh, seen }, isExact: isFreshExact && isSeenExact };
-  }
-
-  /**
-   * Takes a comparison into the table, and what others recorded of mod-sequences.
-   * @returns files that have no UID yet
-   */
-  #apply({ moved, appeared, gone }: Comparison): RowPlace[] {
-    for (const { index, isNew, info, bits } of moved) {
-      // Another session, of this process or not, has taken it for recent.
-      if (this.table.isNewAt(index) && !isNew) this.recent.remove([this.table.uidAt(index)]);
-      if (bits !== this.table.bitsAt(index)) {
-        this.table.setModSeq(index, 0);
-        this.#isUnnumbered = true;
-      }
-      this.table.setPlace(index, isNew, info, bits);
-    }
-    const rows: NewRow[] = [];
-    const unlisted: RowPlace[] = [];
-    for (const place of appeared) {
-      const uid = this.uidList.uidOf(place.base);
-      if (uid === undefined) unlisted.push(place);
-      else if (this.#wasGone(uid)) {
-        // A client was told that this UID is gone; the message comes back under a new one.
-        this.uidList.rewriteNext();
-        unlisted.push(place);
-      } else rows.push(newRow(place, uid));
-    }
-    this.removeRows(gone);
-    rows.sort((a, b) => a.uid - b.uid);
-    this.#addRows(rows, ({ isNew }) => isNew);
-    this.state.refresh(this.#uidValidity, (uid, bits, modSeq) => this.#learn(uid, bits, modSeq));
+  #apply(comparison: Comparison): RowPlace[] {
+    const unlisted = this.#upkeep.apply(comparison);
     for (const [number, name] of this.state.names) this.keywords.learn(number, name);
-    if (this.#knownUid === 0) unlisted.push(...this.#takeOutExpunged());
-    this.#giveModSeqs();
     return unlisted;
-  }
-
-  /** At the first look: messages that were told to be gone, and are back (a restored backup). */
-  #takeOutExpunged(): RowPlace[] {
-    const indexes: number[] = [];
-    for (const { first, last } of this.state.expunged)
-      for (
-        let index = this.table.firstFrom(first);
-        index < this.table.count && this.table.uidAt(index) <= last;
-        index++
-      )
-        indexes.push(index);
-    if (indexes.length === 0) return [];
-    const places = indexes.map((index) => this.table.placeAt(index));
-    this.uidList.rewriteNext();
-    this.table.remove([...new Set(indexes)].sort((a, b) => a - b));
-    return places;
-  }
-
-  /** What is in vq-state and has no file has left while nobody looked. @returns files without a UID that another look has found */
-  async #noteVanished(): Promise<RowPlace[]> {
-    const vanished = (): NumberRange[] => this.#unseen.gone((uid) => this.table.indexOf(uid) >= 0, this.state.expunged);
-    const unlisted: RowPlace[] = [];
-    if (vanished().length > 0 && !this.#isExact) {
-      this.forgetNames();
-      unlisted.push(...this.#apply(await this.#compare()));
-    }
-    const ranges = vanished();
-    if (ranges.length > 0) {
-      const modSeq = this.state.next();
-      for (const { first, last } of ranges) this.state.noteExpunged(first, last, modSeq);
-    }
-    this.#unseen.clear();
-    return unlisted;
-  }
-
-  #wasGone(uid: number): boolean {
-    return uid <= this.#knownUid;
-  }
-
-  #learn(uid: number, bits: number, modSeq: number): void {
-    const index = this.table.indexOf(uid);
-    if (index < 0) {
-      this.#unseen.add(uid);
-      return;
-    }
-    // A record that is not of the flags as they are was followed by a change that nobody recorded.
-    const isSame = this.table.bitsAt(index) === bits;
-    this.table.setModSeq(index, isSame ? modSeq : 0);
-    if (!isSame) this.#isUnnumbered = true;
-  }
-
-  #addRows(rows: readonly NewRow[], isRecent = (_: NewRow): boolean => true): void {
-    this.table.add(rows);
-    const recent: number[] = [];
-    for (const row of rows) if (isRecent(row)) recent.push(row.uid);
-    this.recent.add(recent);
-    if (rows.length > 0) this.#isUnnumbered = true;
-  }
-
-  /** What changed and has no mod-sequence yet gets one. */
-  #giveModSeqs(): void {
-    if (!this.#isUnnumbered) return;
-    this.#isUnnumbered = false;
-    let modSeq = 0;
-    for (let index = 0; index < this.table.count; index++) {
-      if (this.table.modSeqAt(index) !== 0) continue;
-      if (modSeq === 0) modSeq = this.state.next();
-      this.noteFlags(index, modSeq);
-    }
   }
 
   async #giveUids(places: readonly RowPlace[]): Promise<void> {
@@ -483,7 +295,7 @@ export class Mailbox {
           fs.renameSync(bytesPath(from), bytesPath(`${place.directory}/cur/${table.baseAt(index)}:${info}`));
         } catch (error) {
           if (!isMissing(error)) throw fileTrouble(error);
-          this.#fresh.forget();
+          this.#names.forget({ fresh: true });
           continue;
         }
         const bits = bitsOfInfo(info, false);
@@ -505,10 +317,6 @@ export class Mailbox {
       }
     }
   }
-}
-
-function newRow({ base, info, isNew }: RowPlace, uid: number): NewRow {
-  return { uid, base, info, isNew, bits: bitsOfInfo(info, isNew), modSeq: 0 };
 }
 
 function inUse(): MailboxRefusal {

@@ -1,8 +1,8 @@
 // Doing something with a message's file, which other programs may rename at any moment: where it is not where it was known to be, the directories are read again, up to ten times.
 
 import { isMissing } from '../../../files/read.js';
-import { pathOfPlace } from '../folder/doubles.js';
 import type { Mailbox } from '../folder/mailbox.js';
+import { pathOfPlace } from '../folder/names/doubles.js';
 
 const attempts = 10;
 

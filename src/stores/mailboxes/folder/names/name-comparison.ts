@@ -5,9 +5,9 @@
 // somebody to find out who looks at the files.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { bitsOfLetters } from '../../../formats/mailbox/message-flags.js';
-import { flagsOf } from '../../../formats/maildir/maildir-name.js';
-import type { MessageTable, RowPlace } from './message-table.js';
+import { bitsOfLetters } from '../../../../formats/mailbox/message-flags.js';
+import { flagsOf } from '../../../../formats/maildir/maildir-name.js';
+import type { MessageTable, RowPlace } from '../message-table.js';
 
 /** The names of one directory; undefined when it was not read. */
 export interface ReadNames {

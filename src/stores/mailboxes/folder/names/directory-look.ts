@@ -7,9 +7,9 @@
 // missed, so the look is `suspect`, and is made again once that is cheap in comparison: a directory of 100,000 names is not read after each change of a flag.
 
 import fs from 'node:fs';
-import { type Identity, racyMs, sameIdentity } from '../../../files/identity.js';
-import { bytesPath, fileTrouble } from '../../../files/read.js';
-import { mailboxFiles } from '../../../layout.js';
+import { type Identity, racyMs, sameIdentity } from '../../../../files/identity.js';
+import { bytesPath, fileTrouble } from '../../../../files/read.js';
+import { mailboxFiles } from '../../../../layout.js';
 
 /** A suspect look is made again after this many times as long as a look takes. */
 const patience = 20;

@@ -6,9 +6,9 @@
 //   they are two files                     the second gets a new name in new/, with its sizes, and becomes a message of its own
 
 import fs from 'node:fs';
-import { bytesPath, fileTrouble } from '../../../files/read.js';
-import { mailboxFiles } from '../../../layout.js';
-import type { MessageTable, RowPlace } from './message-table.js';
+import { bytesPath, fileTrouble } from '../../../../files/read.js';
+import { mailboxFiles } from '../../../../layout.js';
+import type { MessageTable, RowPlace } from '../message-table.js';
 import { bitsOfInfo, type Comparison, type MovedRow } from './name-comparison.js';
 
 const settledMs = 30_000;

@@ -1,0 +1,188 @@
+// The table of a mailbox's messages kept true: what was found on disk is taken in, and what belongs to a row goes along with it: its mod-sequence, whether it is recent, what was learned of the
+// message, and that a UID whose message has left is never shown again.
+//
+// What changed gets a mod-sequence of its own. Others record theirs in vq-state; a record that is not of the flags as they are was followed by a change that nobody recorded.
+// A message that left while nobody looked is in vq-state, and has no file: it gets an expunge, so that who comes back with QRESYNC hears of it.
+
+import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
+import type { MessageFacts } from '../mailbox-types.js';
+import type { MessageTable, NewRow, RowPlace } from './message-table.js';
+import { bitsOfInfo, type Comparison } from './names/name-comparison.js';
+import { RecentMessages } from './recent-messages.js';
+import type { StateFile } from './state-file.js';
+import type { UidListFile } from './uid-list-file.js';
+import { rangesOf } from './uid-ranges.js';
+import { UnseenRecords } from './unseen-records.js';
+
+/** All under the mailbox's lock. */
+export class TableUpkeep {
+  /** New messages that no session has been told of as recent. */
+  readonly recent = new RecentMessages();
+  /** What was learned of messages without reading them: by UID, for as long as the mailbox is kept. */
+  readonly facts = new Map<number, MessageFacts>();
+  readonly #table: MessageTable;
+  readonly #state: StateFile;
+  readonly #uidList: UidListFile;
+  /** Whether there are rows without a mod-sequence. */
+  #isUnnumbered = false;
+  readonly #unseen = new UnseenRecords();
+  /** UIDs up to this were known; one that comes back was told to be gone. */
+  #knownUid = 0;
+
+  constructor(table: MessageTable, state: StateFile, uidList: UidListFile) {
+    this.#table = table;
+    this.#state = state;
+    this.#uidList = uidList;
+  }
+
+  /** Another UIDVALIDITY: nothing of what was known holds. */
+  clear(): void {
+    this.#table.clear();
+    this.recent.clear();
+    this.facts.clear();
+    this.#unseen.clear();
+    this.#knownUid = 0;
+  }
+
+  /** Everything that the list has is taken in. */
+  settle(): void {
+    this.#knownUid = this.#uidList.nextUid - 1;
+  }
+
+  /** Messages have got their UIDs. @param uids as many as places */
+  enter(places: readonly RowPlace[], uids: readonly number[]): void {
+    this.#add(places.map((place, index) => newRow(place, uids[index] ?? 0)));
+    this.#giveModSeqs();
+    this.settle();
+  }
+
+  /** Messages have left: they are gone from the table, with a mod-sequence of their own. @param indexes rising */
+  remove(indexes: readonly number[]): void {
+    if (indexes.length === 0) return;
+    const uids = indexes.map((index) => this.#table.uidAt(index));
+    this.#noteExpunged(rangesOf(uids));
+    this.recent.remove(uids);
+    for (const uid of uids) this.facts.delete(uid);
+    this.#table.remove(indexes);
+  }
+
+  /** A row has other flags. @param modSeq that of the operation */
+  noteFlags(index: number, modSeq: number): void {
+    this.#table.setModSeq(index, modSeq);
+    this.#state.noteMessage(this.#table.uidAt(index), this.#table.bitsAt(index), modSeq);
+  }
+
+  /** The list was written anew: messages that have another UID by now, or none, are gone under the old one. @returns whether there are such */
+  dropRenumbered(): boolean {
+    const gone: number[] = [];
+    for (let index = 0; index < this.#table.count; index++)
+      if (this.#uidList.uidOf(this.#table.baseAt(index)) !== this.#table.uidAt(index)) gone.push(index);
+    this.remove(gone);
+    return gone.length > 0;
+  }
+
+  /**
+   * Takes in how the names on disk differ, and what others recorded of mod-sequences.
+   * @returns files that have no UID yet
+   */
+  apply({ moved, appeared, gone }: Comparison): RowPlace[] {
+    for (const { index, isNew, info, bits } of moved) {
+      // Another session, of this process or not, has taken it for recent.
+      if (this.#table.isNewAt(index) && !isNew) this.recent.remove([this.#table.uidAt(index)]);
+      if (bits !== this.#table.bitsAt(index)) this.#unnumber(index);
+      this.#table.setPlace(index, isNew, info, bits);
+    }
+    const rows: NewRow[] = [];
+    const unlisted: RowPlace[] = [];
+    for (const place of appeared) {
+      const uid = this.#uidList.uidOf(place.base);
+      if (uid === undefined) unlisted.push(place);
+      else if (uid <= this.#knownUid) {
+        // A client was told that this UID is gone; the message comes back under a new one.
+        this.#uidList.rewriteNext();
+        unlisted.push(place);
+      } else rows.push(newRow(place, uid));
+    }
+    this.remove(gone);
+    rows.sort((a, b) => a.uid - b.uid);
+    this.#add(rows, ({ isNew }) => isNew);
+    this.#state.refresh(this.#uidList.uidValidity, (uid, bits, modSeq) => this.#learn(uid, bits, modSeq));
+    if (this.#knownUid === 0) unlisted.push(...this.#takeOutExpunged());
+    this.#giveModSeqs();
+    return unlisted;
+  }
+
+  /** Whether messages that vq-state has a record of have no row. */
+  get hasVanished(): boolean {
+    return this.#vanished().length > 0;
+  }
+
+  /** These have left while nobody looked. */
+  noteVanished(): void {
+    const ranges = this.#vanished();
+    if (ranges.length > 0) this.#noteExpunged(ranges);
+    this.#unseen.clear();
+  }
+
+  #vanished(): NumberRange[] {
+    return this.#unseen.gone((uid) => this.#table.indexOf(uid) >= 0, this.#state.expunged);
+  }
+
+  #noteExpunged(ranges: readonly NumberRange[]): void {
+    const modSeq = this.#state.next();
+    for (const { first, last } of ranges) this.#state.noteExpunged(first, last, modSeq);
+  }
+
+  /** At the first look: messages that were told to be gone, and are back (a restored backup). */
+  #takeOutExpunged(): RowPlace[] {
+    const indexes = new Set<number>();
+    for (const { first, last } of this.#state.expunged)
+      for (
+        let index = this.#table.firstFrom(first);
+        index < this.#table.count && this.#table.uidAt(index) <= last;
+        index++
+      )
+        indexes.add(index);
+    if (indexes.size === 0) return [];
+    const places = [...indexes].map((index) => this.#table.placeAt(index));
+    this.#uidList.rewriteNext();
+    this.#table.remove([...indexes].sort((a, b) => a - b));
+    return places;
+  }
+
+  #learn(uid: number, bits: number, modSeq: number): void {
+    const index = this.#table.indexOf(uid);
+    if (index < 0) this.#unseen.add(uid);
+    else if (this.#table.bitsAt(index) === bits) this.#table.setModSeq(index, modSeq);
+    else this.#unnumber(index);
+  }
+
+  #unnumber(index: number): void {
+    this.#table.setModSeq(index, 0);
+    this.#isUnnumbered = true;
+  }
+
+  #add(rows: readonly NewRow[], isRecent = (_: NewRow): boolean => true): void {
+    this.#table.add(rows);
+    const recent: number[] = [];
+    for (const row of rows) if (isRecent(row)) recent.push(row.uid);
+    this.recent.add(recent);
+    if (rows.length > 0) this.#isUnnumbered = true;
+  }
+
+  /** What changed and has no mod-sequence yet gets one. */
+  #giveModSeqs(): void {
+    if (!this.#isUnnumbered) return;
+    this.#isUnnumbered = false;
+    let modSeq = 0;
+    for (let index = 0; index < this.#table.count; index++) {
+      if (this.#table.modSeqAt(index) !== 0) continue;
+      if (modSeq === 0) modSeq = this.#state.next();
+      this.noteFlags(index, modSeq);
+    }
+  }
+}
+
+function newRow({ base, info, isNew }: RowPlace, uid: number): NewRow {
+  return { uid, base, info, isNew, bits: bitsOfInfo(info, isNew), modSeq: 0 };
+}
