@@ -12,12 +12,12 @@
 
 import type { LoggedIn } from '../../auth/login.js';
 import type { LoginOutcome } from '../../auth/logins.js';
-import type { SaslClient } from '../../auth/sasl/sasl-login.js';
 import type { Log } from '../../log.js';
 import { Decoder } from '../../protocols/imap/decoder.js';
 import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.js';
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
 import type { ClientCommand, CommandInput } from './command-input.js';
+import type { ConnectionSecurity } from './connection-security.js';
 import type { LargeMessageMemory } from './fetch/message-text.js';
 import type { FlagLists } from './flag-lists.js';
 import type { MailboxNames } from './mailbox-names.js';
@@ -49,13 +49,7 @@ export interface ImapSession {
 
 /** The session before the client has logged in. */
 export interface LoginSession extends ImapSession {
-  /** Who wants to log in, and over what. */
-  saslClient(): SaslClient;
-  mayPasswordBeSent(): Promise<boolean>;
-  /** Whether STARTTLS can be done now. */
-  offersTls(): Promise<boolean>;
-  /** Does the handshake. Called when STARTTLS is answered, and nothing has been sent since. */
-  secure(): Promise<void>;
+  readonly security: ConnectionSecurity;
   /**
    * Lets a client in that has logged in.
    * @param looksBefore how many looks `OpenSessions` had done before the login was decided

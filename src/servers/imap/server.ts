@@ -15,8 +15,9 @@ import type { OpenMailboxes } from '../../stores/mailboxes/open-mailboxes.js';
 import type { OpenSessions } from '../open-sessions.js';
 import { type Origin, originOf } from '../origin.js';
 import type { ServerTls } from '../server-tls.js';
+import type { ClientOfSession } from './connection-security.js';
 import { SpecialUses } from './mailboxes/special-use.js';
-import { type ClientOfSession, ImapConnection } from './session.js';
+import { ImapConnection } from './session.js';
 import { defaultImapSettings, type ImapSettings } from './settings.js';
 
 /** A session on its way to another process, which has let its client in and given a ticket for it. */

@@ -9,17 +9,12 @@
 
 import type { Socket } from 'node:net';
 import type { LoggedIn } from '../../auth/login.js';
-import { loginKind } from '../../auth/login-service.js';
-import type { SaslClient } from '../../auth/sasl/sasl-login.js';
-import { TemporaryError } from '../../errors.js';
-import { accountFiles } from '../../layout.js';
 import type { Log } from '../../log.js';
 import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.js';
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
 import { MailboxRefusal } from '../../stores/mailboxes/refusal.js';
-import { channelBindingsOf } from '../channel-bindings.js';
-import type { Origin } from '../origin.js';
 import { answerToError, taggedLine } from './answers.js';
+import { enterSession, openAccount, openElsewhere } from './authentication/entry.js';
 import { capabilitiesAfterLogin, capabilitiesBeforeLogin } from './capabilities.js';
 import { tellViewChanges } from './changes.js';
 import {
@@ -38,20 +33,15 @@ import {
 } from './command.js';
 import type { ClientCommand, CommandInput, RefusedCommand } from './command-input.js';
 import { commands } from './commands.js';
+import { type ClientOfSession, ConnectionSecurity } from './connection-security.js';
 import { noLargeMessage } from './fetch/message-text.js';
 import { FlagLists } from './flag-lists.js';
 import { MailboxNames } from './mailbox-names.js';
-import { makeUsualMailboxes } from './mailboxes/autocreate.js';
 import type { ImapOutput } from './output.js';
 import type { ImapServices } from './server.js';
 import { ImapTransport } from './transport.js';
 
 const needsUids = 'Message numbers cannot be used with UIDONLY';
-
-export interface ClientOfSession {
-  readonly service: 'imap' | 'imaps';
-  readonly origin: Pick<Origin, 'remoteIp' | 'localIp' | 'isTlsAtProxy' | 'belongTo'>;
-}
 
 /** A session that logged in in another process, with the tag of the command that is still to be answered. */
 export interface Resumption {
@@ -64,6 +54,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   readonly log: Log;
   readonly enabled = new Set<Extension>();
   readonly names: MailboxNames;
+  readonly security: ConnectionSecurity;
   readonly #client: ClientOfSession;
   readonly #resumption: Resumption | undefined;
   readonly #transport: ImapTransport;
@@ -86,6 +77,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     this.#client = client;
     this.#resumption = resumption;
     this.#transport = new ImapTransport(socket, services.limits);
+    this.security = new ConnectionSecurity(this.#transport, client, services);
     this.names = new MailboxNames(services.settings.prefix, this.enabled);
     this.#timer = setTimeout(() => this.#beLate(), services.limits.loginMs);
   }
@@ -133,8 +125,8 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   async capabilities(): Promise<string> {
     if (this.#login !== undefined) return capabilitiesAfterLogin(this.services.limits.maxMessageBytes);
-    const mechanisms = this.services.sasl.mechanisms(this.saslClient());
-    const [tls, password] = [await this.offersTls(), await this.mayPasswordBeSent()];
+    const mechanisms = this.services.sasl.mechanisms(this.security.saslClient());
+    const [tls, password] = [await this.security.offersTls(), await this.security.mayPasswordBeSent()];
     return capabilitiesBeforeLogin({ tls, password, mechanisms });
   }
 
@@ -295,38 +287,6 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     else this.#timer.refresh();
   }
 
-  /** Here, or between the client and a proxy. */
-  get #isSecure(): boolean {
-    return this.#transport.tls !== undefined || this.#client.origin.isTlsAtProxy === true;
-  }
-
-  saslClient(): SaslClient {
-    const { service, origin } = this.#client;
-    const { tls } = this.#transport;
-    const channelBindings = tls && channelBindingsOf(tls);
-    return { service, origin, isSecure: channelBindings !== undefined, channelBindings };
-  }
-
-  async mayPasswordBeSent(): Promise<boolean> {
-    const { sasl, tls } = this.services;
-    return sasl.mayPasswordBeSent(this.saslClient()) || !(await tls?.isAvailable());
-  }
-
-  async offersTls(): Promise<boolean> {
-    return !this.#isSecure && ((await this.services.tls?.isAvailable()) ?? false);
-  }
-
-  async secure(): Promise<void> {
-    const { tls } = this.services;
-    if (tls === undefined) return;
-    try {
-      await this.#transport.secure((socket) => tls.secure(socket));
-    } catch (error) {
-      tls.tellFailure(this.log, `imap: ${this.#client.origin.remoteIp}: STARTTLS`, error);
-      this.end();
-    }
-  }
-
   async #goOn({ ticket, tag }: Resumption): Promise<void> {
     const { looks } = this.services.sessions;
     const login = this.services.redeem?.(ticket);
@@ -354,18 +314,10 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async #begin(login: LoggedIn, looksBefore: number): Promise<Completion> {
-    const { service, origin } = this.#client;
-    const { account, domain, byClearPassword } = login;
-    const { name, passwd, clearPasswd } = account;
-    const kind = loginKind(service, origin.remoteIp ?? '');
-    const session = { service, kind, account: { name, domain: account.domain, passwd, clearPasswd }, byClearPassword };
     const end = (): void => this.dismiss('The account has changed, log in again.');
-    this.#leave = this.services.sessions.enter({ ...session, end }, looksBefore);
-    const owner = { uid: domain.uid, gid: domain.gid };
-    const maildir = accountFiles.maildir(account.directory);
-    this.#account = this.services.mailboxes.account(maildir, owner, { quota: account.quota });
+    this.#leave = enterSession(this.services, this.#client, login, looksBefore, end);
+    this.#account = await openAccount(this.services, login);
     this.#login = login;
-    await makeUsualMailboxes(this.#account, this.services.settings, this.log);
     this.#transport.trust();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#beLate(), this.services.limits.idleMs);
@@ -373,13 +325,8 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   /** Lets a session for another uid, which has checked the login, go on in a process of that uid. Resolves when it is over there. */
-  async #goElsewhere({ domain }: LetIn, ticket: string, tag: string): Promise<void> {
-    const { uid, gid } = domain;
-    const { service, origin } = this.#client;
-    const { remoteIp, localIp } = origin;
-    const session = { service, origin: { remoteIp, localIp }, ticket, tag };
-    const other = await this.services.elsewhere?.({ uid, gid }, session);
-    if (other === undefined) throw new TemporaryError('4.3.0', 'Temporary trouble with this mailbox');
+  async #goElsewhere(login: LetIn, ticket: string, tag: string): Promise<void> {
+    const other = await openElsewhere(this.services, this.#client, login, ticket, tag);
     clearTimeout(this.#timer);
     this.end();
     await this.#transport.passOnTo(other);

@@ -16,7 +16,7 @@ export const authenticate: ImapCommand = {
     decoder.end();
     const { sasl, sessions } = session.services;
     const looksBefore = sessions.looks;
-    const exchange = sasl.exchange(session.saslClient());
+    const exchange = sasl.exchange(session.security.saslClient());
     let answer = await exchange.begin(mechanism, initial);
     while (answer.kind === 'challenge') {
       session.output.line(`+ ${answer.base64}`);

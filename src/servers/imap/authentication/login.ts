@@ -20,10 +20,10 @@ export const login: ImapCommand = {
     decoder.sp();
     const password = decoder.astring();
     decoder.end();
-    if (!(await session.mayPasswordBeSent()))
+    if (!(await session.security.mayPasswordBeSent()))
       return no('A password is not taken in clear here: use STARTTLS first.', 'PRIVACYREQUIRED');
     const { logins, sessions } = session.services;
-    const { service, origin } = session.saslClient();
+    const { service, origin } = session.security.saslClient();
     const { remoteIp, localIp } = origin;
     const looksBefore = sessions.looks;
     const outcome = await logins.login({ service, login: name, secret: { password }, remoteIp, localIp });

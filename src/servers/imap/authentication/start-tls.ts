@@ -6,7 +6,10 @@ export const startTls: ImapCommand = {
   state: 'before-login',
   async run(session, command) {
     mustHaveNoArguments(command);
-    if (!(await session.offersTls())) return bad('TLS is not available, or active already.');
-    return { ...ok('Begin TLS negotiation now.'), afterwards: () => session.secure() };
+    if (!(await session.security.offersTls())) return bad('TLS is not available, or active already.');
+    const afterwards = async (): Promise<void> => {
+      if (!(await session.security.secure())) session.end();
+    };
+    return { ...ok('Begin TLS negotiation now.'), afterwards };
   },
 };
