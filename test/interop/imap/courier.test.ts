@@ -9,7 +9,8 @@ import { type TestContext, test } from 'node:test';
 import { courierPrograms, startCourier } from '../../support/courier.js';
 import { ImapClient } from '../../support/imap-client.js';
 import { type ImapHost, imapHost, testPassword, testUser } from '../../support/imap-host.js';
-import { fetchAll, ImapLoad, loadFolders, messagesOf, textOf } from '../../support/imap-load.js';
+import { ImapLoad, loadFolders } from '../../support/imap-load.js';
+import { fetchAll, messagesOf, textOf } from '../../support/imap-load-messages.js';
 import { needs, needsRoot } from '../../support/needs.js';
 import { seeded } from './wanderer.js';
 

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { testPassword, testUser } from '../../support/imap-host.js';
-import { fetchAll, ImapLoad, loadFolders, messagesOf } from '../../support/imap-load.js';
+import { ImapLoad, loadFolders } from '../../support/imap-load.js';
+import { fetchAll, messagesOf } from '../../support/imap-load-messages.js';
 import { beside, besideOwner } from './beside.js';
 import { Arrivals, seeded, Wanderer } from './wanderer.js';
 

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { chownSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ImapClient } from '../../support/imap-client.js';
-import { loadFolders, textOf } from '../../support/imap-load.js';
+import { loadFolders } from '../../support/imap-load.js';
+import { textOf } from '../../support/imap-load-messages.js';
 
 const flags = ['\\Seen', '\\Flagged', '\\Answered', '$Label1', '$Label2', '$Forwarded'];
 
