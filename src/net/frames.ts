@@ -16,16 +16,18 @@ export interface Frame {
 const headBytes = 5;
 const largestFrame = 16 * 1024 * 1024;
 
-/** Sends a frame; resolves when the other side has taken enough to go on. */
+/** Sends a frame, in one write with what else is sent in this turn of the event loop; resolves when the other side has taken enough to go on. */
 export function sendFrame(socket: Socket, kind: string, bytes: Buffer | object): Promise<void> | undefined {
   const body = Buffer.isBuffer(bytes) ? bytes : Buffer.from(JSON.stringify(bytes));
   const head = Buffer.alloc(headBytes);
   head.writeUInt32BE(body.length + 1);
   head.write(kind, 4, 'latin1');
-  socket.cork();
+  if (socket.writableCorked === 0) {
+    socket.cork();
+    setImmediate(() => socket.uncork());
+  }
   socket.write(head);
   const mayGoOn = socket.write(body);
-  socket.uncork();
   if (mayGoOn || socket.destroyed) return undefined;
   return new Promise((resolve) => {
     const done = (): void => {

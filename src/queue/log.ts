@@ -73,6 +73,22 @@ export function jsonQueueLog(write: (line: string) => void, now: () => Date = ()
   return (event) => write(`${JSON.stringify({ time: now().toISOString(), ...event })}\n`);
 }
 
+/**
+ * Writes the lines of one turn of the event loop at once. They are written before anything happens that waits for the disk; so what a kill can take from the log is what was done at once behind
+ * the lines, never that a message has come.
+ */
+export function gathered(write: (lines: string) => void): (line: string) => void {
+  let lines = '';
+  return (line) => {
+    if (lines === '')
+      process.nextTick(() => {
+        write(lines);
+        lines = '';
+      });
+    lines += line;
+  };
+}
+
 function lineOf(event: Exclude<QueueEvent, { readonly event: 'warning' | 'alert' }>): string {
   switch (event.event) {
     case 'new':

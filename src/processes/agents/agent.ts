@@ -13,6 +13,7 @@ import type { ImapElsewhere, ImapServer } from '../../servers/imap/server.js';
 import type { OpenSessions, SessionElsewhere } from '../../servers/open-sessions.js';
 import type { ElsewhereSession, Pop3Server } from '../../servers/pop3/server.js';
 import type { Host } from '../../stores/host.js';
+import { peerOf } from '../peer.js';
 import type { LoginAnswer } from './by-owner.js';
 
 export interface AgentServices {
@@ -34,6 +35,7 @@ const beforeAll = -1;
 /** Serves one connection of a session worker until it ends. */
 export async function serveWorker(socket: Socket, services: AgentServices): Promise<void> {
   const frames = new FrameReader(socket);
+  const isRoots = peerOf(socket)?.uid === 0;
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       if (frame.kind === 'R') await resolve(socket, frame, services.delivery);
@@ -42,7 +44,8 @@ export async function serveWorker(socket: Socket, services: AgentServices): Prom
       else if (frame.kind === 'H')
         return await hold(socket, frames, JSON.parse(frame.bytes.toString()) as SessionElsewhere, services);
       else if (frame.kind === 'M') {
-        if (!(await receive(socket, frames, JSON.parse(frame.bytes.toString()) as Envelope, services))) break;
+        const envelope = JSON.parse(frame.bytes.toString()) as Envelope;
+        if (!(await receive(socket, frames, { envelope, isRoots }, services))) break;
       } else if (frame.kind === 'S') {
         frames.detach();
         services.pop3.resume(socket, JSON.parse(frame.bytes.toString()) as ElsewhereSession);
@@ -105,14 +108,20 @@ async function hold(
   socket.end();
 }
 
+interface MessageOrder {
+  readonly envelope: Envelope;
+  /** Whether it comes from the queue process, which has resolved the recipients as the agent would. */
+  readonly isRoots: boolean;
+}
+
 /** Takes one message in. @returns whether it was delivered, and the connection may be used for another one */
 async function receive(
   socket: Socket,
   frames: FrameReader,
-  envelope: Envelope,
+  order: MessageOrder,
   services: AgentServices,
 ): Promise<boolean> {
-  const message = await accept(envelope, services).catch((error: unknown) => new RefusedMessage(error));
+  const message = await accept(order, services).catch((error: unknown) => new RefusedMessage(error));
   let isOver = false;
   try {
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
@@ -130,10 +139,12 @@ async function receive(
 }
 
 /** Takes a message in for recipients that are this agent's: they are resolved here, where a worker that was taken over cannot name a directory of its choice. */
-async function accept(envelope: Envelope, { delivery, ownUid }: AgentServices): Promise<IncomingMessage> {
+async function accept({ envelope, isRoots }: MessageOrder, services: AgentServices): Promise<IncomingMessage> {
+  const { delivery, ownUid } = services;
   const recipients: Resolution[] = [];
-  for (const { recipient, isRewritten = false } of envelope.recipients) {
-    const resolution = await delivery.resolve(recipient, { isRewritten });
+  for (const given of envelope.recipients) {
+    const { recipient, isRewritten = false } = given;
+    const resolution = isRoots ? given : await delivery.resolve(recipient, { isRewritten });
     const { owner, outcome } = resolution;
     if (outcome.kind === 'refuse') throw new PermanentError(outcome.status, outcome.text);
     if (outcome.kind === 'defer' || outcome.kind === 'queue') throw new TemporaryError(outcome.status, outcome.text);

@@ -10,6 +10,8 @@
 //   H     session with a ticket, held by another    (the connection ends with the session, at either side)
 //   S I   POP3 or IMAP session with a ticket; the connection is that session from here on
 //
+// An agent resolves what session workers hand in once more. The queue process is root: what it has resolved counts.
+//
 // Users of the system have no agents, nor have owners with root's group, so mail for them is left to the queue, whose deliveries become anybody. Whether a user of the system has a
 // .qmail file for an address is asked of the queue process, since his home may be closed to everybody else.
 //

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Resolver } from '../../delivery/resolution/resolve.js';
 import { describe } from '../../errors.js';
 import type { HeldLock } from '../../files/locks/lock.js';
-import type { Log } from '../../log.js';
+import { type Log, lineLog } from '../../log.js';
 import { readQueueControls } from '../../queue/controls.js';
 import type { EnqueueNotice } from '../../queue/ending/bounce.js';
 import { type Enqueuer, enqueueWhole } from '../../queue/enqueue/enqueuer.js';
@@ -18,7 +18,7 @@ import type { FirstTries } from '../../queue/enqueue/native.js';
 import { nativeEnqueuer } from '../../queue/enqueue/native-enqueuer.js';
 import { programEnqueuer } from '../../queue/enqueue/program-enqueuer.js';
 import type { QueueFiles } from '../../queue/files.js';
-import { jsonQueueLog, lineQueueLog, type QueueLog } from '../../queue/log.js';
+import { gathered, jsonQueueLog, lineQueueLog, type QueueLog } from '../../queue/log.js';
 import { QueueManager } from '../../queue/manager.js';
 import type { QueueAnswer, QueueOrders } from '../../queue/orders/frames.js';
 import type { OrderResult } from '../../queue/orders/order.js';
@@ -78,7 +78,7 @@ export class OwnQueue {
     this.#resolver = new Resolver(host, settings);
     this.#tree = tree;
     this.#lock = lock;
-    this.#log = queueLog(settings, log);
+    this.#log = queueLog(settings);
     this.#channels = openChannels({ host, settings, log, enqueuer, agents });
     this.#manager = new QueueManager({
       tree,
@@ -161,11 +161,9 @@ function noticesBy(enqueuer: Enqueuer): EnqueueNotice {
   });
 }
 
-function queueLog({ logFormat }: Settings, log: Log): QueueLog {
-  if (logFormat === 'text') return lineQueueLog(log);
-  return jsonQueueLog((line) => {
-    process.stderr.write(line);
-  });
+function queueLog({ logFormat }: Settings): QueueLog {
+  const write = gathered((lines) => void process.stderr.write(lines));
+  return logFormat === 'text' ? lineQueueLog(lineLog(write)) : jsonQueueLog(write);
 }
 
 /** The name that pkill, killall and pidof compare; the title alone is cut after 15 bytes. */
