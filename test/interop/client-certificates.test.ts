@@ -8,8 +8,9 @@ import type tls from 'node:tls';
 import { makeAuthority } from '../support/certificates.js';
 import { needs } from '../support/needs.js';
 import { run } from '../support/program.js';
-import { hostName, type SecuredHost, securedHost } from '../support/secured-host.js';
+import { hostName, type SecuredHost, securedHost, user } from '../support/secured-host.js';
 import { SmtpClient } from '../support/smtp-client.js';
+import { vqmailProgram } from '../support/started-server.js';
 
 const office = 'office@branch.example';
 const elsewhere = 'x@elsewhere.example';
@@ -44,8 +45,8 @@ async function secured(t: TestContext, port: number, options: tls.ConnectionOpti
 const identity = (pem: string): tls.ConnectionOptions => ({ key: pem, cert: pem });
 
 /** What RCPT for another host is told. Without a queue that is "later" to those who may. */
-async function relay(client: SmtpClient): Promise<string> {
-  const sender = await client.command(`MAIL FROM:<joe@anywhere.example>`);
+async function relay(client: SmtpClient, from = 'joe@anywhere.example'): Promise<string> {
+  const sender = await client.command(`MAIL FROM:<${from}>`);
   return sender === '250 ok' ? ((await client.command(`RCPT TO:<${elsewhere}>`)) ?? 'closed') : (sender ?? 'closed');
 }
 const mayRelay = /^451 4\.3\.5 sorry, this leads to mail for other hosts/;
@@ -110,6 +111,24 @@ test('a resumed session keeps its certificate, but not under other authorities',
   const revoked = await secured(t, port, { ...identity(pem), maxVersion: 'TLSv1.2', session }, true);
   assert.ok(!revoked.socket.isSessionReused());
   assert.match(await relay(revoked.client), /^530 /);
+});
+
+test('whose address is of this host sends as that user, and not when its account is closed to SMTP', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const { ports, control, authority, root } = await start(t);
+  const notOwn = /^553 5\.7\.1 sorry, <joe@anywhere\.example> is not an address of test@mailtest\.example\.jp/;
+  control('tlsclients', `${user}\n`);
+  const pem = authority.issueToClient(user);
+  for (const service of ['smtp', 'submission', 'smtps'] as const) {
+    const { client } = await secured(t, ports[service] ?? 0, identity(pem), service === 'smtps');
+    assert.match(await relay(client), notOwn, service);
+    assert.match(await relay(client, user), mayRelay, `${service}: again, as it may`);
+    assert.match(await relay(client, 'test-list@mailtest.example.jp'), mayRelay, service);
+  }
+  const { client } = await secured(t, ports.submission ?? 0, identity(pem));
+  assert.match(await relay(client, user), mayRelay);
+  await run([process.execPath, vqmailProgram, 'vmoduser', '-s', user], '', { VQMAIL_ROOT: root });
+  assert.match(await relay(client, user), /^530 5\.7\.1 the account of this certificate may not send$/, 'at once');
 });
 
 test('nobody is asked without clientca.pem or tlsclients; a broken clientca.pem breaks no TLS', async (t) => {

@@ -17,6 +17,8 @@ const maildir = 'home/vpopmail/domains/mailtest.example.jp/test/Maildir';
 export interface SecuredHost {
   readonly ports: Readonly<Record<string, number>>;
   readonly authority: Authority;
+  /** Of the host tree. */
+  readonly root: string;
   /** A folder for clients' files. */
   readonly folder: string;
   /** The messages that have arrived. */
@@ -46,6 +48,7 @@ export async function securedHost(t: TestContext, options: readonly string[] = [
   return {
     ports: server.ports,
     authority,
+    root,
     folder,
     arrived: () => files().map((file) => readFileSync(file, 'latin1')),
     put: (text) => writeFileSync(path.join(root, maildir, 'new', `${1772323200 + sent}.${sent++}.h`), text),

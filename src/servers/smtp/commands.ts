@@ -16,6 +16,7 @@ import {
   type SmtpPath,
 } from '../../protocols/smtp-address.js';
 import { type Flavour, isForUsers } from './admission.js';
+import { certifiedUser } from './certified.js';
 import {
   announce,
   askControls,
@@ -97,9 +98,15 @@ function quit(dialog: Dialog): string {
 
 function mail(dialog: Dialog, argument: string): string | Promise<string> {
   endTransaction(dialog);
-  const { context, client, user } = dialog;
+  const { context, client } = dialog;
   if (isForUsers(context.flavour) && client.login === undefined && client.certificate === undefined)
     return needsTlsFirst(dialog) ? authReplies.tlsFirst : authReplies.first;
+  if (client.certificate !== undefined && client.login === undefined) {
+    const certified = certifiedUser(dialog);
+    if (certified === 'closed') return authReplies.closed;
+    dialog.user = certified;
+  }
+  const { user } = dialog;
   const { address: sender, parameters } = readPath(dialog, argument);
   if (sender.length > longestAddress) return replies.addressTooLong;
   const declaredSizeBytes = declaredSize(parameters);

@@ -20,7 +20,7 @@ import {
 import type { Origin } from '../origin.js';
 import { announce, type Dialog, endTransaction, SessionEnd } from './dialog.js';
 import { newReplies, refusal, replies } from './replies.js';
-import { logOut, userOfFrontEnd } from './submission/user.js';
+import { logOut, namedUser } from './submission/user.js';
 
 /** What EHLO offers to those who are trusted. */
 export const frontEndKeywords: readonly string[] = [
@@ -57,8 +57,7 @@ export async function xclient(dialog: Dialog, argument: string): Promise<string>
   const { login } = visitor;
   const { users, flavour } = context;
   // What comes by LMTP is nobody's to send.
-  const user =
-    login === undefined || users === undefined || flavour === 'lmtp' ? undefined : userOfFrontEnd(users, login);
+  const user = login === undefined || users === undefined || flavour === 'lmtp' ? undefined : namedUser(users, login);
   Object.assign(dialog, { client: admitted, origin, user, isAnnounced: false, forwarded: undefined });
   dialog.givenHelo = changed(attributes, 'HELO', dialog.givenHelo);
   dialog.helo = dialog.givenHelo;

@@ -11,6 +11,7 @@ export const authReplies = {
   lineTooLong: '500 5.5.6 line of the authentication exchange is too long',
   tlsFirst: '530 5.7.0 say STARTTLS first',
   tlsForPassword: '538 5.7.11 this mechanism needs STARTTLS first',
+  closed: '530 5.7.1 the account of this certificate may not send',
   first: '530 Authorization required (#5.7.1)',
   tooManyRecipients: '450 4.7.1 you have sent to as many recipients as you may within an hour, try again later',
   trouble: '454 4.3.0 temporary trouble with this login, try again later',

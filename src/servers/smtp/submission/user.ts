@@ -4,7 +4,8 @@
 //   TCPREMOTEINFO  the user: Received: from phone.example (HELO [10.0.0.3]) (joe@example.jp@192.0.2.4)
 //
 // One who has logged in here (AUTH) stays until the session ends, or begins anew behind STARTTLS or XCLIENT. One whom a front end names (XCLIENT LOGIN) stays until it names another; what is asked
-// of users' messages is asked of theirs too. A name that is none of this host's domains is of a front end with users of its own: how much they send is counted, and as whom is its business.
+// of users' messages is asked of theirs too. A name that is none of this host's domains is of a front end with users of its own: how much they send is counted, and as whom is its business. Of whom
+// a client's certificate is (servers/smtp/certified.ts) is looked at for each message.
 
 import { splitLogin } from '../../../auth/login.js';
 import type { SaslLogin } from '../../../auth/sasl/sasl-login.js';
@@ -64,11 +65,11 @@ export function logOut(dialog: Dialog): void {
 }
 
 /**
- * The user whom a front end has let in.
- * @param login as it names it
+ * The user whom a front end has let in, or of whom a certificate is.
+ * @param login as it names them
  * @throws TemporaryError, CorruptFileError
  */
-export function userOfFrontEnd(services: UserServices, login: string): SessionUser {
+export function namedUser(services: UserServices, login: string): SessionUser {
   const { user: name, domain: domainName, invalid } = splitLogin(login);
   const domain = invalid !== undefined || domainName === '' ? undefined : services.domain(domainName);
   if (domain === undefined) return { services, address: lower(login), account: undefined };
