@@ -8,12 +8,11 @@
 // A failure (full disk) removes the temporary file and leaves the old one. Whoever changes several files together prepares all of them before it
 // commits the first. Locks are the caller's.
 
-import { constants, renameSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import fs from 'node:fs';
 import nodePath from 'node:path';
 import { giveTo } from './owner.js';
 import { bytesPath, fileTrouble } from './read.js';
-import { syncDirectory } from './sync.js';
+import { syncDirectory, syncFile } from './sync.js';
 
 /** How the new file is to look. `temporaryName` is a name in the same directory: that of the original tool. */
 export interface ReplaceOptions {
@@ -44,14 +43,21 @@ export async function prepareReplacement(
   options: ReplaceOptions,
 ): Promise<Replacement> {
   const temporary = bytesPath(nodePath.join(nodePath.dirname(path), options.temporaryName));
-  const abandon = (): Promise<void> => unlink(temporary).catch(() => {});
-  try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-    const file = await open(temporary, flags, options.mode);
+  const abandon = async (): Promise<void> => {
     try {
-      await fill(file, bytes, options);
+      fs.unlinkSync(temporary);
+    } catch {
+      // It is gone, or stays for the next writer to truncate.
+    }
+  };
+  try {
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | fs.constants.O_NOFOLLOW;
+    const fd = fs.openSync(temporary, flags, options.mode);
+    try {
+      fill(fd, bytes, options);
+      await syncFile(fd);
     } finally {
-      await file.close();
+      fs.closeSync(fd);
     }
   } catch (error) {
     await abandon();
@@ -59,7 +65,7 @@ export async function prepareReplacement(
   }
   const commit = async (): Promise<void> => {
     try {
-      renameSync(temporary, bytesPath(path));
+      fs.renameSync(temporary, bytesPath(path));
     } catch (error) {
       await abandon();
       throw fileTrouble(error);
@@ -68,11 +74,11 @@ export async function prepareReplacement(
   return { commit, abandon };
 }
 
-async function fill(file: FileHandle, bytes: Uint8Array, options: ReplaceOptions): Promise<void> {
-  if (options.uid !== undefined && options.gid !== undefined) giveTo(file.fd, options.uid, options.gid);
-  await file.chmod(options.mode);
-  await file.writeFile(bytes);
-  await file.sync();
+/** At once: what is written is in the kernel's memory in a fraction of the time that the thread pool takes for it. */
+function fill(fd: number, bytes: Uint8Array, { mode, uid, gid }: ReplaceOptions): void {
+  if (uid !== undefined && gid !== undefined) giveTo(fd, uid, gid);
+  fs.fchmodSync(fd, mode);
+  fs.writeFileSync(fd, bytes);
 }
 
 /** Replaces the file at `path`, durably. @throws TemporaryError, and the old file stays */

@@ -1,4 +1,4 @@
-// Making directory entries durable. After a rename or link into a directory only an fsync of that directory brings the new name safely over a crash
+// Making files and directory entries durable, off the event loop. After a rename or link into a directory only an fsync of that directory brings the new name safely over a crash
 // (none of the original tools does it; readers cannot tell).
 //
 // One fsync covers every rename that was done before it began. Callers that arrive while one of the same directory runs therefore wait for the
@@ -11,6 +11,13 @@ import { bytesPath, fileTrouble } from './read.js';
 interface Rounds {
   running: Promise<void>;
   next: Promise<void> | undefined;
+}
+
+/** Makes the content of an open file durable. @throws the system error */
+export function syncFile(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 /** The directories that are being synced. */

@@ -19,7 +19,7 @@ import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { giveTo } from '../../files/owner.js';
 import { bytesPath } from '../../files/read.js';
-import { syncDirectory } from '../../files/sync.js';
+import { syncDirectory, syncFile } from '../../files/sync.js';
 import { sizedName, UniqueNames } from '../../formats/maildir/maildir-name.js';
 
 /** How often a name that is taken is exchanged before that is called trouble. */
@@ -112,7 +112,7 @@ export class MessageFile {
 
   /** Makes the content durable and closes the file. */
   async sync(): Promise<void> {
-    await fsync(this.#fd);
+    await syncFile(this.#fd);
     const fd = this.#fd;
     this.#fd = -1;
     fs.closeSync(fd);
@@ -201,12 +201,6 @@ function after(parts: readonly Buffer[], count: number): readonly Buffer[] {
     skipped += part.length;
   }
   return [];
-}
-
-function fsync(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)));
-  });
 }
 
 function writev(fd: number, parts: readonly Buffer[]): Promise<number> {
