@@ -7,6 +7,7 @@
 import type { Connection } from './connection.js';
 
 const enoughOctets = 64 * 1024;
+const largeOctets = 16 * 1024;
 
 export class ReplyWriter {
   readonly #socket: Connection;
@@ -91,17 +92,14 @@ export class ReplyWriter {
     this.#text = '';
   }
 
-  /** Small pieces are joined, which costs less than handing them over one by one; a large one is not copied. */
   #write(bytes: Buffer[], text: string): boolean {
     if (text !== '') bytes.push(Buffer.from(text, 'latin1'));
-    const last = bytes.pop() ?? Buffer.alloc(0);
-    if (bytes.length === 0) return this.#socket.write(last);
-    const isLarge = last.length > enoughOctets / 2;
-    if (!isLarge) return this.#socket.write(Buffer.concat([...bytes, last]));
-    this.#socket.cork();
-    this.#socket.write(Buffer.concat(bytes));
-    const mayGoOn = this.#socket.write(last);
-    this.#socket.uncork();
+    const pieces = withSmallJoined(bytes);
+    let mayGoOn = true;
+    // All in one system call.
+    if (pieces.length > 1) this.#socket.cork();
+    for (const piece of pieces) mayGoOn = this.#socket.write(piece);
+    if (pieces.length > 1) this.#socket.uncork();
     return mayGoOn;
   }
 
@@ -116,4 +114,23 @@ export class ReplyWriter {
     this.#wake = undefined;
     wake?.();
   };
+}
+
+/** Small pieces are joined, which costs less than handing them over one by one; large ones are not copied. */
+function withSmallJoined(pieces: readonly Buffer[]): Buffer[] {
+  const joined: Buffer[] = [];
+  let small: Buffer[] = [];
+  const join = (): void => {
+    if (small.length > 0) joined.push(small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small));
+    small = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length < largeOctets) small.push(piece);
+    else {
+      join();
+      joined.push(piece);
+    }
+  }
+  join();
+  return joined;
 }
