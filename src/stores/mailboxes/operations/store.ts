@@ -28,6 +28,14 @@ export interface StoredFlags {
 
 const renamesInARow = 100;
 
+/** Of a keyword that has no letter. */
+interface OtherChange {
+  readonly number: number;
+  readonly isSet: boolean;
+}
+
+const noOthers: readonly OtherChange[] = [];
+
 /** @throws MailboxRefusal for keywords that cannot be, before anything is changed; LOST, INUSE; TemporaryError, with what was done until then kept */
 export async function storeFlags(
   mailbox: Mailbox,
@@ -54,6 +62,7 @@ class Storing {
   readonly #missing: number[] = [];
   readonly #changed: number[] = [];
   readonly #silenced = new Map<number, number>();
+  readonly #infos = new Map<string, string>();
 
   constructor(mailbox: Mailbox, { mode, flags, keywords }: FlagChange, options: StoreFlags) {
     this.#mailbox = mailbox;
@@ -68,8 +77,11 @@ class Storing {
     try {
       for (const [done, uid] of uids.entries()) {
         if (done % renamesInARow === renamesInARow - 1) await nextTurn();
-        await this.#one(uid);
+        const changing = this.#one(uid);
+        if (changing !== undefined) await changing;
       }
+    } catch (error) {
+      throw fileTrouble(error);
     } finally {
       this.#accounting.settle();
     }
@@ -77,25 +89,37 @@ class Storing {
     return { result, silenced: this.#silenced };
   }
 
-  #one(uid: number): void | Promise<void> {
+  /** @returns to be awaited if it is a promise */
+  #one(uid: number): Promise<void> | undefined {
     const { table } = this.#mailbox;
     const row = table.indexOf(uid);
-    if (row < 0) return void this.#missing.push(uid);
+    if (row < 0) {
+      this.#missing.push(uid);
+      return undefined;
+    }
     const modSeq = table.modSeqAt(row);
-    if (this.#options.unchangedSince !== undefined && modSeq > this.#options.unchangedSince)
-      return void this.#modified.push(uid);
+    if (this.#options.unchangedSince !== undefined && modSeq > this.#options.unchangedSince) {
+      this.#modified.push(uid);
+      return undefined;
+    }
     const others = this.#otherChanges(uid);
-    if (this.#bitsFor(row) === table.bitsAt(row) && others.length === 0) return;
+    if (this.#bitsFor(row) === table.bitsAt(row) && others.length === 0) return undefined;
     return this.#change(uid, modSeq, others);
   }
 
-  async #change(uid: number, before: number, others: readonly { number: number; isSet: boolean }[]): Promise<void> {
-    try {
-      const look = (): Promise<void> => this.#mailbox.lookAgain();
-      const done = await withMessage(this.#mailbox, uid, look, (path, row) => this.#rename(path, row));
-      if (done === undefined) return void this.#missing.push(uid);
-    } catch (error) {
-      throw fileTrouble(error);
+  #change(uid: number, before: number, others: readonly OtherChange[]): Promise<void> | undefined {
+    const renamed = withMessage(this.#mailbox, uid, this.#look, this.#rename);
+    if (renamed instanceof Promise) return renamed.then((done) => this.#note(uid, before, others, done !== undefined));
+    this.#note(uid, before, others, renamed !== undefined);
+    return undefined;
+  }
+
+  readonly #look = (): Promise<void> => this.#mailbox.lookAgain();
+
+  #note(uid: number, before: number, others: readonly OtherChange[], isThere: boolean): void {
+    if (!isThere) {
+      this.#missing.push(uid);
+      return;
     }
     // One for each message: a view that is brought up to date meanwhile has seen what has the highest one.
     const modSeq = this.#mailbox.state.next();
@@ -106,18 +130,27 @@ class Storing {
     if (this.#options.isSilent && before <= this.#options.toldModSeq) this.#silenced.set(uid, modSeq);
   }
 
-  #rename(path: string, row: number): void {
+  readonly #rename = (path: string, row: number): void => {
     const { table, place } = this.#mailbox;
     const bits = this.#bitsFor(row);
-    const name = table.nameAt(row);
-    const letters = changedLetters(table.isNewAt(row) ? '' : flagsOf(name), bits);
-    const named = withFlags(name, letters);
-    const target = mailboxFiles.message(place.directory, 'cur', named);
+    const info = this.#infoFor(table.isNewAt(row), table.infoAt(row), bits);
+    const target = mailboxFiles.message(place.directory, 'cur', `${table.baseAt(row)}:${info}`);
     const before = table.bitsAt(row);
     const size = isDeleted(before) === isDeleted(bits) ? undefined : this.#accounting.sizeOf(row, path);
     if (target !== path) fs.renameSync(bytesPath(path), bytesPath(target));
     this.#accounting.note(size, before, bits);
-    table.setPlace(row, false, named.slice(named.indexOf(':') + 1), bits);
+    table.setPlace(row, false, info, bits);
+  };
+
+  /** What stands behind the colon then. Few messages differ in it. */
+  #infoFor(isNew: boolean, info: string, bits: number): string {
+    const key = `${isNew ? 'new' : 'cur'} ${bits} ${info}`;
+    const known = this.#infos.get(key);
+    if (known !== undefined) return known;
+    const name = info === '' ? '' : `:${info}`;
+    const next = withFlags(name, changedLetters(isNew ? '' : flagsOf(name), bits)).slice(1);
+    this.#infos.set(key, next);
+    return next;
   }
 
   #bitsFor(row: number): number {
@@ -128,9 +161,10 @@ class Storing {
   }
 
   /** Changes of keywords that have no letter. */
-  #otherChanges(uid: number): { number: number; isSet: boolean }[] {
+  #otherChanges(uid: number): readonly OtherChange[] {
     const has = this.#mailbox.state.keywordsOf(uid);
     const { others } = this.#keywords;
+    if (has === undefined && others.length === 0) return noOthers;
     const added = this.#mode === 'remove' ? [] : others.filter((number) => !has?.has(number));
     const leaving = this.#mode === 'replace' ? [...(has ?? [])].filter((number) => !others.includes(number)) : others;
     const removed = this.#mode === 'add' ? [] : leaving.filter((number) => has?.has(number));
