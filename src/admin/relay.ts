@@ -8,12 +8,13 @@
 //   is not there, nor is the file                 as the options say: a host that never had roaming users gets none from us unasked
 //
 // What is asked for during a write is done by the next one, all together. Only the process that may write /etc/tcp can do this: under a supervisor that is the
-// supervisor itself (processes/messages.ts). Trouble is a line in the log, not more than one a minute, and stops no login.
+// supervisor itself (processes/messages.ts), and the others ask it only where there is something to do. Trouble is a line in the log, not more than one a minute, and stops no login.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from '../errors.js';
 import { Snapshot } from '../files/snapshot.js';
 import { parseOpenSmtp, relayAddress } from '../formats/vpopmail/open-smtp.js';
+import type { Layout } from '../layout.js';
 import type { Host } from '../stores/host.js';
 import { RelayTable } from '../stores/relay-table.js';
 
@@ -26,43 +27,25 @@ export interface RelayOpenerOptions {
   readonly makesTable?: boolean;
 }
 
-export class RelayOpener {
-  readonly #host: Host;
+/** Who may relay by a login, as open-smtp says at the moment. For any process that may read the file. */
+export class RelayLogins {
   readonly #makesTable: boolean;
-  readonly #table: RelayTable;
   readonly #known: Snapshot<ReadonlyMap<string, number>>;
-  #asked = new Set<string>();
-  #writing: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-  #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(host: Host, { makesTable = true }: RelayOpenerOptions = {}) {
-    this.#host = host;
+  constructor(layout: Layout, { makesTable = true }: RelayOpenerOptions = {}) {
     this.#makesTable = makesTable;
-    this.#table = new RelayTable(host.layout, host.accounts, host.log);
-    this.#known = new Snapshot(host.layout.etc('open-smtp'), (bytes) => timesByAddress(bytes));
+    this.#known = new Snapshot(layout.etc('open-smtp'), (bytes) => timesByAddress(bytes));
   }
 
-  /** Lets a client relay that has logged in. Never rejects. @param clientIp as tcpserver writes it */
-  async open(clientIp: string): Promise<void> {
+  /** What a login of this client asks for. @param clientIp as tcpserver writes it */
+  wanted(clientIp: string): 'nothing' | 'renewal' | 'entry' {
     const address = relayAddress(clientIp);
-    if (address === undefined) return;
+    if (address === undefined) return 'nothing';
     const known = this.#logins();
-    if (known === 'none' && !this.#makesTable) return;
-    const since = known === 'none' ? undefined : known.get(address);
-    if (since !== undefined && Date.now() / 1000 - since < renewAfterSeconds) return;
-    this.#asked.add(address);
-    const written = this.#write();
-    if (since !== undefined) return;
-    const patience = new AbortController();
-    await Promise.race([written, pause(patienceMs, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
-  }
-
-  /** Resolves when nothing is being written. */
-  async settled(): Promise<void> {
-    await this.#next;
-    await this.#writing;
+    if (known === 'none') return this.#makesTable ? 'entry' : 'nothing';
+    const since = known.get(address);
+    if (since === undefined) return 'entry';
+    return Date.now() / 1000 - since < renewAfterSeconds ? 'nothing' : 'renewal';
   }
 
   /** The times of the logins by address; `none` without the file. */
@@ -74,6 +57,40 @@ export class RelayOpener {
       return new Map();
     }
   }
+}
+
+export class RelayOpener {
+  readonly #host: Host;
+  readonly #table: RelayTable;
+  readonly #logins: RelayLogins;
+  #asked = new Set<string>();
+  #writing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(host: Host, options: RelayOpenerOptions = {}) {
+    this.#host = host;
+    this.#table = new RelayTable(host.layout, host.accounts, host.log);
+    this.#logins = new RelayLogins(host.layout, options);
+  }
+
+  /** Lets a client relay that has logged in. Never rejects. @param clientIp as tcpserver writes it */
+  async open(clientIp: string): Promise<void> {
+    const wanted = this.#logins.wanted(clientIp);
+    if (wanted === 'nothing') return;
+    this.#asked.add(clientIp);
+    const written = this.#write();
+    if (wanted === 'renewal') return;
+    const patience = new AbortController();
+    await Promise.race([written, pause(patienceMs, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+  }
+
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await this.#next;
+    await this.#writing;
+  }
 
   /** Resolves when everything that was asked for until now is written. */
   #write(): Promise<void> {
@@ -83,11 +100,11 @@ export class RelayOpener {
   }
 
   #begin(): Promise<void> {
-    const addresses = [...this.#asked];
+    const clientIps = [...this.#asked];
     this.#asked = new Set();
     this.#next = undefined;
     this.#writing = this.#table
-      .open(addresses, Math.floor(Date.now() / 1000))
+      .open(clientIps, Math.floor(Date.now() / 1000))
       .then(
         () => {},
         (error: unknown) => this.#warn(error),

@@ -1,5 +1,5 @@
-// Letting clients relay that have logged in, from a process that may not write /etc/tcp: it asks the supervisor, which is root (admin/relay.ts does it), and the login waits
-// for the answer, so that the client's next step, sending mail, succeeds.
+// Letting clients relay that have logged in, from a process that may not write /etc/tcp: it asks the supervisor, which is root (admin/relay.ts does it), where open-smtp does not
+// say that the client may relay already; and the login waits for the answer, so that the client's next step, sending mail, succeeds.
 //
 //   child  open-relay {request, clientIp}  ->  supervisor        supervisor  relay-open {request}  ->  child
 //

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import type { Socket } from 'node:net';
-import { RelayOpener } from '../admin/relay.js';
+import { RelayLogins, RelayOpener } from '../admin/relay.js';
 import { HashSuccessors, type Succession } from '../auth/rehash/successors.js';
 import { LoginTickets } from '../auth/tickets.js';
 import type { Delivery } from '../delivery/accept.js';
@@ -125,9 +125,22 @@ function queueAtSocket(path: string): () => Enqueuer | undefined {
   return () => (fs.existsSync(path) ? enqueuer : undefined);
 }
 
-function relayHere(host: Host, { popBeforeSmtp }: Settings): (clientIp: string) => Promise<void> {
-  const opener = new RelayOpener(host, { makesTable: popBeforeSmtp === 'on' });
-  return (clientIp) => opener.open(clientIp);
+/** @param elsewhere opens the relay, where another process does that: it is asked if there is something to do */
+function relayOpening(
+  { popBeforeSmtp }: Settings,
+  host: Host,
+  elsewhere: Helpers['openRelay'],
+): Helpers['openRelay'] | undefined {
+  if (popBeforeSmtp === 'off') return undefined;
+  const options = { makesTable: popBeforeSmtp === 'on' };
+  if (elsewhere === undefined) {
+    const opener = new RelayOpener(host, options);
+    return (clientIp) => opener.open(clientIp);
+  }
+  const logins = new RelayLogins(host.layout, options);
+  return async (clientIp) => {
+    if (logins.wanted(clientIp) !== 'nothing') await elsewhere(clientIp);
+  };
 }
 
 /** Certificates are told of by whoever watches them (processes/certificates/care.ts): once, and not by every process that meets them. */
@@ -154,7 +167,7 @@ export function startService(settings: Settings, log: Log, helpers: Helpers = {}
   const tls = serverTls(settings, host, helpers);
   const successors = new HashSuccessors();
   const sessions = new OpenSessions(host, successors);
-  const relay = settings.popBeforeSmtp === 'off' ? undefined : (openRelay ?? relayHere(host, settings));
+  const relay = relayOpening(settings, host, openRelay);
   const elsewhere = agents === undefined ? undefined : loginByOwner(agents);
   const { logins: shared, announce } = helpers;
   const logins = openLogins(settings, host, successors, { shared, openRelay: relay, elsewhere, announce });
