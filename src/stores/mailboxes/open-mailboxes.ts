@@ -9,7 +9,7 @@ import type { AccountSettings, Owner } from './mailbox-types.js';
 
 export interface OpenMailboxesOptions {
   readonly log: Log;
-  /** Messages of mailboxes that nobody has open whose names and flags are kept in memory, at about 150 bytes each; 200,000 unless given. */
+  /** Messages of mailboxes that nobody has open whose names and flags are kept in memory, at about 150 bytes each; 200,000 unless given. The mailbox used last is kept, however large. */
   readonly keptMessages?: number;
   /** Whether what is costly to work out is kept in a file beside the messages (message-cache/); true unless given. */
   readonly hasCache?: boolean;
@@ -89,7 +89,8 @@ export class OpenMailboxes {
   #tidy(): void {
     const idle = [...this.#kept].filter(([, { users }]) => users === 0);
     let cost = idle.reduce((sum, [, { mailbox }]) => sum + mailboxCost + mailbox.table.count, 0);
-    for (const [directory, { mailbox }] of idle) {
+    // The last one stays, however large it is: it is the likeliest to be asked for again.
+    for (const [directory, { mailbox }] of idle.slice(0, -1)) {
       if (cost <= this.#keptMessages) return;
       this.#kept.delete(directory);
       cost -= mailboxCost + mailbox.table.count;
