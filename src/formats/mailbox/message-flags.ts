@@ -24,11 +24,21 @@ export const keywordBits = (1 << 26) - 1;
 
 const capitals = 'DFPRST';
 const firstCapitalBit = 26;
+const comma = 0x2c;
 
 /** The bits of the letters that have one. @param letters as `flagsOf` of formats/maildir/maildir-name.ts gives them */
 export function bitsOfLetters(letters: string): number {
   let bits = 0;
   for (let at = 0; at < letters.length; at++) bits |= bitOfLetter(letters.charCodeAt(at));
+  return bits;
+}
+
+/** The bits of what stands behind the first colon of a file name: `bitsOfLetters` of the whole name's `flagsOf`. */
+export function bitsOfInfo(info: string): number {
+  let at = info.lastIndexOf(':') + 1;
+  if (!info.startsWith('2,', at)) return 0;
+  let bits = 0;
+  for (at += 2; at < info.length && info.charCodeAt(at) !== comma; at++) bits |= bitOfLetter(info.charCodeAt(at));
   return bits;
 }
 
@@ -50,6 +60,6 @@ export function changedLetters(letters: string, bits: number): string {
 
 function bitOfLetter(code: number): number {
   if (code >= 0x61 && code <= 0x7a) return 1 << (code - 0x61);
-  const at = capitals.indexOf(String.fromCharCode(code));
-  return at < 0 ? 0 : 1 << (firstCapitalBit + at);
+  for (let at = 0; at < capitals.length; at++) if (capitals.charCodeAt(at) === code) return 1 << (firstCapitalBit + at);
+  return 0;
 }

@@ -60,22 +60,28 @@ export function serializeJournalHeader({ uidValidity, floor, highest }: JournalH
  * @returns how many bytes are good records; less than all when the file is damaged from there on
  */
 export function parseJournal(bytes: Buffer, reader: JournalReader): number {
+  const view = viewOf(bytes);
   let at = 0;
   while (at + journalRecordBytes <= bytes.length) {
-    const size = readRecord(bytes, at, reader);
+    const size = readRecord(bytes, view, at, reader);
     if (size === 0) break;
     at += size;
   }
   return at;
 }
 
-function readRecord(bytes: Buffer, at: number, reader: JournalReader): number {
-  const id = bytes.readUInt32LE(at + 4);
-  const modSeq = bytes.readDoubleLE(at + 16);
+/** A view of bytes: to read and write numbers through it takes a fraction of the time that a Buffer's methods take. */
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function readRecord(bytes: Buffer, view: DataView, at: number, reader: JournalReader): number {
+  const id = view.getUint32(at + 4, true);
+  const modSeq = view.getFloat64(at + 16, true);
   if (!isModSeq(modSeq)) return 0;
-  switch (bytes.readUInt32LE(at)) {
+  switch (view.getUint32(at, true)) {
     case kinds.message:
-      reader.message(id, bytes.readInt32LE(at + 8), modSeq);
+      reader.message(id, view.getInt32(at + 8, true), modSeq);
       return journalRecordBytes;
     case kinds.expunged:
       reader.expunged(id, bytes.readUInt32LE(at + 8), modSeq);
@@ -109,11 +115,13 @@ function isModSeq(value: number): boolean {
 /** Puts records together; the mirror of `parseJournal`. */
 export class JournalWriter implements JournalReader {
   #bytes: Buffer;
+  #view: DataView;
   #length = 0;
 
   /** @param expected how many records there will be, as far as is known */
   constructor(expected = 4) {
     this.#bytes = Buffer.alloc(expected * journalRecordBytes);
+    this.#view = viewOf(this.#bytes);
   }
 
   /** The records so far. */
@@ -123,7 +131,7 @@ export class JournalWriter implements JournalReader {
 
   message(uid: number, bits: number, modSeq: number): void {
     const at = this.#record(kinds.message, uid, modSeq);
-    this.#bytes.writeInt32LE(bits, at + 8);
+    this.#view.setInt32(at + 8, bits, true);
   }
 
   expunged(first: number, last: number, modSeq: number): void {
@@ -146,9 +154,9 @@ export class JournalWriter implements JournalReader {
 
   #record(kind: number, id: number, modSeq: number): number {
     const at = this.#room(journalRecordBytes);
-    this.#bytes.writeUInt32LE(kind, at);
-    this.#bytes.writeUInt32LE(id, at + 4);
-    this.#bytes.writeDoubleLE(modSeq, at + 16);
+    this.#view.setUint32(at, kind, true);
+    this.#view.setUint32(at + 4, id, true);
+    this.#view.setFloat64(at + 16, modSeq, true);
     return at;
   }
 
@@ -160,6 +168,7 @@ export class JournalWriter implements JournalReader {
       const larger = Buffer.alloc(Math.max(this.#length, 2 * this.#bytes.length));
       this.#bytes.copy(larger, 0, 0, at);
       this.#bytes = larger;
+      this.#view = viewOf(larger);
     }
     return at;
   }

@@ -93,13 +93,18 @@ export function hostInName(hostName: string): string {
 
 /** Messages as Dovecot orders new ones: by the seconds at the start of their bases, then the number behind M where both have one, then by bytes. */
 export function inOrderOfArrival<T extends { readonly base: string }>(messages: readonly T[]): T[] {
-  const seconds = Float64Array.from(messages, ({ base }) => secondsOf(base));
+  const seconds = new Float64Array(messages.length);
+  const compare = (a: number, b: number): number =>
+    (seconds[a] as number) - (seconds[b] as number) || withinSecond(messages[a]?.base ?? '', messages[b]?.base ?? '');
+  let isInOrder = true;
+  for (const [index, { base }] of messages.entries()) {
+    seconds[index] = secondsOf(base);
+    if (index > 0 && isInOrder) isInOrder = compare(index - 1, index) < 0;
+  }
+  // A directory is mostly read in the order of its names.
+  if (isInOrder) return [...messages];
   const order = Uint32Array.from(messages, (_, index) => index);
-  order.sort(
-    (a, b) =>
-      (seconds[a] as number) - (seconds[b] as number) || withinSecond(messages[a]?.base ?? '', messages[b]?.base ?? ''),
-  );
-  return Array.from(order, (index) => messages[index] as T);
+  return Array.from(order.sort(compare), (index) => messages[index] as T);
 }
 
 function withinSecond(a: string, b: string): number {

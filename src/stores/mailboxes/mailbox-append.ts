@@ -86,8 +86,6 @@ export class MailboxAppend {
     return this.#orGiveUp(async () => {
       const mailbox = this.#mailbox;
       const uids = await mailbox.change(() => mailbox.changing({ fresh: true, seen: true }, () => this.#enter()));
-      const { directory } = mailbox.place;
-      await Promise.all((['new', 'cur'] as const).map((part) => syncDirectory(mailboxFiles.part(directory, part))));
       this.#end();
       return { uidValidity: mailbox.uidValidity, uids };
     });
@@ -107,7 +105,13 @@ export class MailboxAppend {
     const accounting = new Accounting(mailbox);
     const numbers = this.#finished.map(({ message }) => registerKeywords(mailbox, message.keywords));
     const places = this.#finished.map((written, index) => enterFile(written, numbers[index]?.bits ?? 0));
-    const uids = await mailbox.enter(places);
+    const parts = new Set(places.map(({ isNew }) => (isNew ? 'new' : 'cur')));
+    // Names and UIDs are made durable at the same time: a crash that leaves one without the other is made good by who looks next.
+    const syncing = [...parts].map((part) => syncDirectory(mailboxFiles.part(mailbox.place.directory, part)));
+    const [entered, ...synced] = await Promise.allSettled([mailbox.enter(places), ...syncing]);
+    for (const result of synced) if (result.status === 'rejected') throw result.reason;
+    if (entered.status === 'rejected') throw entered.reason;
+    const uids = entered.value;
     for (const [index, uid] of uids.entries())
       for (const number of numbers[index]?.others ?? [])
         mailbox.state.noteKeyword(uid, number, true, mailbox.state.highest);

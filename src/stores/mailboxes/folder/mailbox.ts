@@ -26,7 +26,7 @@ import { KeywordFile } from './keyword-file.js';
 import { lockPatienceMs, MailboxLock } from './mailbox-lock.js';
 import { MessageTable, type RowPlace } from './message-table.js';
 import { DirectoryNames, type DirectoryParts } from './names/directory-names.js';
-import { bitsOfInfo, type Comparison } from './names/name-comparison.js';
+import { bitsOfPlace, type Comparison } from './names/name-comparison.js';
 import { fileManner, type MailboxPlace } from './place.js';
 import { StateFile } from './state-file.js';
 import { TableUpkeep } from './table-upkeep.js';
@@ -62,7 +62,7 @@ export class Mailbox {
     this.keywords = new KeywordFile(directory);
     this.state = new StateFile(directory);
     this.uidList = new UidListFile(directory);
-    const cachePlace = { path: mailboxFiles.cache(directory), messages: this.table, manner: () => this.manner() };
+    const cachePlace = { path: mailboxFiles.cache(directory), messages: this.table, manner: this.manner };
     this.cache = hasCache ? new MessageCache(cachePlace) : undefined;
     this.#lock = new MailboxLock(directory);
     this.#names = new DirectoryNames(place, this.table, (base) => this.uidList.uidOf(base));
@@ -129,17 +129,15 @@ export class Mailbox {
       try {
         return { value: await work() };
       } finally {
-        this.state.flush(this.manner(), this.table);
+        this.state.flush(this.manner, this.table);
         this.#tell();
       }
     });
     return (done as { value: T }).value;
   }
 
-  /** How files are made here. */
-  manner(): FileManner {
-    return fileManner(this.place);
-  }
+  /** How files are made here. Costs a stat. */
+  readonly manner = (): FileManner => fileManner(this.place);
 
   /**
    * Renames or removes files, under the lock, so that our own look at the directories goes on to be right.
@@ -165,13 +163,9 @@ export class Mailbox {
    * @param guids old names of those that were copied under a new one
    */
   async enter(places: readonly RowPlace[], guids?: ReadonlyMap<string, string>): Promise<number[]> {
-    const given = await this.uidList.append(
-      places.map(({ base }) => base),
-      this.#appending(guids),
-    );
-    const uids = given.map(({ uid }) => uid);
-    this.#upkeep.enter(places, uids);
-    return uids;
+    const firstUid = await this.uidList.append(places, this.#appending(guids));
+    this.#upkeep.enter(places, firstUid);
+    return places.map((_, index) => firstUid + index);
   }
 
   /** Messages have left: they are gone from the table, with a mod-sequence of their own. Under the lock. @param indexes rising */
@@ -196,7 +190,7 @@ export class Mailbox {
     isNeeded?: () => boolean,
   ): Promise<T | undefined> {
     try {
-      return await this.#lock.run(() => this.manner(), patienceMs, work, isNeeded);
+      return await this.#lock.run(this.manner, patienceMs, work, isNeeded);
     } catch (error) {
       if (error instanceof MailboxRefusal) throw error;
       const cause = error instanceof TemporaryError ? error.cause : error;
@@ -228,7 +222,7 @@ export class Mailbox {
     await this.#giveUids(unlisted);
     if (comparison !== undefined) this.#nameLetters();
     if (moveNew) await this.#moveNew();
-    this.state.flush(this.manner(), this.table);
+    this.state.flush(this.manner, this.table);
     this.#isWhole = true;
     this.#upkeep.settle();
     if (this.state.highest !== before) this.#tell();
@@ -270,7 +264,7 @@ export class Mailbox {
 
   #appending(guids?: ReadonlyMap<string, string>): Parameters<UidListFile['append']>[1] {
     const isLive = (uid: number): boolean => this.table.indexOf(uid) >= 0;
-    return { manner: this.manner(), live: this.table.count, isLive, guids };
+    return { manner: this.manner, live: this.table.count, isLive, guids };
   }
 
   /** Letters that have no name get one, as Dovecot would give it. */
@@ -298,7 +292,7 @@ export class Mailbox {
           this.#names.forget({ fresh: true });
           continue;
         }
-        const bits = bitsOfInfo(info, false);
+        const bits = bitsOfPlace(info, false);
         const isOther = bits !== table.bitsAt(index);
         table.setPlace(index, false, info, bits);
         // One for each: others have their turn in between.

@@ -152,12 +152,12 @@ export class StateFile {
    * Writes what was noted. Does not throw: what could not be written is written next time.
    * @param live the messages that there are
    */
-  flush(manner: FileManner, live: LiveMessages): void {
+  flush(manner: () => FileManner, live: LiveMessages): void {
     const { bytes } = this.#pending;
     this.#pending = new JournalWriter();
     try {
       const isLong = this.#records > 2 * (live.count + this.#expunged.length) + slackRecords;
-      if (this.#seen === undefined || this.#mustRewrite || isLong) this.#rewrite(manner, live);
+      if (this.#seen === undefined || this.#mustRewrite || isLong) this.#rewrite(manner(), live);
       else if (bytes.length > 0) this.#append(bytes);
     } catch {
       this.#mustRewrite = true;

@@ -7,7 +7,7 @@
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import type { MessageFacts } from '../mailbox-types.js';
 import type { MessageTable, NewRow, RowPlace } from './message-table.js';
-import { bitsOfInfo, type Comparison } from './names/name-comparison.js';
+import { bitsOfPlace, type Comparison } from './names/name-comparison.js';
 import { RecentMessages } from './recent-messages.js';
 import type { StateFile } from './state-file.js';
 import type { UidListFile } from './uid-list-file.js';
@@ -49,9 +49,9 @@ export class TableUpkeep {
     this.#knownUid = this.#uidList.nextUid - 1;
   }
 
-  /** Messages have got their UIDs. @param uids as many as places */
-  enter(places: readonly RowPlace[], uids: readonly number[]): void {
-    this.#add(places.map((place, index) => newRow(place, uids[index] ?? 0)));
+  /** Messages have got their UIDs. @param firstUid that of the first; those of the others follow it */
+  enter(places: readonly RowPlace[], firstUid: number): void {
+    this.#add(places.map((place, index) => newRow(place, firstUid + index)));
     this.#giveModSeqs();
     this.settle();
   }
@@ -95,7 +95,7 @@ export class TableUpkeep {
     const rows: NewRow[] = [];
     const unlisted: RowPlace[] = [];
     for (const place of appeared) {
-      const uid = this.#uidList.uidOf(place.base);
+      const { uid } = place;
       if (uid === undefined) unlisted.push(place);
       else if (uid <= this.#knownUid) {
         // A client was told that this UID is gone; the message comes back under a new one.
@@ -184,5 +184,5 @@ export class TableUpkeep {
 }
 
 function newRow({ base, info, isNew }: RowPlace, uid: number): NewRow {
-  return { uid, base, info, isNew, bits: bitsOfInfo(info, isNew), modSeq: 0 };
+  return { uid, base, info, isNew, bits: bitsOfPlace(info, isNew), modSeq: 0 };
 }

@@ -19,16 +19,12 @@ import {
   parseUidListHeader,
   parseUidRecords,
   type UidListHeader,
+  type UidRecord,
   uidListHeaderLine,
   uidRecordLine,
 } from '../../../formats/mailbox/dovecot-uidlist.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Owner } from '../mailbox-types.js';
-
-export interface GivenUid {
-  readonly uid: number;
-  readonly base: string;
-}
 
 /** How a file is made: by the mode of its directory (formats/dovecot.md 1.8). */
 export interface FileManner extends Owner {
@@ -36,7 +32,8 @@ export interface FileManner extends Owner {
 }
 
 export interface AppendUids {
-  readonly manner: FileManner;
+  /** Asked when the file is written anew. */
+  readonly manner: () => FileManner;
   /** How many of the records before belong to a message, and which. */
   readonly live: number;
   isLive(uid: number): boolean;
@@ -146,11 +143,7 @@ export class UidListFile {
   }
 
   /** Begins a list that is not there yet; it is written by `append`. */
-  begin(
-    uidValidity: number,
-    nextUid: number,
-    records: readonly (GivenUid & { readonly extensions: readonly string[] })[] = [],
-  ): void {
+  begin(uidValidity: number, nextUid: number, records: readonly UidRecord[] = []): void {
     this.#forget();
     this.#header = { version: 3, uidValidity, headerNextUid: nextUid, headerFields: [] };
     for (const { uid, base, extensions } of records) this.#enter(uid, base, extensions);
@@ -159,31 +152,32 @@ export class UidListFile {
 
   /**
    * Gives UIDs to new names and makes them durable. Called under the lock, after `refresh`.
-   * @param bases in the order in which they get UIDs
+   * @param named in the order in which they get UIDs
+   * @returns the UID of the first; those of the others follow it
    * @throws TemporaryError, and the file is read anew next time
    */
-  async append(bases: readonly string[], { manner, live, isLive, guids }: AppendUids): Promise<GivenUid[]> {
+  async append(
+    named: readonly { readonly base: string }[],
+    { manner, live, isLive, guids }: AppendUids,
+  ): Promise<number> {
     const mustRewrite = this.#mustRewrite || this.#isMostlyDead(live);
-    let uid = this.nextUid;
-    const given = bases.map((base) => ({ uid: uid++, base }));
+    const first = this.nextUid;
     const lines: string[] = [];
-    for (const { uid, base } of given) {
+    for (const [index, { base }] of named.entries()) {
       const guid = guids?.get(base);
       const extensions = guid === undefined ? noExtensions : [`G${guid}`];
       // What is written anew as a whole needs no lines of its own.
-      if (!mustRewrite) lines.push(uidRecordLine({ uid, base, extensions }));
-      // A base that comes again has its new place at the end.
-      this.#uids.delete(base);
-      this.#enter(uid, base, extensions);
+      if (!mustRewrite) lines.push(uidRecordLine({ uid: first + index, base, extensions }));
+      this.#enter(first + index, base, extensions);
     }
     try {
-      if (mustRewrite) await this.#rewrite(manner, (uid) => isLive(uid) || uid >= (given[0]?.uid ?? uid + 1));
-      else if (given.length > 0) await this.#appendLines(lines.join(''));
+      if (mustRewrite) await this.#rewrite(manner(), (uid) => uid >= first || isLive(uid));
+      else if (named.length > 0) await this.#appendLines(lines.join(''));
     } catch (error) {
       this.#seen = undefined;
       throw fileTrouble(error);
     }
-    return given;
+    return first;
   }
 
   /** Whether `append` has something to do even without new names. */
@@ -227,8 +221,7 @@ export class UidListFile {
     const version = this.#header?.version ?? 3;
     const enter = (uid: number, base: string, extensions: readonly string[]): void => {
       // Of two records with one base the higher UID counts.
-      if (this.#uids.delete(base)) this.#mustRewrite = true;
-      this.#enter(uid, base, extensions);
+      if (!this.#enter(uid, base, extensions)) this.#mustRewrite = true;
     };
     for (;;) {
       const part = parseUidRecords(text, { version, start: at, lastUid: this.#lastUid }, enter, linesInARow);
@@ -247,10 +240,16 @@ export class UidListFile {
     this.#claimed = Math.max(this.#claimed, highestNumber(rest));
   }
 
-  #enter(uid: number, base: string, extensions: readonly string[]): void {
-    this.#uids.set(base, uid);
+  /** @returns false when the base has come again: its place is the new one, at the end */
+  #enter(uid: number, base: string, extensions: readonly string[]): boolean {
+    const isFirst = this.#uids.size < this.#uids.set(base, uid).size;
+    if (!isFirst) {
+      this.#uids.delete(base);
+      this.#uids.set(base, uid);
+    }
     if (extensions.length > 0) this.#extensions.set(uid, extensions);
     this.#lastUid = uid;
+    return isFirst;
   }
 
   #forget(): void {

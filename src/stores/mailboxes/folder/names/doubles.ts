@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import { bytesPath, fileTrouble } from '../../../../files/read.js';
 import { mailboxFiles } from '../../../../layout.js';
 import type { MessageTable, RowPlace } from '../message-table.js';
-import { bitsOfInfo, type Comparison, type MovedRow } from './name-comparison.js';
+import { type AppearedFile, bitsOfPlace, type Comparison, type MovedRow } from './name-comparison.js';
 
 const settledMs = 30_000;
 
@@ -25,7 +25,7 @@ export interface ResolveDoubles {
 export function resolveDoubles(comparison: Comparison, options: ResolveDoubles): Comparison {
   if (comparison.doubles.length === 0) return comparison;
   const moved = new Map(comparison.moved.map((row) => [row.index, row]));
-  const appeared = new Map(comparison.appeared.map((place) => [place.base, place]));
+  const appeared = new Map<string, AppearedFile>(comparison.appeared.map((file) => [file.base, file]));
   try {
     for (const second of comparison.doubles) {
       const uid = options.uidOf(second.base);
@@ -34,8 +34,8 @@ export function resolveDoubles(comparison: Comparison, options: ResolveDoubles):
       if (first === undefined) continue;
       const kept = resolve(first, second, options);
       if (kept === first) continue;
-      if (index < 0) appeared.set(kept.base, kept);
-      else moved.set(index, { index, isNew: kept.isNew, info: kept.info, bits: bitsOfInfo(kept.info, kept.isNew) });
+      if (index < 0) appeared.set(kept.base, { ...kept, uid });
+      else moved.set(index, { index, isNew: kept.isNew, info: kept.info, bits: bitsOfPlace(kept.info, kept.isNew) });
     }
   } catch (error) {
     throw fileTrouble(error);

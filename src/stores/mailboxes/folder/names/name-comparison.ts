@@ -5,8 +5,7 @@
 // somebody to find out who looks at the files.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { bitsOfLetters } from '../../../../formats/mailbox/message-flags.js';
-import { flagsOf } from '../../../../formats/maildir/maildir-name.js';
+import { bitsOfInfo } from '../../../../formats/mailbox/message-flags.js';
 import type { MessageTable, RowPlace } from '../message-table.js';
 
 /** The names of one directory; undefined when it was not read. */
@@ -22,9 +21,15 @@ export interface MovedRow {
   readonly bits: number;
 }
 
+/** A file that is none of the messages that are known. */
+export interface AppearedFile extends RowPlace {
+  /** What is recorded for it, if anything is. */
+  readonly uid: number | undefined;
+}
+
 export interface Comparison {
   readonly moved: readonly MovedRow[];
-  readonly appeared: readonly RowPlace[];
+  readonly appeared: readonly AppearedFile[];
   /** Indexes of rows whose file was not among the names, rising. */
   readonly gone: readonly number[];
   readonly doubles: readonly RowPlace[];
@@ -43,15 +48,16 @@ export async function compareNames(
     const list = (isNew ? names.fresh : names.seen) ?? [];
     for (let start = 0; start < list.length; start += namesInARow) {
       if (start > 0) await nextTurn();
-      for (const name of list.slice(start, start + namesInARow)) comparing.meet(name, isNew);
+      const end = Math.min(list.length, start + namesInARow);
+      for (let index = start; index < end; index++) comparing.meet(list[index] as string, isNew);
     }
   }
   return comparing.result({ fresh: names.fresh !== undefined, seen: names.seen !== undefined });
 }
 
 /** The bits of a file's flags. @param info what stands behind the first colon of its name */
-export function bitsOfInfo(info: string, isNew: boolean): number {
-  return isNew || info === '' ? 0 : bitsOfLetters(flagsOf(`:${info}`));
+export function bitsOfPlace(info: string, isNew: boolean): number {
+  return isNew ? 0 : bitsOfInfo(info);
 }
 
 class Comparing {
@@ -59,7 +65,8 @@ class Comparing {
   readonly #uidOf: (base: string) => number | undefined;
   readonly #met: Uint8Array;
   readonly #moved: MovedRow[] = [];
-  readonly #appeared = new Map<string, RowPlace>();
+  readonly #appeared: AppearedFile[] = [];
+  readonly #appearedBases = new Set<string>();
   readonly #doubles: RowPlace[] = [];
   /** Few infos occur, each very often. */
   readonly #infos = new Map<string, string>();
@@ -75,7 +82,7 @@ class Comparing {
     const base = colon < 0 ? name : name.slice(0, colon);
     const uid = this.#uidOf(base);
     const index = uid === undefined ? -1 : this.#table.indexOf(uid);
-    if (index < 0) this.#appear(base, colon < 0 ? '' : name.slice(colon + 1), isNew);
+    if (index < 0) this.#appear(uid, base, colon < 0 ? '' : name.slice(colon + 1), isNew);
     else if (this.#met[index] === 0) this.#meetRow(index, name, colon, isNew);
     else this.#doubles.push({ base, info: colon < 0 ? '' : name.slice(colon + 1), isNew });
   }
@@ -86,7 +93,7 @@ class Comparing {
       const wasRead = this.#table.isNewAt(index) ? read.fresh : read.seen;
       if (this.#met[index] === 0 && wasRead) gone.push(index);
     }
-    return { moved: this.#moved, appeared: [...this.#appeared.values()], gone, doubles: this.#doubles };
+    return { moved: this.#moved, appeared: this.#appeared, gone, doubles: this.#doubles };
   }
 
   #meetRow(index: number, name: string, colon: number, isNew: boolean): void {
@@ -96,13 +103,14 @@ class Comparing {
       info === '' ? colon < 0 : colon >= 0 && name.length - colon - 1 === info.length && name.endsWith(info);
     if (isSameInfo && this.#table.isNewAt(index) === isNew) return;
     const now = colon < 0 ? '' : this.#shared(name.slice(colon + 1));
-    this.#moved.push({ index, isNew, info: now, bits: bitsOfInfo(now, isNew) });
+    this.#moved.push({ index, isNew, info: now, bits: bitsOfPlace(now, isNew) });
   }
 
-  #appear(base: string, info: string, isNew: boolean): void {
-    const place = { base, info: this.#shared(info), isNew };
-    if (this.#appeared.has(base)) this.#doubles.push(place);
-    else this.#appeared.set(base, place);
+  #appear(uid: number | undefined, base: string, info: string, isNew: boolean): void {
+    const file = { uid, base, info: this.#shared(info), isNew };
+    const isFirst = this.#appearedBases.size < this.#appearedBases.add(base).size;
+    if (isFirst) this.#appeared.push(file);
+    else this.#doubles.push(file);
   }
 
   #shared(info: string): string {
