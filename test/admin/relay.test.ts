@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { RelayOpener } from '../../src/admin/relay.js';
+import { RelayLogins, RelayOpener } from '../../src/admin/relay.js';
 import { openSmtpText } from '../../src/formats/vpopmail/open-smtp.js';
 import { Layout } from '../../src/layout.js';
 import { lineLog } from '../../src/log.js';
@@ -98,6 +98,20 @@ test('a host without open-smtp gets none unless that is wanted', async (t) => {
   writeFileSync(file, '');
   await opener.open('192.0.2.1');
   assert.deepEqual([...entries().keys()], ['192.0.2.1']);
+});
+
+test('a process that may not open the relay sees when nothing has to be done', (t) => {
+  const { host, file } = place(t);
+  const wanted = (clientIp: string, makesTable = true): string =>
+    new RelayLogins(host.layout, { makesTable }).wanted(clientIp);
+  assert.equal(wanted('unix'), 'nothing');
+  assert.equal(wanted('192.0.2.1'), 'entry');
+  assert.equal(wanted('192.0.2.1', false), 'nothing');
+  writeFileSync(file, `${openSmtpText('192.0.2.1', ago(10))}\n${openSmtpText('192.0.2.2', ago(400))}\n`);
+  assert.deepEqual(
+    ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((ip) => wanted(ip, false)),
+    ['nothing', 'renewal', 'entry'],
+  );
 });
 
 test('a POP3 login opens the relay, unless the account may not', async (t) => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bitsOfLetters, changedLetters, flagBits, lettersOfBits } from '../../../src/formats/mailbox/message-flags.js';
+import {
+  bitsOfInfo,
+  bitsOfLetters,
+  changedLetters,
+  flagBits,
+  lettersOfBits,
+} from '../../../src/formats/mailbox/message-flags.js';
 import { flagsOf, withFlags } from '../../../src/formats/maildir/maildir-name.js';
 
 /** What Dovecot 2.3.19.1 made of names when \Flagged and \Draft were added (formats/dovecot.md 1.5). */
@@ -21,6 +27,23 @@ for (const [before, after] of changes) {
     assert.equal(withFlags(before, changedLetters(letters, bits)), after);
   });
 }
+
+test('the bits of an info are those of the letters of the whole name', () => {
+  const info = fc
+    .array(fc.constantFrom('2', ',', ':', 'S', 'T', 'a', 'z', 'x', '1', ' '))
+    .map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        info,
+        info.map((rest) => `2,${rest}`),
+      ),
+      (text) => {
+        assert.equal(bitsOfInfo(text), bitsOfLetters(flagsOf(`:${text}`)));
+      },
+    ),
+  );
+});
 
 test('every number has letters that give it back', () => {
   fc.assert(
