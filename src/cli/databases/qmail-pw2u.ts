@@ -17,6 +17,7 @@ import { bytesPath, openIfPresent, readAt } from '../../files/read.js';
 import { parseMap, parseSet } from '../../formats/controls/control-file.js';
 import type { Layout } from '../../layout.js';
 import { lower } from '../../mail/address.js';
+import { qmailGetopt } from '../qmail-getopt.js';
 import { orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 
 interface Options {
@@ -42,27 +43,14 @@ export async function qmailPw2u(args: string[], io: ToolIo): Promise<number> {
 /** undefined for a wrong option, which is told in the words of qmail's own getopt. */
 function readOptions(args: readonly string[], io: ToolIo): Options | undefined {
   const options: Options = { dash: '-', breakCharacter: '-', withCapitals: false, homes: 'owned' };
-  const rest = [...args];
-  for (let word = rest.shift(); word?.startsWith('-') && word !== '-' && word !== '--'; word = rest.shift()) {
-    for (let at = 1; at < word.length; at++) {
-      const letter = word.charAt(at);
-      if (letter === 'c') {
-        const value = word.slice(at + 1) || rest.shift();
-        if (value === undefined) return wrong(`option requires an argument -- ${letter}`, io);
-        options.breakCharacter = value.charAt(0);
-        break;
-      }
-      if (!setOption(options, letter)) return wrong(`illegal option -- ${letter}`, io);
-    }
-  }
-  return options;
+  const rest = qmailGetopt(args, '/ohHuUc:C', 'qmail-pw2u', io, (letter, value) => {
+    setOption(options, letter, value);
+    return undefined;
+  });
+  return rest === undefined ? undefined : options;
 }
 
-function wrong(text: string, io: ToolIo): undefined {
-  io.stderr(`qmail-pw2u: ${text}\n`);
-}
-
-function setOption(options: Options, letter: string): boolean {
+function setOption(options: Options, letter: string, value: string): void {
   if (letter === '/') options.dash = '-/';
   else if (letter === 'o') options.homes = 'owned';
   else if (letter === 'h') options.homes = 'required';
@@ -70,8 +58,7 @@ function setOption(options: Options, letter: string): boolean {
   else if (letter === 'u') options.withCapitals = true;
   else if (letter === 'U') options.withCapitals = false;
   else if (letter === 'C') options.breakCharacter = '';
-  else return false;
-  return true;
+  else if (letter === 'c') options.breakCharacter = value.charAt(0);
 }
 
 /** The text that is being made. It is printed at its end, and when a user is missing, up to there; not when a home is. */

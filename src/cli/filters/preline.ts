@@ -2,6 +2,7 @@
 // the original; its exit code is the program's.
 
 import { once } from 'node:events';
+import { qmailGetopt } from '../qmail-getopt.js';
 import { inputPieces, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { runFilter } from './child.js';
 
@@ -35,19 +36,11 @@ function readArguments(
 ): { readonly head: string; readonly program: readonly string[] } | undefined {
   if (Object.values(lines).some((name) => env[name] === undefined)) return undefined;
   const wanted: Record<string, boolean> = { f: true, r: true, d: true };
-  const program = [...args];
-  for (let option = program[0]; option?.startsWith('-') && option !== '-'; option = program[0]) {
-    program.shift();
-    if (option === '--') break;
-    for (const letter of option.slice(1)) {
-      if (!/[frdFRD]/.test(letter)) {
-        stderr(`preline: illegal option -- ${letter}\n`);
-        return undefined;
-      }
-      wanted[letter.toLowerCase()] = letter === letter.toUpperCase();
-    }
-  }
-  if (program.length === 0) return undefined;
+  const program = qmailGetopt(args, 'frdFRD', 'preline', { stderr }, (letter) => {
+    wanted[letter.toLowerCase()] = letter === letter.toUpperCase();
+    return undefined;
+  });
+  if (program === undefined || program.length === 0) return undefined;
   const head = (['f', 'r', 'd'] as const).map((letter) => (wanted[letter] ? (env[lines[letter]] ?? '') : '')).join('');
   return { head, program };
 }

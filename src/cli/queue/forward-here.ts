@@ -59,9 +59,9 @@ export function asToolFailure(error: unknown): never {
 /** Queues a forward through the host's qmail-queue, or what stands for it, as this user. @throws PermanentError or TemporaryError */
 export async function throughQmailQueue(
   io: ToolIo,
-  { sender, recipients, head, message, from }: Forward,
+  { sender, recipients, head, message, from, environment = io.env }: Forward,
 ): Promise<number> {
-  const queued = (await toolQueue(io)).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
+  const queued = (await toolQueue({ ...io, env: environment })).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
   try {
     await queued.write(head);
     for await (const piece of message.pieces(from)) await queued.write(piece);

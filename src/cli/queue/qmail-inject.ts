@@ -10,6 +10,7 @@ import { lower, quoteAddress } from '../../mail/address.js';
 import type { HostNames } from '../../mail/injection/address-rules.js';
 import { splitHeader } from '../../mail/injection/header-fields.js';
 import { InjectError, type Injected, type InjectOptions, inject } from '../../mail/injection/inject.js';
+import { qmailGetopt } from '../qmail-getopt.js';
 import { inputPieces, orFailSilently, runTool, ToolFailure, type ToolIo } from '../tool-io.js';
 import { toolQueue } from './own-queue.js';
 
@@ -139,31 +140,13 @@ function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
   let recipientsFrom: RecipientsFrom = 'arguments or header';
   let sender: string | undefined;
   let onlyPrint = false;
-  const rest = [...args];
-  for (let option = rest[0]; option?.startsWith('-') && option !== '-'; option = rest[0]) {
-    rest.shift();
-    if (option === '--') break;
-    for (let at = 1; at < option.length; at++) {
-      const letter = option.charAt(at);
-      if (letter === 'f') {
-        const joined = option.slice(at + 1);
-        sender = joined === '' ? rest.shift() : joined;
-        if (sender === undefined) {
-          io.stderr('qmail-inject: option requires an argument -- f\n');
-          return undefined;
-        }
-        break;
-      }
-      const from = fromOf[letter];
-      if (from !== undefined) recipientsFrom = from;
-      else if (letter === 'n' || letter === 'N') onlyPrint = letter === 'n';
-      else {
-        io.stderr(`qmail-inject: illegal option -- ${letter}\n`);
-        return undefined;
-      }
-    }
-  }
-  return { recipientsFrom, sender, onlyPrint, recipients: rest };
+  const recipients = qmailGetopt(args, 'aAhHnNf:', 'qmail-inject', io, (letter, value) => {
+    if (letter === 'f') sender = value;
+    else if (letter === 'n' || letter === 'N') onlyPrint = letter === 'n';
+    else recipientsFrom = fromOf[letter] ?? recipientsFrom;
+    return undefined;
+  });
+  return recipients === undefined ? undefined : { recipientsFrom, sender, onlyPrint, recipients };
 }
 
 /** The names that complete addresses: the environment, else the control files, else control/me. */

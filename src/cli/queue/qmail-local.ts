@@ -14,6 +14,7 @@ import { lineLog } from '../../log.js';
 import { become } from '../../processes/ownership.js';
 import { openHost } from '../../stores/host.js';
 import { messageInput } from '../message-input.js';
+import { qmailGetopt } from '../qmail-getopt.js';
 import type { ToolIo } from '../tool-io.js';
 import { injectAsHost, throughQmailQueue } from './forward-here.js';
 
@@ -23,8 +24,13 @@ const programTimeLimitMs = 3_600_000;
 
 /** The tool. @returns its exit code */
 export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number> {
-  const parsed = parseLocalArguments(args);
-  if (parsed === undefined) {
+  let dryRun = false;
+  const operands = qmailGetopt(args, 'nN', 'qmail-local', io, (letter) => {
+    dryRun = letter === 'n';
+    return undefined;
+  });
+  const about = operands === undefined ? undefined : parseLocalArguments(operands);
+  if (about === undefined) {
     io.stderr(usage);
     return 100;
   }
@@ -65,7 +71,7 @@ export async function qmailLocalTool(args: string[], io: ToolIo): Promise<number
       vdelivermail: (argument, variables) => vdelivermail(world, host, io, { argument, variables, ...outputs }),
       nowSeconds: Math.floor(Date.now() / 1000),
     };
-    const exitCode = await qmailLocal(parsed.about, world, { dryRun: parsed.dryRun });
+    const exitCode = await qmailLocal(about, world, { dryRun });
     await host.repairs.settled();
     return exitCode;
   } catch (error) {

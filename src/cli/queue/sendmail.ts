@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { bytesPath } from '../../files/read.js';
 import { splitAddress } from '../../mail/address.js';
+import { qmailGetopt } from '../qmail-getopt.js';
 import type { ToolIo } from '../tool-io.js';
 import { injectMessage } from './qmail-inject.js';
 
@@ -67,46 +68,28 @@ interface Given {
   readonly recipients: readonly string[];
 }
 
-const takesArgument = 'FfBbpeoEJ';
-const alone = 'vixmt';
+const letters = 'vimte:f:p:o:B:F:E::J::xb:';
+const modes: Readonly<Record<string, Given['mode']>> = { m: 'message', p: 'list', s: 'session' };
 
 function readArguments(args: readonly string[], io: ToolIo): Given | undefined {
   let mode: Given['mode'] = 'message';
   let fromHeader = false;
   let sender: string | undefined;
   let environment: Record<string, string | undefined> = {};
-  const rest = [...args];
-  for (let option = rest[0]; option?.startsWith('-') && option !== '-'; option = rest[0]) {
-    rest.shift();
-    if (option === '--') break;
-    for (let at = 1; at < option.length; at++) {
-      const letter = option.charAt(at);
-      if (letter === 't') fromHeader = true;
-      if (alone.includes(letter)) continue;
-      if (!takesArgument.includes(letter)) {
-        io.stderr(`sendmail: illegal option -- ${letter}\n`);
-        return undefined;
-      }
-      const joined = option.slice(at + 1);
-      const value = joined === '' ? rest.shift() : joined;
-      if (value === undefined) {
-        io.stderr(`sendmail: option requires an argument -- ${letter}\n`);
-        return undefined;
-      }
-      if (letter === 'F') environment = { ...environment, MAILNAME: value };
-      if (letter === 'f') {
-        sender = value;
-        environment = { ...environment, ...senderEnvironment(value) };
-      }
-      if (letter === 'b') {
-        const found = { m: 'message', p: 'list', s: 'session' }[value.charAt(0)];
-        if (found === undefined) return undefined;
-        mode = found as Given['mode'];
-      }
-      break;
+  const recipients = qmailGetopt(args, letters, 'sendmail', io, (letter, value) => {
+    if (letter === 't') fromHeader = true;
+    if (letter === 'F') environment = { ...environment, MAILNAME: value };
+    if (letter === 'f') {
+      sender = value;
+      environment = { ...environment, ...senderEnvironment(value) };
     }
-  }
-  return { mode, fromHeader, sender, environment, recipients: rest };
+    if (letter !== 'b') return undefined;
+    const found = modes[value.charAt(0)];
+    if (found === undefined) return false;
+    mode = found;
+    return undefined;
+  });
+  return recipients === undefined ? undefined : { mode, fromHeader, sender, environment, recipients };
 }
 
 /** A sender that was given is also who a missing From names. */

@@ -36,11 +36,20 @@ export async function deliverToMbox(
     try {
       await append(fd, lines, message);
     } catch (error) {
-      if (isLocked) fs.ftruncateSync(fd, end);
+      if (isLocked) cutBack(fd, end);
       throw error instanceof LocalFailure ? error : systemFailure(`Unable to write ${shown}`, error);
     }
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** What is no file (/dev/full) has no length: why writing failed is told all the same. */
+function cutBack(fd: number, end: number): void {
+  try {
+    fs.ftruncateSync(fd, end);
+  } catch {
+    // As with qmail-local the beginning of the message stays.
   }
 }
 

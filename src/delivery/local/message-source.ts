@@ -25,14 +25,18 @@ export class MessageSource {
     }
   }
 
-  /** The Delivered-To lines of the header, without LF. @throws the system error */
-  async deliveredToLines(): Promise<readonly string[]> {
+  /**
+   * The Delivered-To lines of the header, without LF.
+   * @param which whether a last line of the message that lacks its LF is one too: not for qmail-local, but for vdelivermail
+   * @throws the system error
+   */
+  async deliveredToLines(which: 'whole' | 'all'): Promise<readonly string[]> {
     const scanner = new HeaderScanner();
     for await (const piece of this.pieces()) {
       scanner.write(piece);
       if (scanner.ended) break;
     }
-    scanner.end();
+    if (which === 'all') scanner.end();
     return scanner.deliveredToLines;
   }
 

@@ -36,6 +36,8 @@ export interface Forward {
   readonly head: Buffer;
   readonly message: MessageSource;
   readonly from: number;
+  /** What a program that queues it inherits; undefined: what this process has. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a local delivery needs of the world. */
@@ -138,9 +140,9 @@ class LocalDelivery {
   async #checkLoop(): Promise<void> {
     const own = this.#lines.deliveredTo.slice(0, -1);
     try {
-      if (!(await this.#world.message.deliveredToLines()).includes(own)) return;
+      if (!(await this.#world.message.deliveredToLines('whole')).includes(own)) return;
     } catch (error) {
-      throw new LocalFailure(111, 'Unable to read message. (#4.3.0)', error);
+      throw systemFailure('Unable to read message', error);
     }
     throw new LocalFailure(100, 'This message is looping: it already has my Delivered-To line. (#5.4.6)');
   }
@@ -231,8 +233,9 @@ class LocalDelivery {
     if (this.#forwards.length === 0 || this.#dryRun) return undefined;
     const { message } = this.#world;
     const head = Buffer.from(this.#lines.deliveredTo, 'latin1');
+    const environment = { ...this.#world.environment, ...this.#variables };
     try {
-      return await this.#world.forward({ sender, recipients: this.#forwards, head, message, from: 0 });
+      return await this.#world.forward({ sender, recipients: this.#forwards, head, message, from: 0, environment });
     } catch (error) {
       const isForGood = error instanceof PermanentError;
       if (!isForGood && !(error instanceof TemporaryError)) throw error;
@@ -247,22 +250,13 @@ function withErrno(error: TemporaryError, otherwise: string): Error {
   return Object.assign(new Error(error.message, { cause: error }), { code: otherwise });
 }
 
-/** Reads qmail-local's arguments; undefined when they are not so. `-n` and `-N` may stand in front. */
-export function parseLocalArguments(
-  args: readonly string[],
-): { readonly about: LocalArguments; readonly dryRun: boolean } | undefined {
-  let dryRun = false;
-  const rest = [...args];
-  for (let option = rest[0]; option?.startsWith('-') && option !== '-'; option = rest[0]) {
-    rest.shift();
-    if (option === '--') break;
-    if (!/^-[nN]+$/.test(option)) return undefined;
-    dryRun = option.at(-1) === 'n';
-  }
-  const [user, home, local, dash, extension, domain, sender, defaultDelivery] = rest;
+/** Reads qmail-local's arguments behind its options; undefined when they are not so. */
+export function parseLocalArguments(args: readonly string[]): LocalArguments | undefined {
+  if (args.length !== 8) return undefined;
+  const [user, home, local, dash, extension, domain, sender, defaultDelivery] = args;
   if (user === undefined || home === undefined || local === undefined || dash === undefined) return undefined;
   if (extension === undefined || domain === undefined || sender === undefined || defaultDelivery === undefined)
     return undefined;
   if (!home.startsWith('/')) return undefined;
-  return { about: { user, home, local, dash, extension, domain, sender, defaultDelivery }, dryRun };
+  return { user, home, local, dash, extension, domain, sender, defaultDelivery };
 }

@@ -121,7 +121,7 @@ async function begin(
       `vdelivermail: running as uid ${request.owner.uid}, but ${domain.name} belongs to uid ${domain.uid}\n`,
     );
   const ownLine = request.deliveredTo?.replace(/\n.*$/s, '') ?? '';
-  const deliveredBefore = new Set([...(await message.deliveredToLines()), ownLine].map(lower));
+  const deliveredBefore = new Set([...(await message.deliveredToLines('all')), ownLine].map(lower));
   const shown = `${ext}@${domain?.name ?? hostName}`;
   const shared = { host, message, acts, quotas: new QuotaKeeper(host), files: new AccountFiles() };
   return { ...request, ...shared, domain, ext, shown, deliveredBefore };

@@ -10,6 +10,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { errnoOf } from '../../errors.js';
 import { type Envelope, serializeEnvelope } from '../../formats/queue/queue-envelope.js';
 import { queueCrashed, queueError } from './exit-codes.js';
 
@@ -30,6 +31,7 @@ export class ProgramMessage {
   readonly #envelope: Duplex;
   readonly #ended: Promise<number | string>;
   #said = '';
+  #isCutShort = false;
   #failure: unknown;
 
   /** Starts the program. What goes wrong with that is thrown by `commit`. */
@@ -43,8 +45,12 @@ export class ProgramMessage {
     words?.on('data', (bytes: Buffer) => {
       if (this.#said.length < 255) this.#said += bytes.toString('latin1');
     });
-    // A program that ends early breaks the pipes; its exit code says why.
-    for (const stream of [this.#message, this.#envelope, words]) stream?.on('error', () => {});
+    // A program that ends early breaks the pipes; its exit code says why. One that then says that all is well has not had all.
+    for (const stream of [this.#message, this.#envelope])
+      stream.on('error', (error) => {
+        this.#isCutShort ||= errnoOf(error) === 'EPIPE';
+      });
+    words?.on('error', () => {});
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#failure = error;
@@ -69,6 +75,7 @@ export class ProgramMessage {
     if (this.#envelope.writable) this.#envelope.end(serializeEnvelope(envelope));
     const end = await this.#ended;
     if (typeof end === 'string') throw queueCrashed(new Error(end));
+    if (end === 0 && this.#isCutShort) throw queueError(54);
     if (end !== 0) throw queueError(end, this.#said, this.#failure);
     return this.#child.pid ?? 0;
   }
