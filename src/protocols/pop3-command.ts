@@ -4,7 +4,8 @@
 //   PASS  two words argument "two words"
 //   TOP 1 20        a message number, then a count of lines
 //
-// Lines are Latin-1 text without their end (LF, or CR LF). A number is the digits at the start of its word; what follows them is ignored (`1x` is 1).
+// Lines are Latin-1 text without their end (LF, or CR LF); a NUL ends what counts of one. A number is the digits at the start of its word; what follows them is ignored (`1x` is 1), and a
+// count of lines with it (`1x 5`).
 
 export interface Pop3Command {
   /** In upper case. */
@@ -13,18 +14,19 @@ export interface Pop3Command {
 }
 
 /** Takes a command line apart. Every line has a verb, possibly an empty one. */
-export function parsePop3Command(line: string): Pop3Command {
+export function parsePop3Command(wholeLine: string): Pop3Command {
+  const nul = wholeLine.indexOf('\0');
+  const line = nul < 0 ? wholeLine : wholeLine.slice(0, nul);
   const space = line.indexOf(' ');
   if (space < 0) return { verb: line.toUpperCase(), argument: '' };
   return { verb: line.slice(0, space).toUpperCase(), argument: line.slice(space).replace(/^ +/, '') };
 }
 
-/** The name and digest of an APOP argument: everything up to the first space, and what follows the spaces. undefined without a second word. */
+/** The name and digest of an APOP argument: everything up to the first space, and what follows that. undefined without a space. */
 export function parseApop(argument: string): { readonly name: string; readonly digest: string } | undefined {
   const space = argument.indexOf(' ');
   if (space < 0) return undefined;
-  const digest = argument.slice(space).replace(/^ +/, '');
-  return digest === '' ? undefined : { name: argument.slice(0, space), digest };
+  return { name: argument.slice(0, space), digest: argument.slice(space + 1) };
 }
 
 /** A message number with the count of lines that may follow it. Numbers too large for any mailbox are Infinity. */
@@ -35,7 +37,7 @@ export interface MessageArgument {
 
 /** Reads `n` or `n k`. undefined when the argument does not begin with a digit. */
 export function parseMessageArgument(argument: string): MessageArgument | undefined {
-  const match = /^([0-9]+)[^ ]* *([0-9]*)/.exec(argument);
+  const match = /^([0-9]+) *([0-9]*)/.exec(argument);
   if (match === null) return undefined;
   const [, number = '', lines = ''] = match;
   return { number: parseCount(number), lines: lines === '' ? undefined : parseCount(lines) };

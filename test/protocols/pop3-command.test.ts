@@ -11,6 +11,8 @@ const commands: readonly [line: string, verb: string, argument: string, why: str
   ['PASS \t', 'PASS', '\t', 'a tab is no space'],
   [' NOOP', '', 'NOOP', 'a space in front leaves no verb'],
   ['', '', '', 'an empty line'],
+  ['STAT\0', 'STAT', '', 'a NUL ends the line'],
+  ['PASS x\0y', 'PASS', 'x', 'also within an argument'],
   ['USER ann\xe9', 'USER', 'ann\xe9', 'bytes above 127 stay'],
 ];
 
@@ -23,7 +25,8 @@ const numbers: readonly [argument: string, expected: [number, number | undefined
   ['1 20', [1, 20], 'two'],
   ['1  20 ', [1, 20], 'spaces between and behind'],
   ['1x', [1, undefined], 'the digits at the start count'],
-  ['1x 2y', [1, 2], 'of both words'],
+  ['1x 2', [1, undefined], 'and nothing else does then'],
+  ['1 2y', [1, 2], 'the digits of the second word'],
   ['1 x', [1, undefined], 'no digits: as if it were not there'],
   ['0', [0, undefined], 'zero is a number'],
   ['007', [7, undefined], 'zeros in front'],
@@ -40,10 +43,10 @@ for (const [argument, expected, why] of numbers) {
   });
 }
 
-test('APOP needs a name and a digest', () => {
+test('APOP needs a name and what follows it', () => {
   assert.deepEqual(parseApop('ann@example.jp abc'), { name: 'ann@example.jp', digest: 'abc' });
-  assert.deepEqual(parseApop('ann  abc '), { name: 'ann', digest: 'abc ' });
+  assert.deepEqual(parseApop('ann  abc '), { name: 'ann', digest: ' abc ' });
+  assert.deepEqual(parseApop('ann '), { name: 'ann', digest: '' });
   assert.equal(parseApop('ann'), undefined);
-  assert.equal(parseApop('ann '), undefined);
   assert.equal(parseApop(''), undefined);
 });

@@ -6,7 +6,7 @@
 // `+OK` behind them, which a client would take for the replies to its next commands.
 
 import fs from 'node:fs';
-import { describe } from '../../errors.js';
+import { describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { ReplyWriter } from '../../net/reply-writer.js';
 import { type MessageArgument, parseMessageArgument } from '../../protocols/pop3-command.js';
@@ -80,7 +80,11 @@ const uidl: Command = async (mailbox, argument, reply) => {
 const retrieve: Command = async (mailbox, argument, reply) => {
   const message = messageOf(mailbox, argument);
   if (typeof message === 'string') return void reply.line(message);
-  const open = await mailbox.open(message.number);
+  const open = await mailbox.open(message.number).catch((error: unknown) => {
+    if (!(error instanceof TemporaryError)) throw error;
+    reply.log.warning(`pop3: ${describe(error)}`);
+    return undefined;
+  });
   if (open === undefined) return void reply.line('-ERR unable to open that message');
   try {
     return await send(open, new MessageEncoder(message.lines), reply);

@@ -184,6 +184,18 @@ test('a message that cannot be read at all is refused, and the session goes on',
   assert.equal(await client.ask('NOOP'), '+OK \r\n');
 });
 
+test('a message that cannot be opened is told as qmail-pop3d tells it', async (t) => {
+  const host = await pop3Host(t, { empty: true });
+  host.put('new/1.a', 'a\n', { mtime: 1000 });
+  const client = await host.loggedIn();
+  const file = path.join(host.maildir(), 'new/1.a');
+  rmSync(file);
+  symlinkSync('1.a', file);
+  for (const command of ['RETR 1', 'TOP 1 1'])
+    assert.equal(await client.ask(command), '-ERR unable to open that message\r\n');
+  assert.equal(await client.ask('NOOP'), '+OK \r\n');
+});
+
 test('beside another reader: found again when it was moved or flagged, told when it is gone', async (t) => {
   const host = await pop3Host(t, { empty: true });
   for (const [name, time] of [
