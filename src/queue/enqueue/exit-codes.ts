@@ -63,7 +63,12 @@ function errorFor(exitCode: number, said: string, cause: unknown): PermanentErro
 
 /** The error when the program was killed. */
 export function queueCrashed(cause?: unknown): TemporaryError {
-  return new TemporaryError('4.3.0', 'qq crashed (#4.3.0)', cause);
+  return Object.assign(new TemporaryError('4.3.0', 'qq crashed (#4.3.0)', cause), { exitCode: 71 });
+}
+
+/** Whether this is a way into the queue that failed, so that the error's words are qmail's, or those of a program in the place of qmail-queue. */
+export function isQueueError(error: PermanentError | TemporaryError): boolean {
+  return 'exitCode' in error;
 }
 
 function statusIn(text: string): string {

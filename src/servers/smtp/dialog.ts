@@ -7,7 +7,7 @@
 
 import type { Delivery, Submission } from '../../delivery/accept.js';
 import type { Resolution } from '../../delivery/resolution/resolution.js';
-import { describe, TemporaryError } from '../../errors.js';
+import { CorruptFileError, describe, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { lower } from '../../mail/address.js';
 import { queueReceivedLine, type SmtpTrace, smtpReceivedLine, type TransferProtocol } from '../../mail/received.js';
@@ -198,7 +198,12 @@ function readControls(control: Control): { greeting: string; timeoutMs: number }
   control.localIpHost();
   control.databytes();
   control.badMailFrom();
-  control.isAllowedRecipientDomain('postmaster@localhost');
+  try {
+    control.isAllowedRecipientDomain('postmaster@localhost');
+  } catch (error) {
+    // A broken morercpthosts.cdb is in the way of the recipients that are looked up in it, not of those in rcpthosts.
+    if (!(error instanceof CorruptFileError)) throw error;
+  }
   return { greeting, timeoutMs: control.timeoutSmtpdSeconds() * 1000 };
 }
 

@@ -1,7 +1,7 @@
 // What the SMTP server says. One place, because administrators grep for these words and scripts compare them (formats/qmail.md 2.4).
 //
 // Replies that qmail-smtpd has are given byte for byte, with their enhanced code behind the words, `(#5.7.1)`, after EHLO as after HELO. Replies that qmail
-// does not have (a recipient refused at once, a limit) carry the code in front, `550 5.1.1 ...`, as RFC 2034 wants it. Both at once is on purpose:
+// does not have (a recipient refused at once, a limit; not why a message could not be queued) carry the code in front, `550 5.1.1 ...`, as RFC 2034 wants it. Both at once is on purpose:
 // EHLO offers ENHANCEDSTATUSCODES so that clients look for codes in front, and RFC 2034 clients fall back on the three digits where none is (Postfix, Exim and
 // sendmail do). Putting codes before `250 ok` would break what decades of qmail have taught people to search for.
 //
@@ -12,6 +12,7 @@
 
 import { describe, PermanentError, TemporaryError } from '../../errors.js';
 import type { Log } from '../../log.js';
+import { isQueueError } from '../../queue/enqueue/exit-codes.js';
 
 /** qmail-smtpd's own, word for word. */
 export const replies = {
@@ -87,9 +88,13 @@ export function refusal(code: number, status: string, text: string): string {
  * @param server what its lines begin with
  */
 export function replyToError(error: unknown, what: string, log: Log, server = 'smtp'): string {
-  if (error instanceof PermanentError) return refusal(permanentCode(error.status), error.status, error.message);
+  if (error instanceof PermanentError) {
+    if (isQueueError(error)) return `554 ${oneLine(error.message)}`;
+    return refusal(permanentCode(error.status), error.status, error.message);
+  }
   if (error instanceof TemporaryError) {
     log.warning(`${server}: ${what}: ${describe(error)}`);
+    if (isQueueError(error)) return `451 ${oneLine(error.message)}`;
     return refusal(temporaryCode(error.status), error.status, error.message);
   }
   log.alert(`${server}: ${what}: ${error instanceof Error ? (error.stack ?? describe(error)) : String(error)}`);

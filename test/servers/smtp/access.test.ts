@@ -97,6 +97,15 @@ for (const name of [
   });
 }
 
+test('a broken morercpthosts.cdb is in the way of the recipients that are not in rcpthosts, and of nobody else', async (t) => {
+  const host = await testHost(t, collectingDelivery());
+  host.control('morercpthosts.cdb', 'x');
+  const client = await host.greeted();
+  await client.command(sender);
+  assert.equal(await client.command('RCPT TO:<test@mailtest.example.jp>'), '250 ok');
+  assert.equal(await client.command(remote), '421 unable to read controls (#4.3.0)');
+});
+
 test('control files that change during a session count from the next command on', async (t) => {
   const host = await testHost(t, collectingDelivery());
   const client = await host.greeted();

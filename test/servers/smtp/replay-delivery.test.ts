@@ -27,8 +27,7 @@ import { applyHostStep, type ReplyDifference, replayEvents } from '../../support
 import { runSmtpServer } from '../../support/smtp-server.js';
 
 const notReplayed: Readonly<Record<string, string>> = {
-  'qmail-queue-errors':
-    'QMAILQUEUE names another program to queue messages with; the variable is kept and nothing is run',
+  'qmail-queue-errors': 'queue-errors.test.ts',
   'queue-broken': 'messages do not go through the queue directory, so its troubles are none of theirs',
   'timeout-command': 'no message in it; see replay-replies.test.ts',
 };

@@ -22,8 +22,7 @@ import { runSmtpServer } from '../../support/smtp-server.js';
 
 /** Recordings of something that this server does not have. */
 const notReplayed: Readonly<Record<string, string>> = {
-  'qmail-queue-errors':
-    'QMAILQUEUE names another program to queue messages with; the variable is kept and nothing is run',
+  'qmail-queue-errors': 'queue-errors.test.ts',
   'queue-broken': 'messages do not go through the queue directory, so its troubles are none of theirs',
 };
 
