@@ -4,7 +4,8 @@
 //   250 last line        anything else: it ends
 //
 // The code is that of the first line; those of further lines are not looked at. What is no code counts as qmail computes it, from the first three bytes
-// whatever they are, which makes it a permanent refusal nearly always. The text, for reports, is the lines with an LF behind each, every CR dropped, 5000 bytes at most.
+// whatever they are, which makes it a permanent refusal nearly always. A line of less than two bytes has not even those, with its end: the reply goes on with the next line, and one that is
+// empty refuses nothing. (qmail-remote takes the line end for digits then, and a refusal for a yes.) The text, for reports, is the lines with an LF behind each, every CR dropped, 5000 bytes at most.
 
 /** A complete reply. */
 export interface SmtpReply {
@@ -23,27 +24,31 @@ export class SmtpReplyParser {
   #code = 0;
   #text = '';
   #lines: string[] = [];
+  /** Whether the line with the code has come. */
+  #hasCode = false;
 
   /**
    * Takes a line without its end.
    * @returns the reply when this was its last line; 'endless' when there are more lines than a reply can have
    */
   line(line: string): SmtpReply | 'endless' | undefined {
-    if (this.#lines.length === 0) this.#code = codeOf(line);
+    const isCut = line.length < 2;
+    if (!this.#hasCode && !isCut) this.#code = codeOf(line);
+    this.#hasCode ||= !isCut;
     this.#lines.push(line.slice(4));
     if (this.#text.length < mostTextBytes)
       this.#text = `${this.#text}${line.replaceAll('\r', '')}\n`.slice(0, mostTextBytes);
-    if (line.charAt(3) === '-') return this.#lines.length < mostLines ? undefined : 'endless';
+    if (isCut || line.charAt(3) === '-') return this.#lines.length < mostLines ? undefined : 'endless';
     const reply = { code: this.#code, text: this.#text, lines: this.#lines };
     this.#text = '';
     this.#lines = [];
+    this.#hasCode = false;
     return reply;
   }
 }
 
 function codeOf(line: string): number {
-  if (line.length < 3) return 599;
-  const [a = 0, b = 0, c = 0] = [0, 1, 2].map((at) => line.charCodeAt(at) - 48);
+  const [a = 0, b = 0, c = 0] = [0, 1, 2].map((at) => `${line}\r`.charCodeAt(at) - 48);
   const code = a * 100 + b * 10 + c;
   return code < 0 ? 599 : code;
 }
