@@ -14,8 +14,8 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
 import { sameIdentity } from '../identity.js';
-import { giveTo, mayChangeOwner } from '../owner.js';
 import { bytesPath, fileTrouble, isMissing } from '../read.js';
+import { makeOwnedFile } from './owned-file.js';
 
 export interface DotLockOptions {
   readonly timeoutMs: number;
@@ -73,7 +73,8 @@ function createLock(path: string, options: DotLockOptions): HeldDotLock | undefi
 }
 
 interface LockDirectory {
-  readonly lockPath: string | Buffer;
+  /** Latin-1. */
+  readonly lockPath: string;
   close(): void;
 }
 
@@ -81,7 +82,7 @@ interface LockDirectory {
 function openDirectory(path: string): LockDirectory {
   const fd = fs.openSync(bytesPath(dirname(path)), fs.constants.O_DIRECTORY);
   const through = `/proc/self/fd/${fd}`;
-  const lockPath = bytesPath(`${fs.existsSync(through) ? `${through}/${basename(path)}` : path}.lock`);
+  const lockPath = `${fs.existsSync(through) ? `${through}/${basename(path)}` : path}.lock`;
   let isOpen = true;
   const close = (): void => {
     if (isOpen) fs.closeSync(fd);
@@ -91,19 +92,14 @@ function openDirectory(path: string): LockDirectory {
 }
 
 function createIn({ lockPath, close }: LockDirectory, options: DotLockOptions): HeldDotLock | undefined {
-  let fd: number;
-  // Until it is given to its owner he must be able to read it: a Dovecot that may not look at a lock goes on without it.
-  const firstMode = mayChangeOwner() ? options.mode | 0o444 : options.mode;
-  try {
-    fd = fs.openSync(lockPath, 'wx', firstMode);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return undefined;
-    throw error;
-  }
+  // Who it is stands in it from the start: who is killed in between leaves a lock that names nobody.
+  const fd = makeOwnedFile(lockPath, options, `${process.pid}:${os.hostname()}`);
+  if (fd === undefined) return undefined;
+  const lock = bytesPath(lockPath);
   let made: fs.BigIntStats;
   const ifStillOurs = (act: () => void): void => {
     try {
-      const now = fs.lstatSync(lockPath, { bigint: true, throwIfNoEntry: false });
+      const now = fs.lstatSync(lock, { bigint: true, throwIfNoEntry: false });
       // A number alone may be that of another file by now.
       if (now !== undefined && sameIdentity(now, made)) act();
     } catch {
@@ -114,25 +110,18 @@ function createIn({ lockPath, close }: LockDirectory, options: DotLockOptions): 
   const release = (): void => {
     if (!isHeld) return;
     isHeld = false;
-    ifStillOurs(() => fs.unlinkSync(lockPath));
+    ifStillOurs(() => fs.unlinkSync(lock));
     close();
   };
   const touch = (): void => {
     if (!isHeld) return;
     ifStillOurs(() => {
-      fs.utimesSync(lockPath, new Date(), new Date());
-      made = fs.lstatSync(lockPath, { bigint: true });
+      fs.utimesSync(lock, new Date(), new Date());
+      made = fs.lstatSync(lock, { bigint: true });
     });
   };
   try {
-    // Before anything else: who is killed in between leaves a lock that names nobody.
-    fs.writeSync(fd, `${process.pid}:${os.hostname()}`);
-    giveTo(fd, options.uid, options.gid);
-    if (firstMode !== options.mode) fs.fchmodSync(fd, options.mode);
     made = fs.fstatSync(fd, { bigint: true });
-  } catch (error) {
-    fs.rmSync(lockPath, { force: true });
-    throw error;
   } finally {
     fs.closeSync(fd);
   }

@@ -11,11 +11,11 @@
 
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { errnoOf, TemporaryError } from '../../errors.js';
+import { TemporaryError } from '../../errors.js';
 import { identityOf } from '../identity.js';
 import { cLibrary } from '../native/native.js';
-import { giveTo, mayChangeOwner } from '../owner.js';
 import { bytesPath, fileTrouble } from '../read.js';
+import { makeOwnedFile } from './owned-file.js';
 
 export type LockKind = 'fcntl' | 'flock';
 
@@ -87,27 +87,11 @@ function openLockFile(path: string, options: LockOptions): number {
   const existing = bytesPath(path);
   const create = options.create ?? true;
   const { uid, gid } = options;
-  if (create && uid !== undefined && gid !== undefined && mayChangeOwner() && identityOf(existing) === undefined)
-    makeGivenAway(path, uid, gid);
-  return fs.openSync(existing, O_WRONLY | O_NONBLOCK | (create ? O_CREAT : 0), 0o600);
-}
-
-/** Makes a lock file that belongs to somebody else from the moment that it has its name: a program of his that finds one of root's gives up. A crash leaves one of a name that nobody looks for. */
-function makeGivenAway(path: string, uid: number, gid: number): void {
-  const aside = bytesPath(`${path}.${process.pid}`);
-  try {
-    fs.rmSync(aside, { force: true });
-    const fd = fs.openSync(aside, 'wx', 0o600);
-    try {
-      giveTo(fd, uid, gid);
-      fs.linkSync(aside, bytesPath(path));
-    } finally {
-      fs.closeSync(fd);
-      fs.rmSync(aside, { force: true });
-    }
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
+  if (create && uid !== undefined && gid !== undefined) {
+    const made = makeOwnedFile(path, { uid, gid, mode: 0o600 }, '');
+    if (made !== undefined) return made;
   }
+  return fs.openSync(existing, O_WRONLY | O_NONBLOCK | (create ? O_CREAT : 0), 0o600);
 }
 
 function lockDescriptor(fd: number, kind: LockKind): boolean {

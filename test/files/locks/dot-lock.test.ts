@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TemporaryError } from '../../../src/errors.js';
 import { takeDotLock } from '../../../src/files/locks/dot-lock.js';
+import { needsRoot } from '../../support/needs.js';
 import { newRoot, removeRoot } from '../../support/recording.js';
 
 const soon = { timeoutMs: 50, mode: 0o600, uid: 0, gid: 0 };
@@ -33,6 +44,17 @@ test('the lock names this process and host, and goes away when it is released', 
   lock.release();
   assert.equal(existsSync(`${file}.lock`), false);
   lock.release();
+});
+
+test('a lock belongs to its owner from the start, and nothing else is left beside it', async (t) => {
+  if (!needsRoot(t)) return;
+  const file = list(t);
+  const lock = await takeDotLock(file, { timeoutMs: 50, mode: 0o640, uid: 6020, gid: 6021 });
+  const { uid, gid, mode } = statSync(`${file}.lock`);
+  assert.deepEqual([uid, gid, mode & 0o777], [6020, 6021, 0o640]);
+  assert.deepEqual(readdirSync(path.dirname(file)), ['dovecot-uidlist.lock']);
+  lock?.release();
+  assert.deepEqual(readdirSync(path.dirname(file)), []);
 });
 
 test('who waits gets the lock when it is released', async (t) => {
