@@ -53,14 +53,14 @@ export class ImapLoad {
   }
 
   /** One session at work until its connection breaks, or it is told to end. @param name of its messages @param told called at each acknowledgement: whether to go on */
-  async work(port: number, name: string, told: () => boolean): Promise<void> {
+  async work(port: number, name: string, told: () => boolean | Promise<boolean>): Promise<void> {
     const client = await this.logIn(port);
     for (;;) {
       const folder = this.#pick(loadFolders);
       if ((await this.#ask(client, folder, `SELECT ${folder}`)) === undefined) break;
       let isBroken = false;
       for (let commands = 0; commands < 8 && !isBroken; commands++) {
-        isBroken = !(await this.#one(client, folder, name)) || !told();
+        isBroken = !(await this.#one(client, folder, name)) || !(await told());
       }
       if (isBroken) break;
     }

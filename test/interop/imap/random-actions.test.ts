@@ -1,5 +1,5 @@
 // Random actions by sessions of ours and of Dovecot on one Maildir at the same time, and mail that arrives meanwhile: nothing is lost, no UID is given twice, UIDVALIDITY stays, and in the end both
-// say the same of every message. Longer with VQMAIL_IMAP_SECONDS, otherwise with VQMAIL_SEED.
+// say the same of every message. Longer with VQMAIL_IMAP_SECONDS, otherwise with VQMAIL_SEED; with VQMAIL_IMAP_PACE everybody rests for up to so many milliseconds between two actions, as people do.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,6 +12,7 @@ import { Arrivals, seeded, Wanderer } from './wanderer.js';
 
 const seconds = Number(process.env.VQMAIL_IMAP_SECONDS ?? 25);
 const seed = Number(process.env.VQMAIL_SEED ?? 1);
+const paceMs = Number(process.env.VQMAIL_IMAP_PACE ?? 0);
 
 test(`random actions by both for ${seconds} seconds`, async (t) => {
   const pair = await beside(t);
@@ -19,6 +20,10 @@ test(`random actions by both for ${seconds} seconds`, async (t) => {
   const { host, dovecotPort } = pair;
   const ends = performance.now() + seconds * 1000;
   const isOver = (): boolean => performance.now() >= ends;
+  const goesOn = async (): Promise<boolean> => {
+    if (paceMs > 0) await pause(paceMs * Math.random());
+    return !isOver();
+  };
   const load = new ImapLoad({ user: testUser, password: testPassword }, seeded(seed));
   await load.begin(host.port);
   const common = { kept: new Set<string>(), folders: new Set<string>() };
@@ -29,14 +34,14 @@ test(`random actions by both for ${seconds} seconds`, async (t) => {
   const mail = async (): Promise<void> => {
     for (let count = 0; !isOver(); count++) {
       arrivals.arrive(count % 3 === 0 ? '.Work' : '');
-      await pause(60);
+      await pause(60 + 4 * paceMs);
     }
   };
   t.after(() => host.log.length > 0 && t.diagnostic(host.log.join('\n')));
   await Promise.all([
     mail(),
-    ...wanderers.map((wanderer) => wanderer.work(isOver)),
-    ...[host.port, dovecotPort].map((port, index) => load.work(port, `c${index}`, () => !isOver())),
+    ...wanderers.map((wanderer) => wanderer.work(goesOn)),
+    ...[host.port, dovecotPort].map((port, index) => load.work(port, `c${index}`, goesOn)),
   ]);
   await load.check(host.port);
   const [ours, theirs] = [await pair.ours(), await pair.dovecots()];

@@ -47,11 +47,12 @@ export class Wanderer {
     this.#common = common;
   }
 
-  async work(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
+  /** @param goesOn called after each action */
+  async work(goesOn: () => Promise<boolean>): Promise<void> {
+    do {
       await this.#one();
       this.actions++;
-    }
+    } while (await goesOn());
     this.#visitor?.destroy();
     this.#keeper?.destroy();
   }
