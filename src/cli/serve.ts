@@ -142,6 +142,10 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
       '--imap-cache <on|off>',
       'whether envelopes, structures and the like are kept in a file vq-cache of each folder, which may be deleted at any time; on',
     )
+    .option(
+      '--imap-append-limit <bytes|databytes>',
+      'the largest message that IMAP clients may put into a mailbox; databytes: what control/databytes says; 1073741824',
+    )
     .option('--drain-seconds <n>', 'how long sessions may go on after SIGTERM');
   return parseCommandLine<CommandLine>(command, args, io);
 }

@@ -44,8 +44,6 @@ export interface ImapLimits {
   readonly maxLiteralBytes: number;
   /** The same before login. */
   readonly maxLiteralBytesBeforeLogin: number;
-  /** The largest message that APPEND takes. */
-  readonly maxMessageBytes: number;
   /** Commands in a row that were none before the connection is closed; before login, and after. */
   readonly maxErrorsBeforeLogin: number;
   readonly maxErrors: number;
@@ -53,7 +51,7 @@ export interface ImapLimits {
   readonly maxFailedLogins: number;
 }
 
-/** Dovecot's, but for what it does not limit: literals, messages, wrong logins. */
+/** Dovecot's, but for what it does not limit: literals, wrong logins. */
 export const defaultImapLimits: ImapLimits = {
   idleMs: 30 * 60_000,
   loginMs: 180_000,
@@ -61,7 +59,6 @@ export const defaultImapLimits: ImapLimits = {
   maxLineBytes: 64 * 1024,
   maxLiteralBytes: 1024 * 1024,
   maxLiteralBytesBeforeLogin: 4096,
-  maxMessageBytes: 1024 * 1024 * 1024,
   maxErrorsBeforeLogin: 3,
   maxErrors: 20,
   maxFailedLogins: 5,

@@ -14,6 +14,7 @@ import type { AccountMailboxes } from '../../stores/mailboxes/account-mailboxes.
 import type { MailboxView } from '../../stores/mailboxes/mailbox-view.js';
 import { MailboxRefusal } from '../../stores/mailboxes/refusal.js';
 import { answerToError, taggedLine } from './answers.js';
+import { appendLimit } from './append-limit.js';
 import { enterSession, openAccount, openElsewhere } from './authentication/entry.js';
 import { capabilitiesAfterLogin, capabilitiesBeforeLogin } from './capabilities.js';
 import { tellViewChanges } from './changes.js';
@@ -124,7 +125,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async capabilities(): Promise<string> {
-    if (this.#login !== undefined) return capabilitiesAfterLogin(this.services.limits.maxMessageBytes);
+    if (this.#login !== undefined) return capabilitiesAfterLogin(appendLimit(this.services));
     const mechanisms = this.services.sasl.mechanisms(this.security.saslClient());
     const [tls, password] = [await this.security.offersTls(), await this.security.mayPasswordBeSent()];
     return capabilitiesBeforeLogin({ tls, password, mechanisms });

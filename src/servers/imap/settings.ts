@@ -15,7 +15,12 @@ export interface ImapSettings {
   readonly autosubscribe: readonly string[];
   /** Whether what is costly to work out is kept in a file beside the messages. */
   readonly hasCache: boolean;
+  /** The largest message that APPEND takes: bytes, or what control/databytes says. */
+  readonly appendLimit: number | 'databytes';
 }
+
+/** Where nothing else is said. */
+export const defaultAppendLimit = 1024 * 1024 * 1024;
 
 export const defaultImapSettings: ImapSettings = {
   prefix: '',
@@ -23,6 +28,7 @@ export const defaultImapSettings: ImapSettings = {
   autocreate: [],
   autosubscribe: [],
   hasCache: true,
+  appendLimit: defaultAppendLimit,
 };
 
 /** The options as the command line has them. Names of mailboxes are text, without a prefix. */
@@ -33,6 +39,7 @@ export interface ImapOptions {
   readonly imapAutocreate?: readonly string[];
   readonly imapAutosubscribe?: readonly string[];
   readonly imapCache?: string;
+  readonly imapAppendLimit?: string;
 }
 
 /** @throws PermanentError with one line for the command line */
@@ -44,6 +51,7 @@ export function parseImapSettings(options: ImapOptions): ImapSettings {
     autocreate: imapAutocreate.map((name) => mailboxOf('--imap-autocreate', name)),
     autosubscribe: imapAutosubscribe.map((name) => mailboxOf('--imap-autosubscribe', name)),
     hasCache: parseCache(options.imapCache ?? 'on'),
+    appendLimit: parseAppendLimit(options.imapAppendLimit),
   };
 }
 
@@ -56,6 +64,13 @@ function parsePrefix(text: string): ImapSettings['prefix'] {
 function parseCache(text: string): boolean {
   if (text === 'on' || text === 'off') return text === 'on';
   throw refuse(`--imap-cache ${text}`, 'choose one of on and off.');
+}
+
+function parseAppendLimit(text: string | undefined): ImapSettings['appendLimit'] {
+  if (text === undefined) return defaultAppendLimit;
+  if (text === 'databytes') return text;
+  if (/^[1-9][0-9]{0,11}$/.test(text)) return Number(text);
+  throw refuse(`--imap-append-limit ${text}`, 'give a number of bytes, or databytes for what control/databytes says.');
 }
 
 function parseUse(text: string): UseName {

@@ -1,7 +1,7 @@
 // APPEND and REPLACE: messages on their way into a mailbox.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { imapHost } from '../../support/imap-host.js';
@@ -30,7 +30,7 @@ test('APPEND: flags, keywords, a date; the file is as Dovecot writes it', async 
 });
 
 test('APPEND waits for a message that is announced, and refuses it before it is sent', async (t) => {
-  const host = await imapHost(t, { limits: { maxMessageBytes: 1000 } });
+  const host = await imapHost(t, { settings: { appendLimit: 1000 } });
   const client = await host.loggedIn();
   client.send(`a APPEND {5}\r\n`);
   assert.equal(await client.response(), '+ OK');
@@ -49,6 +49,20 @@ test('APPEND waits for a message that is announced, and refuses it before it is 
   assert.equal(await client.tagged('APPEND INBOX'), 'BAD Error in IMAP command APPEND: Missing arguments.');
   assert.deepEqual(await client.ask('NOOP'), ['OK NOOP completed.'], 'the session goes on');
   assert.equal(host.names().length, 1);
+});
+
+test('the limit is told, and with databytes it is what the control file says', async (t) => {
+  const host = await imapHost(t, { settings: { appendLimit: 'databytes' } });
+  const client = await host.loggedIn();
+  const told = async (): Promise<string[]> => {
+    const [capability = ''] = await client.ask('CAPABILITY');
+    const [status = ''] = await client.ask('STATUS INBOX (APPENDLIMIT)');
+    return [/ APPENDLIMIT=(\d+)/.exec(capability)?.[1] ?? '', status];
+  };
+  assert.deepEqual(await told(), ['1073741824', '* STATUS INBOX (APPENDLIMIT 1073741824)'], 'databytes limits nothing');
+  writeFileSync(path.join(host.root, 'var/qmail/control/databytes'), '500\n');
+  assert.deepEqual(await told(), ['500', '* STATUS INBOX (APPENDLIMIT 500)']);
+  assert.equal(await client.tagged('APPEND INBOX {501}'), 'NO [TOOBIG] The message is too large.');
 });
 
 test('a message that is not waited with is read away when it is refused', async (t) => {

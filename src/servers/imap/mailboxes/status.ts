@@ -2,6 +2,7 @@
 
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import type { MailboxStatus } from '../../../stores/mailboxes/mailbox-types.js';
+import { appendLimit } from '../append-limit.js';
 import { argumentsOf, type ImapCommand, type LoggedInSession, ok } from '../command.js';
 
 const items = [
@@ -48,11 +49,11 @@ export async function tellStatus(session: LoggedInSession, name: string, wanted:
   const { account, output, names, services } = session;
   const found = await account.status(name);
   const size = wanted.includes('SIZE') ? await account.totalSize(name) : 0;
-  const values = wanted.map((item) => `${item} ${valueOfItem(item, found, size, services.limits.maxMessageBytes)}`);
+  const values = wanted.map((item) => `${item} ${valueOfItem(item, found, size, appendLimit(services))}`);
   output.untagged(`STATUS ${names.shown(name)} (${values.join(' ')})`);
 }
 
-function valueOfItem(item: StatusItem, found: MailboxStatus, size: number, appendLimit: number): string {
+function valueOfItem(item: StatusItem, found: MailboxStatus, size: number, largest: number): string {
   switch (item) {
     case 'MESSAGES':
       return String(found.messages);
@@ -73,6 +74,6 @@ function valueOfItem(item: StatusItem, found: MailboxStatus, size: number, appen
     case 'MAILBOXID':
       return `(${found.mailboxId})`;
     case 'APPENDLIMIT':
-      return String(appendLimit);
+      return String(largest);
   }
 }

@@ -9,6 +9,7 @@ import { BinaryParts } from '../../../protocols/mime/binary-parts.js';
 import type { MailboxAppend } from '../../../stores/mailboxes/mailbox-append.js';
 import type { AppendedMessages } from '../../../stores/mailboxes/mailbox-types.js';
 import { MailboxRefusal } from '../../../stores/mailboxes/refusal.js';
+import { appendLimit } from '../append-limit.js';
 import {
   type Completion,
   type ImapCommand,
@@ -98,8 +99,8 @@ async function appendOne(
   { isUtf8, ...message }: MessageArguments,
 ): Promise<void> {
   const announced = reader.announcedMessage();
-  const { maxMessageBytes } = session.services.limits;
-  if (announced.bytes > maxMessageBytes) throw new ImapProblem('NO', 'The message is too large.', 'TOOBIG');
+  if (announced.bytes > appendLimit(session.services))
+    throw new ImapProblem('NO', 'The message is too large.', 'TOOBIG');
   if (announced.bytes === 0) throw new ImapProblem('NO', "Can't save a zero byte message.", 'CANNOT');
   await target.next({ ...message, sizeBytes: announced.bytes });
   if (announced.isBinary) {
