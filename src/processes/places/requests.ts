@@ -41,8 +41,11 @@ export interface PlaceAnswer {
   readonly refused?: NoPlace | undefined;
 }
 
-/** How long news is gathered: a message costs more than what it says. Shorter than a connection without a place waits for one (processes/places/keeper.ts). */
-const gatherMs = 5;
+/**
+ * How long news is gathered: a message costs more than what it says, a tenth of a TLS handshake on either side. Most short sessions are over by then. Much shorter than a connection without a place
+ * waits for one (processes/places/keeper.ts).
+ */
+const gatherMs = 40;
 /** The part of each limit that is divided among the workers. */
 const divided = 1 / 4;
 

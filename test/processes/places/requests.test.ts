@@ -41,10 +41,10 @@ test('a part is let in without asking and told of together; what is over by then
   assert.ok(first);
   held(await first).ended();
   assert.equal(worker.told.length, 0);
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(40);
   assert.equal(worker.answers.sessions, 11);
   for (const place of others) held(await place).ended();
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(40);
   assert.equal(worker.answers.sessions, 0);
   assert.deepEqual(
     worker.told.map((message) => message.type === 'places' && [message.begun.length, message.ended.length]),
@@ -68,7 +68,7 @@ test('beyond its part a worker asks, and the limit holds over all workers', asyn
 
   const waiting = second.enter();
   places[0]?.ended();
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(40);
   assert.equal(typeof (await waiting), 'object', 'a place that becomes free in the meantime');
 });
 
@@ -105,10 +105,10 @@ test('sessions of a user beyond a part are asked about, and counted over all wor
   );
   const answers = places.map((place) => place.belongTo('joe@example.jp'));
   assert.equal(answers.filter((answer) => answer === undefined).length, 4);
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(40);
   assert.deepEqual((await Promise.all(answers)).filter(Boolean), ['user-full']);
   places[0]?.ended();
-  t.mock.timers.tick(5);
+  t.mock.timers.tick(40);
   assert.equal(await places[16]?.belongTo('joe@example.jp'), undefined);
 });
 
