@@ -58,6 +58,8 @@ export type ConfiguredCertificate =
   | Certificate
   | { readonly files: CertificateFiles; readonly trouble: string; readonly old: Certificate | undefined };
 
+const nothing: Kept = { seen: undefined, certificate: undefined, trouble: undefined };
+
 const mostKept = 5000;
 /** Between looks at many, others have their turn: a key takes a millisecond to read. */
 const looksInARow = 10;
@@ -159,6 +161,8 @@ export class Certificates {
     const id = files.certificate;
     let seen: Seen;
     try {
+      // Most names have none of their own: one file tells.
+      if (!this.#kept.has(id) && (await this.#source.identities([id]))[0] === undefined) return nothing;
       seen = await this.#source.identities(this.#filesRead(files));
     } catch (error) {
       return this.#keep(id, undefined, this.#failure(files, error));
@@ -167,7 +171,7 @@ export class Certificates {
     if (kept?.seen !== undefined && areSame(kept.seen, seen)) return kept;
     if (seen[0] === undefined) {
       this.#kept.delete(id);
-      return { seen, certificate: undefined, trouble: undefined };
+      return nothing;
     }
     return this.#readOnce(files, seen);
   }
