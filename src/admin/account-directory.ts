@@ -9,12 +9,12 @@
 // the next login or delivery makes. Removed by renaming it to DOM/.vdeluser.PID.RANDOM while the domain is locked, so that the name is free at once, and emptied
 // afterwards. Either of the two that a killed process left is removed by the next writer.
 
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../errors.js';
 import { namesIn } from '../files/list.js';
 import { giveTo, mayChangeOwner } from '../files/owner.js';
+import { randomBytes } from '../files/random.js';
 import { bytesPath, fileTrouble } from '../files/read.js';
 import { syncDirectory } from '../files/sync.js';
 import { removeTree } from '../files/tree.js';

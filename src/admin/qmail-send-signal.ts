@@ -53,14 +53,21 @@ function commandsOf(processes: string): Iterable<[number, string[]]> {
   }
 }
 
+const piece = Buffer.alloc(65536);
+
 function wordsOf(commandLine: string): string[] {
   return commandLine.replace(/\0+$/, '').split('\0');
 }
 
-/** @returns '' for a process that has ended. */
+/** The beginning, which is all that counts; '' for a process that has ended. There are many: no memory is taken for each. */
 function textOf(path: string): string {
   try {
-    return fs.readFileSync(path, 'latin1');
+    const fd = fs.openSync(path, 'r');
+    try {
+      return piece.toString('latin1', 0, fs.readSync(fd, piece));
+    } finally {
+      fs.closeSync(fd);
+    }
   } catch {
     return '';
   }

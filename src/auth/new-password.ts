@@ -12,7 +12,7 @@
 // A new password is hashed as the domain's others are, prefix and cost included; but DES is not taken up for new ones. Salts and random passwords come from the
 // system's random numbers (vpopmail seeds rand() with the time).
 
-import { randomInt } from 'node:crypto';
+import { randomBytes } from '../files/random.js';
 import type { Crypt } from './crypt-library.js';
 
 export type PasswordScheme = 'md5' | 'sha256' | 'sha512' | 'bcrypt' | 'yescrypt' | 'des';
@@ -126,5 +126,12 @@ function prefixOf(hash: string): string | undefined {
 }
 
 function randomText(length: number, alphabet: string): string {
-  return Array.from({ length }, () => alphabet.charAt(randomInt(alphabet.length))).join('');
+  // A byte above the last whole alphabet would make its first characters likelier.
+  const usable = 256 - (256 % alphabet.length);
+  let text = '';
+  while (text.length < length) {
+    const bytes = randomBytes(length - text.length).filter((byte) => byte < usable);
+    text += Array.from(bytes, (byte) => alphabet.charAt(byte % alphabet.length)).join('');
+  }
+  return text;
 }

@@ -68,7 +68,7 @@ async function make(file: string, temporary: string, io: ToolIo): Promise<number
     await orFail(`unable to move ${temporary} to ${file}`, () => output.moveTo(argumentPath(file, io)));
     return 0;
   } finally {
-    await output.abandon();
+    output.close();
   }
 }
 

@@ -83,7 +83,12 @@ function fill(fd: number, bytes: Uint8Array, { mode, uid, gid }: ReplaceOptions)
 
 /** Replaces the file at `path`, durably. @throws TemporaryError, and the old file stays */
 export async function replaceFile(path: string, bytes: Uint8Array, options: ReplaceOptions): Promise<void> {
+  await replaceFileForNow(path, bytes, options);
+  await syncDirectory(nodePath.dirname(path));
+}
+
+/** As `replaceFile`, before a change of the same directory that is synced: until then a crash may bring the old file back. @throws TemporaryError, and the old file stays */
+export async function replaceFileForNow(path: string, bytes: Uint8Array, options: ReplaceOptions): Promise<void> {
   const replacement = await prepareReplacement(path, bytes, options);
   await replacement.commit();
-  await syncDirectory(nodePath.dirname(path));
 }

@@ -74,5 +74,7 @@ describe('new passwords', () => {
   it('are random in length and characters as vpopmail makes them', () => {
     assert.match(randomPassword(2000), /^[a-zA-Z0-9.@!#%*]{2000}$/);
     assert.notEqual(randomPassword(16), randomPassword(16));
+    assert.equal(randomPassword(0), '');
+    assert.equal(new Set(randomPassword(5000)).size, 68);
   });
 });

@@ -22,6 +22,14 @@ describe('replacing a file', () => {
       assert.deepEqual(fs.readdirSync(folder), ['vpasswd.cdb']);
     }));
 
+  it('writes all of a large one', () =>
+    withFolder(async (folder) => {
+      const file = path.join(folder, 'vpasswd');
+      const bytes = Buffer.from(Array.from({ length: 3_000_001 }, (_, index) => index % 251));
+      await replaceFile(file, bytes, options);
+      assert.ok(fs.readFileSync(file).equals(bytes));
+    }));
+
   it('makes one that was not there', () =>
     withFolder(async (folder) => {
       await replaceFile(path.join(folder, 'cdb'), Buffer.from('new'), { ...options, mode: 0o644 });

@@ -28,7 +28,7 @@ async function compile(database: string, temporary: string, io: ToolIo): Promise
     await orFail(`unable to move ${temporary} to ${database}`, () => output.moveTo(argumentPath(database, io)));
     return 0;
   } finally {
-    await output.abandon();
+    output.close();
   }
 }
 

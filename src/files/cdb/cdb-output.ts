@@ -4,49 +4,50 @@
 // Modes: 0644 less the umask, also for a temporary file that was left with another mode. No lock is taken, as by the originals: two of them at once can spoil
 // each other's temporary file.
 
-import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import { bytesPath } from '../read.js';
-import { syncDirectory } from '../sync.js';
+import { syncDirectory, syncFile } from '../sync.js';
 
 /** A new database that is being made. `path` is its temporary name. */
 export class CdbOutput {
   readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #fd: number;
+  #isOpen = true;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, fd: number) {
     this.#path = path;
-    this.#file = file;
+    this.#fd = fd;
   }
 
   /** Opens the temporary file. @throws the system error */
-  static async create(path: string, umask: number): Promise<CdbOutput> {
-    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_TRUNC | constants.O_CREAT;
-    const file = await open(bytesPath(path), flags, 0o644);
-    const status = await file.stat();
+  static create(path: string, umask: number): CdbOutput {
+    const { O_WRONLY, O_NONBLOCK, O_TRUNC, O_CREAT } = fs.constants;
+    const fd = fs.openSync(bytesPath(path), O_WRONLY | O_NONBLOCK | O_TRUNC | O_CREAT, 0o644);
+    const status = fs.fstatSync(fd);
     const mode = 0o644 & ~umask;
     const uid = process.getuid?.();
     const mayChange = status.isFile() && (uid === status.uid || uid === 0);
-    if (mayChange && (status.mode & 0o7777) !== mode) await file.chmod(mode);
-    return new CdbOutput(path, file);
+    if (mayChange && (status.mode & 0o7777) !== mode) fs.fchmodSync(fd, mode);
+    return new CdbOutput(path, fd);
   }
 
   /** Writes the whole database and makes it durable. @throws the system error */
   async write(bytes: Buffer): Promise<void> {
-    await this.#file.writeFile(bytes);
-    await this.#file.sync();
-    await this.#file.close();
+    fs.writeFileSync(this.#fd, bytes);
+    await syncFile(this.#fd);
+    this.close();
   }
 
   /** Puts it in the place of the old database. @throws the system error of the rename, TemporaryError when the directory cannot be synced */
   async moveTo(target: string): Promise<void> {
-    await rename(bytesPath(this.#path), bytesPath(target));
+    fs.renameSync(bytesPath(this.#path), bytesPath(target));
     await syncDirectory(path.dirname(target));
   }
 
-  /** Closes the file after a failure; it stays where it is. */
-  async abandon(): Promise<void> {
-    await this.#file.close().catch(() => {});
+  /** After a failure the file stays where it is. Closing twice does nothing. */
+  close(): void {
+    if (this.#isOpen) fs.closeSync(this.#fd);
+    this.#isOpen = false;
   }
 }

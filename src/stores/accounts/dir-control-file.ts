@@ -8,14 +8,14 @@
 // The count is a hint (vdominfo shows it): lost updates of the originals stay lost. What stands in the file may be anything and is read as vpopmail
 // does, but a directory outside is not believed.
 
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../../errors.js';
 import { withLock } from '../../files/locks/lock.js';
 import { mayChangeOwner } from '../../files/owner.js';
+import { randomBytes } from '../../files/random.js';
 import { bytesPath, fileTrouble, readIfPresent } from '../../files/read.js';
-import { replaceFile } from '../../files/replace.js';
+import { replaceFile, replaceFileForNow } from '../../files/replace.js';
 import { syncDirectory } from '../../files/sync.js';
 import {
   asVpopmailReads,
@@ -42,7 +42,7 @@ export interface DirControlPlace {
 export interface PlannedDirectories {
   /** One for each: '' is the domain's directory itself, else such as `0` or `A/b`. */
   readonly directories: readonly string[];
-  /** Counts them. @throws TemporaryError */
+  /** Counts them, durably with the next change of the directory that is synced: that of the accounts. @throws TemporaryError */
   commit(): Promise<void>;
 }
 
@@ -61,9 +61,13 @@ export function readDirControl(place: DirControlPlace): DirControl {
  * @throws TemporaryError
  */
 export async function writeDirControl(place: DirControlPlace, state: DirControl, suffix = ''): Promise<void> {
+  await replaceFile(...newVersion(place, state, suffix));
+}
+
+function newVersion(place: DirControlPlace, state: DirControl, suffix: string): Parameters<typeof replaceFile> {
   const { directory, uid, gid, mode = 0o600 } = place;
   const temporaryName = `.dir-control.${process.pid}${suffix}`;
-  await replaceFile(dirControlFiles.state(directory), serializeDirControl(state), { mode, uid, gid, temporaryName });
+  return [dirControlFiles.state(directory), serializeDirControl(state), { mode, uid, gid, temporaryName }];
 }
 
 /** Counts one more and says where it goes: '' is the directory itself, else such as `0` or `A/b`. @throws TemporaryError */
@@ -101,7 +105,7 @@ export function planUserDirectories(place: DirControlPlace, count: number): Plan
     directories: [...freed, ...directories],
     commit: async () => {
       if (freed.length > 0) await takeFree(place, freed);
-      await writeDirControl(place, advance(readDirControl(place)).state);
+      await replaceFileForNow(...newVersion(place, advance(readDirControl(place)).state, ''));
     },
   };
 }

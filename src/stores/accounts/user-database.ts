@@ -186,17 +186,22 @@ async function prepareBoth(
   const abandon = async (): Promise<void> => {
     await Promise.all(prepared.map((file) => file.abandon()));
   };
-  const prepare = async (path: string, bytes: Buffer, fileMode: number, temporaryName: string): Promise<void> => {
+  const prepare = (path: string, bytes: Buffer, fileMode: number, temporaryName: string): Promise<Replacement> => {
     const owner = index === undefined ? {} : { uid, gid };
-    prepared.push(await prepareReplacement(path, bytes, { mode: fileMode, temporaryName, ...owner }));
+    return prepareReplacement(path, bytes, { mode: fileMode, temporaryName, ...owner });
   };
-  try {
-    const bak = `vpasswd.bak.${process.pid}`;
-    if (text !== undefined) await prepare(domainFiles.vpasswd(directory), serializeVpasswdText(text), mode, bak);
-    if (index !== undefined) await prepare(domainFiles.vpasswdCdb(directory), indexOf(index), 0o600, 'cdb.tmp');
-  } catch (error) {
+  const bak = `vpasswd.bak.${process.pid}`;
+  const [newText, newIndex] = [text && serializeVpasswdText(text), index && indexOf(index)];
+  // Both at once: the disk is waited for once.
+  const results = await Promise.allSettled([
+    newText && prepare(domainFiles.vpasswd(directory), newText, mode, bak),
+    newIndex && prepare(domainFiles.vpasswdCdb(directory), newIndex, 0o600, 'cdb.tmp'),
+  ]);
+  for (const result of results) if (result.status === 'fulfilled' && result.value) prepared.push(result.value);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
     await abandon();
-    throw error;
+    throw failed.reason;
   }
   const commit = async (): Promise<void> => {
     await Promise.all(prepared.map((file) => file.commit()));

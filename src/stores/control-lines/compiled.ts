@@ -6,7 +6,7 @@
 // The originals use one fixed temporary name without a lock, so two of them at once can spoil each other's database. The tools here keep that name, since people know
 // it; a change of the text uses a name of its own and cannot be spoilt.
 
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import { errnoOf } from '../../errors.js';
 import { CdbOutput } from '../../files/cdb/cdb-output.js';
 import { bytesPath } from '../../files/read.js';
@@ -38,7 +38,7 @@ export interface CompileOptions {
 export async function compileAssign(layout: Layout, options: CompileOptions = {}): Promise<void> {
   const { assign, usersCdb } = layout;
   const temporary = `${usersCdb}${options.temporaryEnding ?? '.tmp'}`;
-  const text = await orFail('unable to open users/assign', () => fs.readFile(bytesPath(assign)));
+  const text = await orFail('unable to open users/assign', () => fs.readFileSync(bytesPath(assign)));
   const output = await orFail('unable to open users/cdb.tmp', () => CdbOutput.create(temporary, umask));
   try {
     const document = parseAssign(text);
@@ -53,7 +53,7 @@ export async function compileAssign(layout: Layout, options: CompileOptions = {}
     await orFail('unable to write users/cdb.tmp', () => output.write(bytes));
     await orFail('unable to move users/cdb.tmp to users/cdb', () => output.moveTo(usersCdb));
   } finally {
-    await output.abandon();
+    output.close();
   }
 }
 
@@ -64,7 +64,7 @@ export async function compileMoreRcptHosts(layout: Layout, options: CompileOptio
   const unableToWrite = 'unable to write to control/morercpthosts.tmp';
   const unableToMove = 'unable to move control/morercpthosts.tmp to control/morercpthosts.cdb';
   const text = await orTell('unable to read control/morercpthosts', () =>
-    fs.readFile(bytesPath(control('morercpthosts'))),
+    fs.readFileSync(bytesPath(control('morercpthosts'))),
   );
   const output = await orTell(unableToWrite, () => CdbOutput.create(temporary, umask));
   try {
@@ -72,7 +72,7 @@ export async function compileMoreRcptHosts(layout: Layout, options: CompileOptio
     await orTell(unableToWrite, () => output.write(bytes));
     await orTell(unableToMove, () => output.moveTo(control('morercpthosts.cdb')));
   } finally {
-    await output.abandon();
+    output.close();
   }
 }
 
@@ -80,16 +80,16 @@ export async function compileMoreRcptHosts(layout: Layout, options: CompileOptio
 export const ownEnding = `.tmp.${process.pid}`;
 
 /** Does one act; a system error becomes `WORDS`. */
-function orFail<T>(words: string, act: () => Promise<T>): Promise<T> {
+function orFail<T>(words: string, act: () => Promise<T> | T): Promise<T> {
   return failing('qmail-newu', () => words, act);
 }
 
 /** As `orFail`, with the reason: `WORDS: file does not exist`. */
-function orTell<T>(words: string, act: () => Promise<T>): Promise<T> {
+function orTell<T>(words: string, act: () => Promise<T> | T): Promise<T> {
   return failing('qmail-newmrh', (error) => `${words}: ${systemErrorText(error)}`, act);
 }
 
-async function failing<T>(program: Program, text: (error: unknown) => string, act: () => Promise<T>): Promise<T> {
+async function failing<T>(program: Program, text: (error: unknown) => string, act: () => Promise<T> | T): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -6,7 +6,7 @@
 // What is derived from the file (users/cdb, morercpthosts.cdb) is made before the lock is released: the originals release it first, and two of them can leave an old
 // database behind. The last line counts without its LF too, and gets one. A crash leaves the old or the new file, whole, and at most FILE.PID.
 
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import { describe, TemporaryError } from '../../errors.js';
 import { type HeldLock, takeLock } from '../../files/locks/lock.js';
@@ -75,7 +75,7 @@ function lockedFile(file: string): LockedFile {
     read: () => readIfPresent(file),
     replace: (bytes) => replaceFile(file, bytes, { mode, temporaryName }),
     remove: async () => {
-      await fs.rm(bytesPath(file), { force: true });
+      fs.rmSync(bytesPath(file), { force: true });
       await syncDirectory(path.dirname(file));
     },
   };

@@ -7,7 +7,7 @@
 // once, so that mail for them is taken further on), and both files go with the last name. An absent rcpthosts means that everything is taken, so removing never makes
 // one: an empty file would refuse all mail. An absent morercpthosts is made, empty, when a name that is nowhere is removed, as by the originals.
 
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import { insertInOrder } from '../../formats/vpopmail/domain-order.js';
 import type { Layout } from '../../layout.js';
@@ -97,7 +97,7 @@ export async function recompileMoreRcptHosts(layout: Layout): Promise<void> {
   if (readIfPresent(more) === undefined && readIfPresent(cdb) === undefined) return;
   await withLockedFile(layout, more, async (file) => {
     if (linesOf(file.read()).length > 0) await compileMoreRcptHosts(layout, { temporaryEnding: ownEnding });
-    else await fs.rm(bytesPath(cdb), { force: true });
+    else fs.rmSync(bytesPath(cdb), { force: true });
   });
 }
 
@@ -117,6 +117,6 @@ async function removeFromMore(layout: Layout, file: LockedFile, domains: readonl
     return;
   }
   // The database first: it is what counts.
-  await fs.rm(bytesPath(layout.control('morercpthosts.cdb')), { force: true });
+  fs.rmSync(bytesPath(layout.control('morercpthosts.cdb')), { force: true });
   await file.remove();
 }

@@ -6,7 +6,6 @@
 // All keys are written in the order of the originals; comments and unknown keys are lost, as with them.
 
 import fs from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { statusOf } from '../../files/identity.js';
 import { mayChangeOwner } from '../../files/owner.js';
 import { bytesPath, fileTrouble, isMissing, readIfPresent } from '../../files/read.js';
@@ -65,7 +64,7 @@ export async function writeDefaultLimits(layout: Layout, limits: DomainLimits, m
 /** Removes the limits of a domain, so that the host's count. @returns whether there were any @throws TemporaryError */
 export async function removeLimits(place: DomainPlace): Promise<boolean> {
   try {
-    await rm(bytesPath(domainFiles.limits(place.directory)));
+    fs.rmSync(bytesPath(domainFiles.limits(place.directory)));
   } catch (error) {
     if (isMissing(error)) return false;
     throw fileTrouble(error);
