@@ -1,7 +1,9 @@
 // AUTH (RFC 4954): what is offered to whom, each mechanism good and bad, the words of every refusal, and what a login changes.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import type { MechanismName } from '../../../../src/protocols/sasl/exchange.js';
 import type { Flavour } from '../../../../src/servers/smtp/admission.js';
@@ -97,27 +99,32 @@ test('each mechanism, good and bad', async (t) => {
   }
 });
 
-test('SCRAM with channel binding over TLS', async (t) => {
-  const host = await userHost(t, { tls: await oneCertificate() });
-  for (const mechanism of ['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256-PLUS'] as const) {
-    const client = await host.greeted(stranger);
-    await client.command('EHLO phone.example');
-    await client.command('STARTTLS');
-    const socket = await client.secure();
-    const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
-    const binding = { type: 'tls-exporter', data };
-    for (const [shown, want] of [
-      [Buffer.alloc(32), wrong],
-      [data, success],
-    ] as const) {
-      const talk = saslTalk(mechanism, user, password, { binding: { ...binding, data: shown } });
-      let reply = (await client.command(`AUTH ${mechanism} ${talk.initial?.toString('base64')}`)) ?? '';
-      while (reply.startsWith('334 '))
-        reply = (await client.command(talk.answer(Buffer.from(reply.slice(4), 'base64')).toString('base64'))) ?? '';
-      assert.equal(reply, want);
+const bindings: readonly [type: string, dataOf: (socket: TLSSocket) => Buffer][] = [
+  ['tls-exporter', (socket) => socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))],
+  ['tls-server-end-point', (socket) => createHash('sha256').update(socket.getPeerCertificate().raw).digest()],
+];
+
+for (const [type, dataOf] of bindings) {
+  test(`SCRAM with channel binding over TLS: ${type}`, async (t) => {
+    const host = await userHost(t, { tls: await oneCertificate() });
+    for (const mechanism of ['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256-PLUS'] as const) {
+      const client = await host.greeted(stranger);
+      await client.command('EHLO phone.example');
+      await client.command('STARTTLS');
+      const data = dataOf(await client.secure());
+      for (const [shown, want] of [
+        [Buffer.alloc(32), wrong],
+        [data, success],
+      ] as const) {
+        const talk = saslTalk(mechanism, user, password, { binding: { type, data: shown } });
+        let reply = (await client.command(`AUTH ${mechanism} ${talk.initial?.toString('base64')}`)) ?? '';
+        while (reply.startsWith('334 '))
+          reply = (await client.command(talk.answer(Buffer.from(reply.slice(4), 'base64')).toString('base64'))) ?? '';
+        assert.equal(reply, want);
+      }
     }
-  }
-});
+  });
+}
 
 const rows: readonly [lines: readonly string[], last: string, why: string][] = [
   [['AUTH'], '501 malformed auth input (#5.5.4)', 'no mechanism'],
