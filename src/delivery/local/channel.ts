@@ -1,7 +1,7 @@
 // The local channel of the queue: qmail-lspawn's work (formats/qmail.md 5.2 to 5.4). For each recipient it finds the user and delivers as that user.
 //
 //   the way ends in Maildirs alone        written at once, by the process that has the owner's uid (delivery/accept)
-//   anything else                         qmail-local in a process of its own with the owner's uid and gid and nothing of root
+//   anything else                         qmail-local in a process of the owner's uid and gid that has nothing of root (delivery/local/processes)
 //   that could not be written             the same, which finds out why and says it in the original's words
 //
 //   qmail-local ends with       report
@@ -12,9 +12,7 @@
 //
 // Not copied: qmail-lspawn throws away mail for an empty local part, and takes exit codes it does not know for failures: here those could only be trouble of ours.
 
-import fs from 'node:fs';
 import { describe } from '../../errors.js';
-import { bytesPath } from '../../files/read.js';
 import type { Log } from '../../log.js';
 import { splitAddress } from '../../mail/address.js';
 import type { Delivery } from '../accept.js';
@@ -23,6 +21,7 @@ import type { LocalRecipient } from '../resolution/assignment.js';
 import type { Resolution } from '../resolution/resolution.js';
 import type { Resolver } from '../resolution/resolve.js';
 import type { LocalArguments } from './arguments.js';
+import { messagePieces } from './message-pieces.js';
 
 /** A delivery that needs a process of its own. */
 export interface LocalTask {
@@ -98,7 +97,7 @@ async function intoMaildirs(
 ): Promise<DeliveryReport | undefined> {
   const incoming = delivery.accept({ sender, recipients: [resolution], receivedLines: '' });
   try {
-    for await (const piece of piecesOf(message.path)) await incoming.write(piece);
+    for await (const piece of messagePieces(message.path)) await incoming.write(piece);
     await incoming.commit();
   } catch {
     await incoming.abort();
@@ -108,15 +107,6 @@ async function intoMaildirs(
   const targets = outcome.kind === 'deliver' ? outcome.maildirs : [];
   const files = targets.filter(({ style }) => style === 'qmail-local').length;
   return { outcome: 'success', text: `did ${files}+0+${targets.length > files ? 1 : 0}\n` };
-}
-
-const pieceBytes = 64 * 1024;
-
-/** The bytes of a message's file. Most are one small piece, and in the cache: for those a stream would cost more than the reading. @throws the system error */
-async function* piecesOf(path: string): AsyncGenerator<Buffer> {
-  const file = bytesPath(path);
-  if (fs.statSync(file).size <= pieceBytes) yield fs.readFileSync(file);
-  else yield* fs.createReadStream(file, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>;
 }
 
 async function inProcess(

@@ -8,12 +8,11 @@
 //
 // Programs inherit what qmail-start would give them: this process's environment, with qmail's bin/ in front of PATH.
 
-import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLocalChannel, type LocalChannelContext } from '../../delivery/local/channel.js';
-import { type ForwardRequest, type LocalChildren, runLocalChild } from '../../delivery/local/child.js';
+import { type ForwardRequest, LocalProcesses } from '../../delivery/local/processes.js';
 import { createDelivery } from '../../delivery/local-delivery.js';
 import { createRemoteChannel } from '../../delivery/remote/channel.js';
 import { StsPolicies } from '../../delivery/remote/tls/mta-sts.js';
@@ -53,24 +52,23 @@ export interface OpenChannels {
 /** Both channels of a host. */
 export function openChannels(context: ChannelContext): OpenChannels {
   const { host, log } = context;
-  const running = new Set<ChildProcess>();
+  const processes = localProcesses(context);
   const stsPolicies = new StsPolicies(mailauthPolicies(log));
   const remote = createRemoteChannel({ layout: host.layout, log, stsPolicies });
   return {
-    channels: { local: localChannel(context, running), remote },
+    channels: { local: localChannel(context, processes), remote },
     end() {
-      for (const child of running) child.kill('SIGTERM');
+      processes.end();
     },
   };
 }
 
-function localChannel(context: ChannelContext, running: Set<ChildProcess>): DeliveryChannel {
+function localChannel(context: ChannelContext, processes: LocalProcesses): DeliveryChannel {
   const { host, settings, log } = context;
-  const children = localChildren(context, running);
   return createLocalChannel({
     resolver: new Resolver(host, settings),
     deliveryFor: writers(context),
-    run: (task) => runLocalChild(children, task),
+    run: (task) => processes.run(task),
     defaultDelivery: () => defaultDelivery(host, settings),
     log,
   });
@@ -86,15 +84,21 @@ function writers({ host, settings, agents }: ChannelContext): LocalChannelContex
   return ({ isSystemUser, owner }) => (isSystemUser || owner.uid === 0 || owner.gid === 0 ? undefined : there);
 }
 
-function localChildren({ host, enqueuer }: ChannelContext, running: Set<ChildProcess>): LocalChildren {
+function localProcesses({ host, enqueuer }: ChannelContext): LocalProcesses {
   const { layout, accounts } = host;
   const mayChangeUser = isRoot();
   const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  return {
-    command: [process.execPath, ...process.execArgv, vqmailProgram(), ...placeOf(layout), 'qmail-local'],
+  return new LocalProcesses({
+    command: [
+      process.execPath,
+      ...process.execArgv,
+      vqmailProgram(),
+      ...placeOf(layout),
+      'qmail-local',
+      '--deliveries',
+    ],
     environment: inherited(layout),
     mayChangeUser,
-    running,
     async forward(request) {
       const { uid, gid }: Ids = mayChangeUser ? request.task.owner : own;
       try {
@@ -105,7 +109,7 @@ function localChildren({ host, enqueuer }: ChannelContext, running: Set<ChildPro
           : queueError(readError, '', error);
       }
     },
-  };
+  });
 }
 
 /** qmail-queue's exit code for a message that cannot be read. */

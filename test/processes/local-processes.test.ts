@@ -1,0 +1,70 @@
+// The processes in which qmail-local runs, as root: one user's deliveries share one, nobody else's do; a program has nothing of root or of the queue; what a process does not survive.
+
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { needsRoot } from '../support/needs.js';
+import { until } from './sample-server.js';
+import { ServedQueue } from './served-queue.js';
+
+const message = 'Subject: x\n\nx\n';
+/** A line about the program: its parent, and everything that it has. */
+const about =
+  `|{ echo $PPID; umask; pwd; readlink /proc/self/fd/* | grep -c socket; grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)):' /proc/self/status; env | grep -c BECOME; head -n 3 | wc -l; }` +
+  " | tr -s '\\n\\t ' ' ' >> seen; echo >> seen\n";
+
+test('deliveries of a user share a process, which has nothing of root', async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t, { args: ['--workers', '1'] });
+  host.dotQmail('hoster', '-who', about);
+  host.dotQmail('domain', '-who', about);
+  await host.start();
+  const deliver = async (recipient: string): Promise<void> => {
+    assert.match(await host.send('joe@client.example', [recipient], message), /^250 /);
+    await host.emptied();
+  };
+  const lines = (directory: string): string[] => host.read(`${directory}/seen`).trimEnd().split('\n');
+  const domain = '/home/vpopmail/domains/mailtest.example.jp';
+  for (const recipient of ['hoster-who@local.example', 'who@mailtest.example.jp', 'hoster-who@local.example'])
+    await deliver(recipient);
+
+  const [first = '', second = ''] = lines('/home/hoster').map((line) => line.split(' ', 1)[0]);
+  const [other = ''] = lines(domain).map((line) => line.split(' ', 1)[0]);
+  assert.equal(first, second);
+  assert.notEqual(other, first);
+  const none = '0000000000000000';
+  const ids = (id: number): string => `${id} ${id} ${id} ${id}`;
+  for (const [directory, id] of [
+    ['/home/hoster', 7001],
+    [domain, 6020],
+  ] as const)
+    for (const line of lines(directory))
+      assert.equal(
+        line.trimEnd().replace(/^\d+ /, ''),
+        `0077 ${host.root}${directory} 0 Uid: ${ids(id)} Gid: ${ids(id)} Groups: ${id} CapInh: ${none} CapPrm: ${none} CapEff: ${none} CapAmb: ${none} 0 3`,
+      );
+  // The system lets nobody of that uid look into it.
+  assert.equal(statSync(`/proc/${first}/environ`).uid, 0);
+
+  process.kill(Number(first), 'SIGKILL');
+  await until(() => !existsSync(`/proc/${first}`));
+  await deliver('hoster-who@local.example');
+  const [, , third = ''] = lines('/home/hoster').map((line) => line.split(' ', 1)[0]);
+  assert.notEqual(third, first);
+  await host.server.stop('SIGTERM');
+  await until(() => [other, third].every((pid) => !existsSync(`/proc/${pid}`)));
+});
+
+test('what a program has left behind says belongs to the report, and keeps nothing of the next delivery', async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t, { args: ['--workers', '1'] });
+  host.dotQmail('hoster', '-left', '|(sleep 1; echo late) & echo early\n');
+  host.dotQmail('hoster', '-then', '|echo then\n');
+  await host.start();
+  for (const name of ['left', 'then']) {
+    assert.match(await host.send('joe@client.example', [`hoster-${name}@local.example`], message), /^250 /);
+    await host.emptied();
+  }
+  assert.match(host.server.log(), /^delivery \d+: success: early\/did_0\+0\+1\/late\/$/m);
+  assert.match(host.server.log(), /^delivery \d+: success: then\/did_0\+0\+1\/$/m);
+});
