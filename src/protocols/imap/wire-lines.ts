@@ -15,22 +15,24 @@ export class WireLines {
 
   /** @returns new bytes, also when nothing changes */
   take(piece: Buffer): Buffer {
-    if (this.#last !== carriageReturn && !piece.includes(carriageReturn) && !piece.includes(0)) {
-      this.#last = piece.at(-1) ?? this.#last;
-      // What nearly all messages are: the engine replaces in a string faster than a loop copies bytes.
-      return Buffer.from(piece.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
-    }
     const bare = this.#bareLineFeeds(piece);
     const sent = Buffer.allocUnsafe(piece.length + bare);
+    // It is put at the end, and line after line moves to the front: what comes is always behind what was written.
+    piece.copy(sent, bare);
     let to = 0;
     let before = this.#last;
-    for (let at = 0; at < piece.length; at++) {
-      const byte = piece[at] as number;
-      if (byte === lineFeed && before !== carriageReturn) sent[to++] = carriageReturn;
-      sent[to++] = byte === 0 ? this.#shownNul : byte;
-      before = byte;
+    for (let from = bare; to < from; before = lineFeed) {
+      const at = sent.indexOf(lineFeed, from);
+      const isBare = (at === from ? before : sent[at - 1]) !== carriageReturn;
+      sent.copyWithin(to, from, at);
+      to += at - from;
+      if (isBare) sent[to++] = carriageReturn;
+      sent[to++] = lineFeed;
+      from = at + 1;
     }
-    this.#last = before;
+    this.#last = piece.at(-1) ?? this.#last;
+    if (this.#shownNul !== 0)
+      for (let at = sent.indexOf(0); at >= 0; at = sent.indexOf(0, at + 1)) sent[at] = this.#shownNul;
     return sent;
   }
 

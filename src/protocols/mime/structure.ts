@@ -82,7 +82,7 @@ export class StructureParser {
   #rest: Buffer = Buffer.alloc(0);
   #isInLine = false;
   /** The field that is being read; undefined: one that does not matter. */
-  #field: string[] | undefined;
+  #field: { readonly name: string; text: string } | undefined;
   #fieldBytes = 0;
   #boundaries = 0;
 
@@ -140,20 +140,18 @@ export class StructureParser {
 
   /** Counts bytes. */
   #pass(bytes: Buffer, start: number, end: number): number {
-    let before = this.#before;
     let lines = 0;
     let bare = 0;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] as number;
-      if (byte === lineFeed) {
-        lines++;
-        if (before !== carriageReturn) bare++;
-      }
-      before = byte;
+    for (let from = start; from < end; ) {
+      const at = bytes.indexOf(lineFeed, from);
+      if (at < 0 || at >= end) break;
+      lines++;
+      if ((at === start ? this.#before : bytes[at - 1]) !== carriageReturn) bare++;
+      from = at + 1;
     }
     const prior = end - start > 1 ? (bytes[end - 2] as number) : this.#before;
-    this.#before = before;
-    this.#isInLine = before !== lineFeed;
+    this.#before = bytes[end - 1] as number;
+    this.#isInLine = this.#before !== lineFeed;
     if (!this.#isInLine) this.#lineEnd = prior === carriageReturn ? 2 : 1;
     this.#at.bytes += end - start;
     this.#at.crlfBytes += end - start + bare;
@@ -180,29 +178,35 @@ export class StructureParser {
     const isContinued = !isBeginning || bytes[start] === blank || bytes[start] === tab;
     if (!isContinued) this.#endField();
     if (this.#fieldBytes > mostFieldBytes) return;
-    if (isContinued) this.#field?.push(bytes.toString('latin1', start, end));
-    else if (this.#isWanted(bytes, start, end)) this.#field = [bytes.toString('latin1', start, end)];
-    if (this.#field !== undefined) this.#fieldBytes += end - start;
+    if (!isContinued) {
+      const name = this.#wantedName(bytes, start, end);
+      if (name !== undefined) this.#field = { name, text: '' };
+    }
+    if (this.#field === undefined) return;
+    this.#field.text += bytes.toString('latin1', start, end);
+    this.#fieldBytes += end - start;
   }
 
-  #isWanted(bytes: Buffer, start: number, end: number): boolean {
+  /** @returns undefined for a field that does not matter */
+  #wantedName(bytes: Buffer, start: number, end: number): string | undefined {
     const text = bytes.toString('latin1', start, Math.min(end, start + 40));
     const name = text
       .slice(0, Math.max(0, text.indexOf(':')))
       .trimEnd()
       .toLowerCase();
-    return (this.#current().isMessage ? messageFields : partFields).has(name);
+    return (this.#current().isMessage ? messageFields : partFields).has(name) ? name : undefined;
   }
 
   #endField(): void {
-    const lines = this.#field;
+    const field = this.#field;
     this.#field = undefined;
-    if (lines === undefined) return;
-    const text = lines.join('');
-    const colon = text.indexOf(':');
+    if (field === undefined) return;
+    const { name, text } = field;
     const { fields } = this.#current();
-    const name = text.slice(0, colon).trimEnd().toLowerCase();
-    fields.set(name, [...(fields.get(name) ?? []), trim(text.slice(colon + 1))]);
+    const value = trim(text.slice(text.indexOf(':') + 1));
+    const before = fields.get(name);
+    if (before === undefined) fields.set(name, [value]);
+    else before.push(value);
   }
 
   #current(): OpenPart {
