@@ -21,6 +21,7 @@ export interface LineStreamOptions {
 const LF = 10;
 const CR = 13;
 const maxWaitingBytes = 64 * 1024;
+const nothing = Buffer.alloc(0);
 
 export class LineStream implements AsyncIterable<string> {
   readonly #socket: Connection;
@@ -30,12 +31,13 @@ export class LineStream implements AsyncIterable<string> {
   #lineFeed: number;
   #idleMs: number;
   #ended: StreamEnd | undefined;
+  /** Looks whether what somebody waits for has come. */
   #wake: (() => void) | undefined;
 
   constructor(socket: Connection, options: LineStreamOptions) {
     this.#socket = socket;
     this.#maxLineBytes = options.maxLineBytes;
-    this.#buffer = options.initial ?? Buffer.alloc(0);
+    this.#buffer = options.initial ?? nothing;
     this.#lineFeed = this.#buffer.indexOf(LF);
     socket.on('data', this.#onData).on('end', this.#onClose).on('close', this.#onClose).on('timeout', this.#onIdle);
     this.#idleMs = options.idleMs;
@@ -59,22 +61,27 @@ export class LineStream implements AsyncIterable<string> {
   }
 
   /** The next line, without its end; undefined when the stream has ended. */
-  async next(): Promise<string | undefined> {
-    while (this.#lineFeed < 0 && this.#ended === undefined) {
-      if (this.#buffer.length > this.#maxLineBytes) this.#end('line-too-long');
-      else
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-    }
-    return this.#lineFeed < 0 || this.#ended === 'stopped' ? undefined : this.#takeLine();
+  next(): Promise<string | undefined> {
+    // Not an async function: thousands of sessions wait here, each of which would keep what such a function needs to go on.
+    return new Promise((resolve) => {
+      this.#wake = (): void => {
+        if (this.#lineFeed < 0 && this.#buffer.length > this.#maxLineBytes) this.#ended ??= 'line-too-long';
+        if (this.#lineFeed < 0 && this.#ended === undefined) return;
+        this.#wake = undefined;
+        resolve(this.#lineFeed < 0 || this.#ended === 'stopped' ? undefined : this.#takeLine());
+      };
+      this.#wake();
+    });
   }
 
   /** The next bytes, at least one and at most `most`, whatever they are; undefined when the stream has ended. */
   async piece(most: number): Promise<Buffer | undefined> {
     while (this.#buffer.length === 0 && this.#ended === undefined)
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#wake = (): void => {
+          this.#wake = undefined;
+          resolve();
+        };
       });
     if (this.#buffer.length === 0 || this.#ended === 'stopped') return undefined;
     return this.#takeBytes(Math.min(most, this.#buffer.length));
@@ -108,7 +115,7 @@ export class LineStream implements AsyncIterable<string> {
     socket.off('data', this.#onData).off('end', this.#onClose).off('close', this.#onClose).off('timeout', this.#onIdle);
     socket.setTimeout(0);
     const rest = this.#buffer;
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = nothing;
     this.#lineFeed = -1;
     this.#end('stopped');
     return rest;
@@ -128,7 +135,8 @@ export class LineStream implements AsyncIterable<string> {
 
   #takeBytes(count: number): Buffer {
     const taken = this.#buffer.subarray(0, count);
-    this.#buffer = this.#buffer.subarray(count);
+    // What is empty keeps no piece of what came in.
+    this.#buffer = count === this.#buffer.length ? nothing : this.#buffer.subarray(count);
     this.#lineFeed = this.#buffer.indexOf(LF);
     if (this.#socket.isPaused() && this.#buffer.length < maxWaitingBytes) this.#socket.resume();
     return taken;
@@ -142,7 +150,7 @@ export class LineStream implements AsyncIterable<string> {
       if (found >= 0) this.#lineFeed = waiting + found;
     }
     if (this.#buffer.length >= maxWaitingBytes) this.#socket.pause();
-    this.#awake();
+    this.#wake?.();
   };
 
   #onClose = (): void => this.#end('closed');
@@ -156,12 +164,6 @@ export class LineStream implements AsyncIterable<string> {
 
   #end(why: StreamEnd): void {
     this.#ended ??= why;
-    this.#awake();
-  }
-
-  #awake(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#wake?.();
   }
 }

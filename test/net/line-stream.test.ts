@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { LineStream } from '../../src/net/line-stream.js';
+import { until } from '../support/front-end.js';
 
 const limits = { maxLineBytes: 100, idleMs: 60_000 };
 
@@ -107,8 +108,10 @@ test('a sender of many lines is held back, and none is lost', async (t) => {
   const lines = new LineStream(server, limits);
   const count = 100_000;
   client.end(Array.from({ length: count }, (_, index) => `line ${index}\n`).join(''));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.ok(server.isPaused());
+  await until(
+    () => server.isPaused(),
+    () => 'the sender is not held back',
+  );
   let next = 0;
   for await (const line of lines) assert.equal(line, `line ${next++}`);
   assert.equal(next, count);

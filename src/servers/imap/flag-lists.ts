@@ -13,15 +13,17 @@ const named = [
   [flagBits.draft, '\\Draft'],
 ] as const;
 
-const mostKept = 1000;
+const mostKept = 2000;
+/** Beside the 32 bits of flags. */
+const recentBit = 2 ** 32;
 
 /** Of one view. */
 export class FlagLists {
   readonly #view: MailboxView;
   readonly #enabled: ReadonlySet<Extension>;
   #keywords: MailboxView['keywords'];
-  readonly #plain = new Map<number, Buffer>();
-  readonly #recent = new Map<number, Buffer>();
+  /** By bits, with `recentBit` for \Recent. Made when the first is kept: most sessions only wait. */
+  #kept: Map<number, Buffer> | undefined;
 
   /** @param enabled of the session, as it changes: IMAP4rev2 has no \Recent */
   constructor(view: MailboxView, enabled: ReadonlySet<Extension> = new Set()) {
@@ -38,11 +40,12 @@ export class FlagLists {
     const others = this.#view.otherKeywordsAt(sequence);
     if (others.length > 0) return this.#format(bits, isRecent, others);
     this.#refresh();
-    const kept = isRecent ? this.#recent : this.#plain;
-    const known = kept.get(bits);
+    const key = isRecent ? bits + recentBit : bits;
+    const known = this.#kept?.get(key);
     if (known !== undefined) return known;
     const made = this.#format(bits, isRecent, []);
-    if (kept.size < mostKept) kept.set(bits, made);
+    this.#kept ??= new Map();
+    if (this.#kept.size < mostKept) this.#kept.set(key, made);
     return made;
   }
 
@@ -50,8 +53,7 @@ export class FlagLists {
     const { keywords } = this.#view;
     if (keywords === this.#keywords) return;
     this.#keywords = keywords;
-    this.#plain.clear();
-    this.#recent.clear();
+    this.#kept = undefined;
   }
 
   #format(bits: number, isRecent: boolean, others: readonly string[]): Buffer {

@@ -183,13 +183,14 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async nextLine(): Promise<string | undefined> {
-    const { lines, writer } = this.#transport;
-    await writer.flush();
+    await this.#transport.writer.flush();
     if (this.#farewell !== undefined) return undefined;
     this.#isWaiting = true;
-    const line = await lines.next();
-    this.#isWaiting = false;
-    return line;
+    // Without a wait of its own: thousands of sessions idle here.
+    return this.#transport.lines.next().then((line) => {
+      this.#isWaiting = false;
+      return line;
+    });
   }
 
   #refuse({ tag, problem, isFatal }: RefusedCommand): void {

@@ -61,8 +61,8 @@ export class MailboxView {
   #toldModSeq: number;
   /** All changes up to this were told. */
   #whollyToldModSeq: number;
-  /** UID -> mod-sequence of the view's own silent change. */
-  readonly #silent = new Map<number, number>();
+  /** UID -> mod-sequence of the view's own silent change; where there is any. */
+  #silent: ReadonlyMap<number, number> | undefined;
   #isOpen = true;
 
   constructor(origin: ViewOrigin) {
@@ -177,7 +177,7 @@ export class MailboxView {
     const flags = state.highest > this.#toldModSeq ? this.#changedFlags(known) : [];
     this.#toldModSeq = state.highest;
     if (this.#generation === table.generation) this.#whollyToldModSeq = state.highest;
-    this.#silent.clear();
+    this.#silent = undefined;
     const recent = exists !== undefined || this.recentCount !== recentBefore ? this.recentCount : undefined;
     return { hasNewKeywords, expunged, exists, recent, flags };
   }
@@ -220,7 +220,7 @@ export class MailboxView {
       toldModSeq: this.#toldModSeq,
       check: () => this.#mustBeThere(),
     });
-    for (const [uid, modSeq] of silenced) this.#silent.set(uid, modSeq);
+    if (silenced.size > 0) this.#silent = new Map([...(this.#silent ?? []), ...silenced]);
     return result;
   }
 
@@ -340,7 +340,7 @@ export class MailboxView {
       const modSeq = table.modSeqAt(row);
       if (modSeq <= this.#toldModSeq) continue;
       const uid = table.uidAt(row);
-      changed.push({ sequence, uid, isSilent: this.#silent.get(uid) === modSeq });
+      changed.push({ sequence, uid, isSilent: this.#silent?.get(uid) === modSeq });
     }
     return changed;
   }
