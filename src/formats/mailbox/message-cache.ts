@@ -2,7 +2,7 @@
 //
 // A header of 16 bytes, then records, little-endian:
 //
-//   header    "vqcache1"  u32 UIDVALIDITY  u32 0
+//   header    "vqcache1"  u32 UIDVALIDITY  u32 version of the values
 //   record    "vqR1"  u32 length of the record  u32 CRC-32 of all that follows  u32 uid  u32 CRC-32 of the base of the message's name  entries up to its end
 //   entry     u16 length of its name  u32 length of its value  name  value
 //
@@ -22,16 +22,23 @@ const fixedBytes = 20;
 const checkedFrom = 12;
 const entryBytes = 6;
 
-/** @returns the UIDVALIDITY; undefined when it is no header */
-export function parseCacheHeader(bytes: Buffer): number | undefined {
-  if (bytes.length < cacheHeaderBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
-  return bytes.readUInt32LE(8);
+export interface CacheHeader {
+  readonly uidValidity: number;
+  /** Of whoever makes the values: those of another version mean something else. */
+  readonly valuesVersion: number;
 }
 
-export function serializeCacheHeader(uidValidity: number): Buffer {
+/** @returns undefined when it is no header */
+export function parseCacheHeader(bytes: Buffer): CacheHeader | undefined {
+  if (bytes.length < cacheHeaderBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
+  return { uidValidity: bytes.readUInt32LE(8), valuesVersion: bytes.readUInt32LE(12) };
+}
+
+export function serializeCacheHeader({ uidValidity, valuesVersion }: CacheHeader): Buffer {
   const bytes = Buffer.alloc(cacheHeaderBytes);
   bytes.write(magic, 'latin1');
   bytes.writeUInt32LE(uidValidity, 8);
+  bytes.writeUInt32LE(valuesVersion, 12);
   return bytes;
 }
 

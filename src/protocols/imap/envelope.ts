@@ -2,9 +2,19 @@
 // is NIL, Sender and Reply-To are From when they are missing. Texts are Latin-1; whoever writes them to a client turns them into bytes.
 
 import { type MailAddress, parseAddresses } from '../mime/addresses.js';
-import { type Parameter, parseContentDisposition, parseContentLanguage } from '../mime/content-fields.js';
+import {
+  type ContentDisposition,
+  type Parameter,
+  parseContentDisposition,
+  parseContentLanguage,
+} from '../mime/content-fields.js';
 import { type MimePart, transferEncodingOf } from '../mime/structure.js';
 import { nstring, nstringUnfolded, quotedOrLiteral, stringForHumans } from './strings.js';
+
+/**
+ * Of the texts that describe a message: ENVELOPE, BODYSTRUCTURE, picked header fields, PREVIEW. They are kept on disk; who makes one of them otherwise raises this, and they are made anew.
+ */
+export const describedVersion = 1;
 
 type Fields = MimePart['fields'];
 
@@ -75,8 +85,11 @@ function extension(part: MimePart): string[] {
 }
 
 function formatDisposition({ fields }: MimePart): string {
-  const value = fields.get('content-disposition')?.[0];
-  const parsed = value === undefined ? undefined : parseContentDisposition(value);
+  let parsed: ContentDisposition | undefined;
+  // Of several the first that has parameters counts, else the last.
+  for (const value of fields.get('content-disposition') ?? []) {
+    if (parsed === undefined || parsed.parameters.length === 0) parsed = parseContentDisposition(value) ?? parsed;
+  }
   if (parsed === undefined) return 'NIL';
   return `(${quotedOrLiteral(parsed.disposition)} ${formatParameters(parsed.parameters)})`;
 }

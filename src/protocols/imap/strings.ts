@@ -5,7 +5,7 @@ const notQuotable = /[\r\n\x80-\xff]/;
 const special = /["\\]/g;
 const mostEscapes = 4;
 
-/** `"text"` with a few escapes, or `{4}` with CRLF and the text. NUL, which neither may hold, becomes 0x80. */
+/** `"text"` with a few escapes, or `{4}` with CRLF and the text. NUL, which neither may hold, becomes U+FFFD, as in Dovecot. */
 export function quotedOrLiteral(text: string): string {
   const shown = withoutNul(text);
   const escapes = shown.match(special)?.length ?? 0;
@@ -14,7 +14,7 @@ export function quotedOrLiteral(text: string): string {
 }
 
 function withoutNul(text: string): string {
-  return text.includes('\0') ? text.replaceAll('\0', '\x80') : text;
+  return text.includes('\0') ? text.replaceAll('\0', '\xef\xbf\xbd') : text;
 }
 
 /** The same, or NIL for undefined. */

@@ -46,21 +46,28 @@ export class Rfc822Reader {
     return 'end';
   }
 
-  /** @returns whether the comment ends */
+  /** @returns whether the comment ends; of one that does not, what stands behind its last escape or line end is not remembered */
   #skipComment(): boolean {
     this.comment = '';
+    let text = '';
+    const remember = (): void => {
+      this.comment += text;
+      text = '';
+    };
     let depth = 1;
     for (this.at++; !this.isAtEnd; this.at++) {
       const character = this.peek();
       if (character === '\\') {
+        remember();
         this.at++;
         if (this.isAtEnd) return false;
       } else if (character === '(') depth++;
       else if (character === ')' && --depth === 0) {
+        remember();
         this.at++;
         return true;
-      }
-      if (!'\r\n'.includes(this.peek())) this.comment += this.peek();
+      } else if (character === '\n') remember();
+      if (!this.#isLineEnd()) text += this.peek();
     }
     return false;
   }

@@ -336,10 +336,13 @@ export class StructureParser {
   }
 }
 
-/** Content-Transfer-Encoding as the part spells it; 7bit when it says none that can be read. */
+/** Content-Transfer-Encoding as the part spells it, the first that can be read; 7bit when there is none. */
 export function transferEncodingOf({ fields }: MimePart): string {
-  const value = fields.get('content-transfer-encoding')?.[0];
-  return (value === undefined ? undefined : parseTransferEncoding(value)) ?? '7bit';
+  for (const value of fields.get('content-transfer-encoding') ?? []) {
+    const encoding = parseTransferEncoding(value);
+    if (encoding !== undefined) return encoding;
+  }
+  return '7bit';
 }
 
 /** The structure of a message that is at hand as a whole. */
@@ -369,8 +372,7 @@ function isContainer({ type, subtype }: ContentType): boolean {
 }
 
 function boundaryOf({ parameters }: ContentType): string | undefined {
-  const value = parameters.find(({ name }) => name.toLowerCase() === 'boundary')?.value;
-  return value === '' ? undefined : value;
+  return parameters.find(({ name }) => name.toLowerCase() === 'boundary')?.value;
 }
 
 /** What is in a message part whose header was cut off by a boundary. */

@@ -43,6 +43,7 @@ const abandonedMs = 60_000;
 export class CacheFile {
   readonly #path: string | Buffer;
   readonly #temporary: string | Buffer;
+  readonly #valuesVersion: number;
   #fd: number | undefined;
   #seen: FileMark | undefined;
   #uidValidity = 0;
@@ -53,8 +54,9 @@ export class CacheFile {
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
 
-  /** @param path disk path of the file */
-  constructor(path: string) {
+  /** @param path disk path of the file @param valuesVersion of the values that are put into it; a file with others counts for nothing */
+  constructor(path: string, valuesVersion: number) {
+    this.#valuesVersion = valuesVersion;
     this.#path = bytesPath(path);
     this.#temporary = bytesPath(`${path}.tmp`);
   }
@@ -153,7 +155,9 @@ export class CacheFile {
     try {
       const offsets = new UidOffsets();
       let [at, count] = [cacheHeaderBytes, 0];
-      let pieces: Buffer[] = [serializeCacheHeader(this.#uidValidity)];
+      let pieces: Buffer[] = [
+        serializeCacheHeader({ uidValidity: this.#uidValidity, valuesVersion: this.#valuesVersion }),
+      ];
       let gathered = 0;
       const write = (): void => {
         const bytes = Buffer.concat(pieces);
@@ -199,13 +203,14 @@ export class CacheFile {
     const isKnown = this.#seen !== undefined && sameFile(status, this.#seen) && status.size >= this.#knownTo;
     if (!isKnown) this.#forget();
     if (!status.isFile()) return false;
-    if (
-      !isKnown &&
-      parseCacheHeader(readAt(fd, 0, Math.min(cacheHeaderBytes, Number(status.size)))) !== this.#uidValidity
-    )
-      return false;
+    if (!isKnown && !this.#isOurs(readAt(fd, 0, Math.min(cacheHeaderBytes, Number(status.size))))) return false;
     this.#seen = markOf(status);
     return true;
+  }
+
+  #isOurs(start: Buffer): boolean {
+    const header = parseCacheHeader(start);
+    return header?.uidValidity === this.#uidValidity && header.valuesVersion === this.#valuesVersion;
   }
 
   async #readNew(): Promise<void> {

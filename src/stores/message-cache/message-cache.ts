@@ -28,6 +28,8 @@ export interface CachePlace {
   /** Disk path of the file. */
   readonly path: string;
   readonly messages: CachedMessages;
+  /** Another number whenever the values that are kept are made otherwise. */
+  readonly valuesVersion: number;
   /** How the file is made. @throws the system error */
   manner(): CacheManner;
 }
@@ -57,7 +59,7 @@ export class MessageCache {
 
   constructor(place: CachePlace) {
     this.#place = place;
-    this.#file = new CacheFile(place.path);
+    this.#file = new CacheFile(place.path, place.valuesVersion);
   }
 
   /** To be followed by one `close`. */

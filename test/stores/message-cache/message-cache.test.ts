@@ -24,7 +24,7 @@ interface Place {
   /** UIDs of the messages that there are. */
   uids: number[];
   /** As another process has it. */
-  cache(): MessageCache;
+  cache(valuesVersion?: number): MessageCache;
 }
 
 function place(t: TestContext, count: number): Place {
@@ -34,9 +34,10 @@ function place(t: TestContext, count: number): Place {
   const made: Place = {
     file,
     uids: Array.from({ length: count }, (_, index) => index + 1),
-    cache: () =>
+    cache: (valuesVersion = 1) =>
       new MessageCache({
         path: file,
+        valuesVersion,
         messages: {
           get count() {
             return made.uids.length;
@@ -99,6 +100,16 @@ test('entries of a message come together; those of another message with its UID 
     assert.equal(other.findAll(2, baseOf(2), ['BODY', 'BODYSTRUCTURE']), undefined);
     assert.equal(other.find(2, 'another.base', 'ENVELOPE'), undefined);
   });
+});
+
+test('values that an earlier version has made count for nothing, and make room', async (t) => {
+  const { cache, uids } = place(t, 20);
+  await noteAll(cache(1), uids);
+  const later = cache(2);
+  assert.deepEqual(await found(later, uids), []);
+  await noteAll(later, [1]);
+  assert.deepEqual(await found(cache(2), uids), [1]);
+  assert.deepEqual(await found(cache(1), uids), []);
 });
 
 test('two processes append at the same time, and each finds what the other has', async (t) => {

@@ -18,6 +18,7 @@ import { keywordBits } from '../../../formats/mailbox/message-flags.js';
 import { inOrderOfArrival } from '../../../formats/maildir/maildir-name.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Log } from '../../../log.js';
+import { describedVersion } from '../../../protocols/imap/envelope.js';
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import { MessageCache } from '../../message-cache/message-cache.js';
 import { MailboxRefusal } from '../refusal.js';
@@ -62,7 +63,12 @@ export class Mailbox {
     this.keywords = new KeywordFile(directory);
     this.state = new StateFile(directory);
     this.uidList = new UidListFile(directory);
-    const cachePlace = { path: mailboxFiles.cache(directory), messages: this.table, manner: this.manner };
+    const cachePlace = {
+      path: mailboxFiles.cache(directory),
+      messages: this.table,
+      valuesVersion: describedVersion,
+      manner: this.manner,
+    };
     this.cache = hasCache ? new MessageCache(cachePlace) : undefined;
     this.#lock = new MailboxLock(directory);
     this.#names = new DirectoryNames(place, this.table, (base) => this.uidList.uidOf(base));
