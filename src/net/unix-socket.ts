@@ -65,7 +65,8 @@ export async function makeRoom(socketPath: string): Promise<void> {
   if (status?.isSocket() && (await isDead(socketPath))) fs.rmSync(socketPath, { force: true });
 }
 
-function isDead(socketPath: string): Promise<boolean> {
+/** Whether nobody listens at a socket that is there. */
+export function isDead(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ path: socketPath });
     socket.once('connect', () => {

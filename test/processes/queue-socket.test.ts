@@ -14,6 +14,7 @@ import { nativeEnqueuer } from '../../src/queue/enqueue/native-enqueuer.js';
 import { askQueueProcess, socketEnqueuer } from '../../src/queue/enqueue/over-socket.js';
 import { QueueFiles } from '../../src/queue/files.js';
 import { QueueTree } from '../../src/queue/tree.js';
+import { until } from '../support/front-end.js';
 import { needsRoot } from '../support/needs.js';
 import { makeQueue } from '../support/queue-host.js';
 import { countQueue } from '../support/queue-reader.js';
@@ -24,6 +25,8 @@ interface Opened {
   readonly root: string;
   readonly layout: Layout;
   readonly socket: QueueSocket;
+  /** One more at the same place, which gives its name to whoever orders. */
+  openAnother(name: string, isFirst: boolean): Promise<QueueSocket>;
 }
 
 async function open(t: TestContext): Promise<Opened> {
@@ -42,6 +45,7 @@ async function open(t: TestContext): Promise<Opened> {
     accounts,
     obey,
     hasMailbox: () => true,
+    isFirst: false,
     log: silentLog,
   });
   assert.ok(socket);
@@ -49,7 +53,13 @@ async function open(t: TestContext): Promise<Opened> {
     await socket.close(100);
     removeRoot(root);
   });
-  return { root, layout, socket };
+  const openAnother = async (name: string, isFirst: boolean): Promise<QueueSocket> => {
+    const place = { path: layout.queueSocket, isFirst, hasMailbox: () => true, log: silentLog };
+    const other = await openQueueSocket({ ...place, enqueuer, accounts, obey: async () => ({ name }) });
+    assert.ok(other);
+    return other;
+  };
+  return { root, layout, socket, openAnother };
 }
 
 function queuedMessages(queue: string): string[] {
@@ -98,6 +108,24 @@ test('nobody listens: told as a qmail-queue that cannot be run', async () => {
 test('orders are taken from the own user', async (t) => {
   const { layout } = await open(t);
   assert.deepEqual(await askQueueProcess(layout.queueSocket, { order: 'times' }), { heard: { order: 'times' } });
+});
+
+test('of several servers of a host one has the place: who works on the queue first, and another when it ends', async (t) => {
+  const { layout, socket, openAnother } = await open(t);
+  const asked = (): Promise<object | undefined> => askQueueProcess<object>(layout.queueSocket, { order: 'times' });
+  const beside = await openAnother('beside', false);
+  assert.deepEqual(await asked(), { heard: { order: 'times' } });
+  const instead = await openAnother('instead', true);
+  assert.deepEqual(await asked(), { name: 'instead' });
+  await socket.close(100);
+  assert.deepEqual(await asked(), { name: 'instead' });
+  await instead.close(100);
+  await until(
+    async () => JSON.stringify(await asked()) === '{"name":"beside"}',
+    () => 'nobody took the place',
+  );
+  await beside.close(100);
+  assert.deepEqual(readdirSync(path.dirname(layout.queueSocket)), []);
 });
 
 test('an ordinary user queues by qmail-queue, as whom it is whatever it says, and gives no orders', async (t) => {

@@ -101,7 +101,8 @@ export class OwnQueue {
     const enqueuer = this.#enqueuer;
     const obey = (orders: unknown): Promise<object> => this.#obey(orders);
     const hasMailbox = (recipient: string): boolean => this.#resolver.hasSystemMailbox(recipient);
-    this.#socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, hasMailbox, log });
+    const place = { path: layout.queueSocket, isFirst: true };
+    this.#socket = await openQueueSocket({ ...place, enqueuer, accounts, obey, hasMailbox, log });
     return {
       mode: 'instead',
       enqueuer,

@@ -76,7 +76,8 @@ async function besides(host: Host, tree: QueueTree, files: QueueFiles, log: Log)
   const obey = async (): Promise<object> => ({ mode: 'beside' });
   const resolver = new Resolver(host);
   const hasMailbox = (recipient: string): boolean => resolver.hasSystemMailbox(recipient);
-  const socket = await openQueueSocket({ path: layout.queueSocket, enqueuer, accounts, obey, hasMailbox, log });
+  const place = { path: layout.queueSocket, isFirst: false };
+  const socket = await openQueueSocket({ ...place, enqueuer, accounts, obey, hasMailbox, log });
   return {
     ...without,
     mode: 'beside',

@@ -8,20 +8,18 @@
 //
 // The kernel tells the uid. Where it does not, and this process is root, nobody is believed to be anybody, and the connection is closed.
 
-import fs from 'node:fs';
 import net from 'node:net';
-import path from 'node:path';
 import { describe, PermanentError, TemporaryError } from '../../errors.js';
 import type { SystemAccounts } from '../../files/accounts.js';
 import type { Envelope } from '../../formats/queue/queue-envelope.js';
 import type { Log } from '../../log.js';
 import { type Frame, FrameReader, sendFrame } from '../../net/frames.js';
-import { listenAtPath, makeRoom } from '../../net/unix-socket.js';
 import type { EnqueueingMessage, Enqueuer, Submitter } from '../../queue/enqueue/enqueuer.js';
 import { exitCodeFor } from '../../queue/enqueue/exit-codes.js';
 import { invokerOf } from '../../queue/enqueue/invokers.js';
 import type { BeginFrame, FailureFrame } from '../../queue/enqueue/over-socket.js';
 import { peerOf } from '../peer.js';
+import { SocketPlace } from './socket-place.js';
 
 export interface QueueSocketOptions {
   /** Disk path. */
@@ -32,6 +30,8 @@ export interface QueueSocketOptions {
   readonly obey: (orders: unknown) => Promise<object>;
   /** Whether a recipient, if he is a user of the system, may have a mailbox. */
   readonly hasMailbox: (recipient: string) => boolean;
+  /** Whether it is the one that works on the queue: others leave it their place. */
+  readonly isFirst: boolean;
   readonly log: Log;
 }
 
@@ -70,14 +70,12 @@ export async function openQueueSocket(options: QueueSocketOptions): Promise<Queu
       return () => idle.delete(socket);
     });
   });
+  const taken = new SocketPlace(server, place, options.isFirst, log);
   try {
-    fs.mkdirSync(path.dirname(place), { recursive: true, mode: 0o755 });
-    await makeRoom(place);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).once('listening', resolve);
-      listenAtPath(server, { path: place }, 0o666, {});
-    });
+    await taken.begin();
   } catch (error) {
+    taken.close();
+    server.close();
     log.alert(`queue: other processes cannot reach it, since nobody can listen at ${place}: ${describe(error)}`);
     return undefined;
   }
@@ -85,6 +83,7 @@ export async function openQueueSocket(options: QueueSocketOptions): Promise<Queu
   return {
     async close(ms) {
       isClosing = true;
+      taken.close();
       for (const socket of idle) socket.destroy();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const timer = setTimeout(
