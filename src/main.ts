@@ -83,6 +83,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
   const care = new CertificateCare({ settings, layout: host.layout, log });
   await care.begin();
   await sessions.listen(listeners.map(({ address }) => address as ServedAddress)).catch(giveUp);
+  tellOfMissingName(host, log);
   const reread = (why: string): boolean => {
     void care.look();
     sessions.tellQueue('reread');
@@ -198,6 +199,17 @@ function mayRelay(host: Host, address: string): boolean {
     return host.accessRules.decide({ ip: ucspiAddress(address) }).environment.has('RELAYCLIENT');
   } catch {
     return false;
+  }
+}
+
+/** Without a name for its greeting the host takes no mail, and nobody would hear of it before the first client. */
+function tellOfMissingName(host: Host, log: Log): void {
+  try {
+    if (host.control.smtpGreeting() !== undefined) return;
+    const me = host.layout.host(host.layout.control('me'));
+    log.alert(`${me} is missing: SMTP clients are answered 421; write this host's name into it`);
+  } catch (error) {
+    log.alert(`unable to read controls: ${describe(error)}`);
   }
 }
 

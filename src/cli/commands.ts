@@ -4,7 +4,7 @@ import type { Command } from './program.js';
 
 /** Each command by its name. */
 export const commands: Readonly<Record<string, Command>> = {
-  serve: { about: 'serve the host: SMTP in, Maildirs, POP3', load: async () => (await import('./serve.js')).serve },
+  serve: { about: 'serve the host: SMTP, IMAP, POP3, the queue', load: async () => (await import('./serve.js')).serve },
   demo: {
     about: 'serve a sample host without root and say what to try',
     load: async () => (await import('./demo.js')).demo,

@@ -1,9 +1,9 @@
 // What every command is run by: it gets its world, and the process ends with its exit code.
 
-import { ConfigurationError, CorruptFileError, describe, PermanentError, TemporaryError } from '../errors.js';
+import { describe } from '../errors.js';
 import { Layout } from '../layout.js';
 import { calledFor, type ProgramCall, takeLayout } from './called-for.js';
-import { processIo, type ToolIo } from './tool-io.js';
+import { exitCodeOf, processIo, type ToolIo } from './tool-io.js';
 
 /** The inside of a command: its arguments and its world in, its exit code out. */
 export type RunCommand = (args: string[], io: ToolIo) => number | Promise<number>;
@@ -24,7 +24,7 @@ export interface ProgramOptions {
   readonly otherwise: (name: string | undefined) => number | Promise<number>;
 }
 
-/** Runs the command that this process was called for, and sets the exit code. Whatever is thrown is told on standard error: 100 for what can never succeed, 111 for all else. */
+/** Runs the command that this process was called for, and sets the exit code. Whatever is thrown is told on standard error: 100 for what can never succeed, a tool's own code where it gave one, 111 for all else. */
 export async function runProgram(options: ProgramOptions): Promise<void> {
   const { commands } = options;
   try {
@@ -33,12 +33,10 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
       calledFor((name) => Object.hasOwn(commands, name)),
     );
   } catch (error) {
-    const isDefect = ![PermanentError, TemporaryError, ConfigurationError, CorruptFileError].some(
-      (known) => error instanceof known,
-    );
-    const text = isDefect && error instanceof Error ? (error.stack ?? error.message) : describe(error);
+    const exitCode = exitCodeOf(error);
+    const text = exitCode === undefined && error instanceof Error ? (error.stack ?? error.message) : describe(error);
     process.stderr.write(`vqmail: ${text}\n`);
-    process.exitCode = error instanceof PermanentError ? 100 : 111;
+    process.exitCode = exitCode ?? 111;
   }
 }
 

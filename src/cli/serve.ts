@@ -38,7 +38,7 @@ function parseOptions(args: string[], io: ToolIo): CommandLine | undefined {
   const command = new Command('vqmail serve')
     .option(
       '--listen <PROTO=ADDRESS:PORT>',
-      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, imap, imaps, auth, postmap, qmqp); lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
+      'where to listen; once for each place (smtp, submission, smtps, lmtp, pop3, pop3s, imap, imaps, auth, postmap, qmqp); smtp=0.0.0.0:25 and pop3=0.0.0.0:110 unless given; lmtp=unix:PATH[,mode=0660][,user=NAME][,group=NAME]',
       collect,
     )
     .option(

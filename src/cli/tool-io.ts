@@ -69,7 +69,8 @@ export async function runTool(prefix: string, io: ToolIo, inside: () => Promise<
   }
 }
 
-function exitCodeOf(error: unknown): number | undefined {
+/** The exit code of what was thrown by consequence; undefined for a defect. */
+export function exitCodeOf(error: unknown): number | undefined {
   if (error instanceof ToolFailure) return error.exitCode;
   if (error instanceof PermanentError) return 100;
   const later = [TemporaryError, ConfigurationError, CorruptFileError];
