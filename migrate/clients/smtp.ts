@@ -63,11 +63,18 @@ export class SmtpClient {
     const greeting = await this.#conversation.reply();
     if (greeting.code !== 220) throw new Error(`it greets with ${greeting.text.trim()}`);
     await this.#hello();
-    if (this.#address.tls !== 'starttls') return;
+    if (!this.#isToSecure()) return;
     const answer = await this.#conversation.command('STARTTLS');
     if (answer.code !== 220) throw new Error(`it answers STARTTLS with ${answer.text.trim()}`);
     await this.#conversation.startTls({ host: this.#address.host, verify: false });
     await this.#hello();
+  }
+
+  /** As it was asked for, or as mail programs do where no login is offered before. */
+  #isToSecure(): boolean {
+    const { protocol, tls } = this.#address;
+    if (tls !== 'none') return tls === 'starttls';
+    return protocol === 'submission' && !this.#extensions.has('AUTH') && this.#extensions.has('STARTTLS');
   }
 
   async #hello(): Promise<void> {

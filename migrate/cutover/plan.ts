@@ -193,7 +193,7 @@ function unknownText(wanted: ReadonlySet<string>, ports: readonly HeldPort[]): s
     ({ address, port, pid, command }) =>
       `${address}:${port} is held by ${pid === undefined ? 'somebody unseen' : `process ${pid}, ${command}`}`,
   );
-  return `how ${[...wanted].join(' and ')} is started was not found${holders.length > 0 ? `; ${holders.join('; ')}` : ''}: stop it by hand`;
+  return `who starts ${[...wanted].join(' and ')} was not found${holders.length > 0 ? `; ${holders.join('; ')}` : ''}: stop it by hand`;
 }
 
 function protocolsText(also: readonly string[], protocols: readonly MovedProtocol[]): string {

@@ -32,8 +32,8 @@ const traces: readonly Trace[] = [
   {
     name: 'qmailqueue patch',
     word: ['qmail-smtpd', 'QMAILQUEUE'],
-    support: 'missing',
-    text: 'a QMAILQUEUE program (virus and spam scanners) that smtp.cdb or a run script sets is not run for mail that vqmail takes',
+    support: 'served',
+    text: 'a QMAILQUEUE program (virus and spam scanners) that smtp.cdb sets gets the mail; one that a run script sets belongs into smtp.cdb',
   },
   {
     name: 'TLS patch',
@@ -54,7 +54,12 @@ const traces: readonly Trace[] = [
     support: 'served',
     text: 'as qmail-remote does it',
   },
-  { name: 'relay by client certificate', files: ['control/tlsclients'], support: 'missing', text: unread },
+  {
+    name: 'relay by client certificate',
+    files: ['control/tlsclients'],
+    support: 'served',
+    text: 'with control/clientca.pem, as the TLS patch has it',
+  },
   {
     name: 'SMTP AUTH patch',
     word: ['qmail-smtpd', 'AUTH LOGIN'],

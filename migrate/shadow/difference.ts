@@ -63,7 +63,8 @@ export function withoutKnown(differences: readonly Difference[], known: readonly
  */
 export async function lastingDifferences(compare: () => Promise<Difference[]>): Promise<Difference[]> {
   const first = await compare();
-  if (first.length === 0) return first;
+  // What nobody notices needs no second look.
+  if (!first.some(({ isNoticed }) => isNoticed)) return first;
   const again = new Set((await compare()).map((difference) => JSON.stringify(difference)));
   return first.filter((difference) => again.has(JSON.stringify(difference)));
 }

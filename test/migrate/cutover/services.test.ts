@@ -118,7 +118,7 @@ describe('migrate cutover of other services', () => {
     };
     assert.match(
       await told('submission'),
-      /^how submission and smtps is started was not found[\s\S]*vqmail serve --listen submission=/,
+      /^who starts submission and smtps was not found[\s\S]*vqmail serve --listen submission=/,
     );
     host.script('etc/rc.local', 'tcpserver 0 25 qmail-smtpd &');
     assert.match(await told('smtp'), /rc\.local:2 starts it by itself: take that line out/);
