@@ -10,7 +10,7 @@ export class Pop3Client {
   #isClosed = false;
   #wake: (() => void) | undefined;
 
-  private constructor(socket: net.Socket) {
+  constructor(socket: net.Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#received += chunk.toString('latin1');

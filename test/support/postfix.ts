@@ -30,6 +30,10 @@ export interface PostfixOptions {
   readonly chroot?: boolean;
   /** Further lines of master.cf. */
   readonly services?: readonly string[];
+  /** Where its configuration is; below its own folder unless given. */
+  readonly config?: string;
+  /** Its port; a free one unless given. */
+  readonly port?: number;
 }
 
 /**
@@ -40,18 +44,20 @@ export interface PostfixOptions {
 export async function startPostfix(
   settings: readonly string[],
   transport: readonly string[],
-  { chroot = false, services = [] }: PostfixOptions = {},
+  { chroot = false, services = [], ...places }: PostfixOptions = {},
 ): Promise<RunningPostfix> {
   const folder = newRoot('vqmail-postfix');
-  const port = await freePort();
-  const config = path.join(folder, 'config');
+  const port = places.port ?? (await freePort());
+  const config = places.config ?? path.join(folder, 'config');
   const data = path.join(folder, 'data');
-  mkdirSync(config);
+  mkdirSync(config, { recursive: true });
   mkdirSync(path.join(folder, 'queue'));
   mkdirSync(data);
   const owner = new SystemAccounts(new Layout()).user('postfix');
   if (owner !== undefined) chownSync(data, owner.uid, owner.gid);
-  writeFileSync(path.join(config, 'main.cf'), `${[...mainSettings(folder), ...settings].join('\n')}\n`);
+  // Each once: warnings of every process would be in the log, and postlogd waits for itself when it has one while others write.
+  const lines = new Map([...mainSettings(folder, config), ...settings].map((line) => [line.split(/\s*=/, 1)[0], line]));
+  writeFileSync(path.join(config, 'main.cf'), `${[...lines.values()].join('\n')}\n`);
   writeFileSync(path.join(config, 'transport'), `${transport.join('\n')}\n`);
   writeFileSync(
     path.join(config, 'master.cf'),
@@ -76,7 +82,7 @@ export async function startPostfix(
   };
 }
 
-function mainSettings(folder: string): string[] {
+function mainSettings(folder: string, config: string): string[] {
   return [
     'compatibility_level = 3.6',
     `queue_directory = ${folder}/queue`,
@@ -97,7 +103,7 @@ function mainSettings(folder: string): string[] {
     'mynetworks = 127.0.0.0/8',
     'alias_maps =',
     'smtpd_banner = front.example ESMTP',
-    `transport_maps = texthash:${folder}/config/transport`,
+    `transport_maps = texthash:${config}/transport`,
     'minimal_backoff_time = 1s',
     'maximal_backoff_time = 2s',
     'queue_run_delay = 1s',
