@@ -6,8 +6,7 @@
 //
 // A message may go away or be preprocessed while it is read: then it is left out, or shown as one of both. The order is that of the directories, as in qmail-qread.
 
-import { parseEnvelopeRecords, parseInfo } from '../formats/queue/queue-envelope.js';
-import { parseRecipients } from '../formats/queue/queue-recipients.js';
+import { parseEnvelopeRecords } from '../formats/queue/queue-envelope.js';
 import type { QueueFiles } from './files.js';
 import { isHeld } from './schedule.js';
 import { type ChannelName, channelNames, messageNumber, type QueueTree } from './tree.js';
@@ -65,9 +64,11 @@ export function readMessage(tree: QueueTree, files: QueueFiles, id: string): Lis
 
 function readPreprocessed(tree: QueueTree, files: QueueFiles, id: string): ListedMessage | undefined {
   const info = files.status(tree.info(id));
-  const sender = parseInfo(files.read(tree.info(id)) ?? Buffer.alloc(0));
+  const envelope = files.read(tree.info(id));
+  if (info === undefined || envelope === undefined) return undefined;
   const message = files.status(tree.mess(id));
-  if (info === undefined || message === undefined || sender === undefined) return undefined;
+  if (message === undefined)
+    throw Object.assign(new Error(`${tree.shown(tree.mess(id))} is not there`), { code: 'ENOENT' });
   // Then what info/ has is a leftover.
   if (files.status(tree.todo(id)) !== undefined) return undefined;
   const times = new Map<ChannelName, number>();
@@ -77,15 +78,16 @@ function readPreprocessed(tree: QueueTree, files: QueueFiles, id: string): Liste
     const status = files.status(file);
     if (status === undefined) continue;
     times.set(channel, status.modifiedSeconds);
-    for (const { state, address } of parseRecipients(files.read(file) ?? Buffer.alloc(0)))
-      if (state !== 'unknown') recipients.push({ channel, address, isDone: state === 'done' });
+    for (const { letter, text } of parseEnvelopeRecords(files.read(file) ?? Buffer.alloc(0)))
+      if (letter === 'T' || letter === 'D') recipients.push({ channel, address: text, isDone: letter === 'D' });
   }
   return {
     id,
     isPreprocessed: true,
     birthSeconds: info.modifiedSeconds,
     sizeBytes: message.sizeBytes,
-    sender,
+    // Whatever its letter is, and whole or not: who looks wants to see what lies there.
+    sender: envelope.toString('latin1').split('\0', 1)[0]?.slice(1) ?? '',
     recipients,
     isBouncing: files.status(tree.bounce(id)) !== undefined,
     times,

@@ -14,8 +14,8 @@ import { describe } from '../errors.js';
 import type { Control } from '../stores/control.js';
 import { type QueueControls, RereadError, rereadQueueControls } from './controls.js';
 import type { EnqueueNotice } from './ending/bounce.js';
+import { Endings } from './ending/endings.js';
 import { FailureNotes } from './ending/failure-notes.js';
-import { finishMessage } from './ending/finish.js';
 import type { FirstTries } from './enqueue/native.js';
 import type { QueueFiles } from './files.js';
 import { QueueingTime, tryFirst } from './intake/first-tries.js';
@@ -27,7 +27,6 @@ import { carryOut, type OrderName, type OrderResult } from './orders/order.js';
 import type { QueueOwners } from './owners.js';
 import { ChannelPasses } from './passes/channel-passes.js';
 import { cleanupSeconds, heldSeconds, type QueueClock, systemClock, troubleSeconds } from './schedule.js';
-import { TimeHeap } from './time-heap.js';
 import { type ChannelName, channelNames, type QueueTree } from './tree.js';
 import { Trigger } from './trigger.js';
 import { cleanUp } from './upkeep/cleanup.js';
@@ -49,8 +48,6 @@ export interface QueueOptions {
 
 /** Steps of a round before others in this process have their turn. */
 const stepsAtOnce = 1000;
-/** Messages that are ended at once. */
-const endingsAtOnce = 8;
 /** As qmail-send, a little later than due: times are whole seconds. */
 const fuzzSeconds = 1;
 
@@ -63,11 +60,9 @@ export class QueueManager {
   readonly #straight: StraightMessages;
   readonly #notes: FailureNotes;
   readonly #queueing: QueueingTime;
-  /** Messages at their end. */
-  readonly #ending = new TimeHeap();
+  readonly #endings: Endings;
   #controls: QueueControls;
   #deliveries = 0;
-  #endings = 0;
   #isRoundAsked = false;
   #isStopping = false;
   #cancelTimer = (): void => {};
@@ -91,6 +86,11 @@ export class QueueManager {
       files,
       clock,
       settle: (message, birthSeconds) => settleMessage(this.#preprocessing, message, birthSeconds),
+    });
+    this.#endings = new Endings({
+      ...{ tree, files, clock, log, enqueue: options.enqueue },
+      controls: () => this.#controls,
+      changed: () => this.#askRound(),
     });
     this.#passes = { local: this.#channel('local'), remote: this.#channel('remote') };
     this.#scan = new TodoScan({
@@ -117,7 +117,7 @@ export class QueueManager {
       files,
       log: this.#log,
       schedule: (channel, id, seconds) => this.#passes[channel].schedule.insert(id, seconds),
-      finished: (id) => this.#ending.insert(id, now),
+      finished: (id) => this.#endings.insert(id, now),
       isStopping: () => this.#isStopping,
     });
     if (this.#isStopping) return;
@@ -187,7 +187,7 @@ export class QueueManager {
     try {
       const now = (): number => this.#clock.now();
       const after = await carryOut({ tree, files, log: this.#log, now, noteFailure }, order, id, times);
-      if (after === 'ended') this.#ending.insert(id, now());
+      if (after === 'ended') this.#endings.insert(id, now());
       else if (after !== 'gone')
         for (const [channel, seconds] of after) this.#passes[channel].schedule.insert(id, seconds);
       return 'done';
@@ -195,7 +195,7 @@ export class QueueManager {
       this.#log({ event: 'warning', text: `unable to ${order} msg ${id}: ${describe(error)}` });
       // What is still there goes on as it was.
       for (const [channel, seconds] of times) this.#passes[channel].schedule.insert(id, seconds);
-      if (times.size === 0) this.#ending.insert(id, this.#clock.now() + troubleSeconds);
+      if (times.size === 0) this.#endings.insert(id, this.#clock.now() + troubleSeconds);
       return 'failed';
     } finally {
       this.#askRound();
@@ -227,7 +227,7 @@ export class QueueManager {
     } catch {
       return 'busy';
     }
-    if (times.size === 0 && !this.#ending.remove(id)) return 'busy';
+    if (times.size === 0 && !this.#endings.remove(id)) return 'busy';
     for (const channel of times.keys()) this.#passes[channel].schedule.remove(id);
     return times;
   }
@@ -272,7 +272,7 @@ export class QueueManager {
       quickMs: () => this.#queueing.quickMs(channel),
       tellStatus: () => this.#tellStatus(),
       noteFailure: (id, recipient, text) => this.#notes.note(id, recipient, text),
-      finished: (id) => this.#ending.insert(id, this.#clock.now()),
+      finished: (id) => this.#endings.insert(id, this.#clock.now()),
       changed: () => this.#askRound(),
     });
   }
@@ -283,6 +283,7 @@ export class QueueManager {
   }
 
   async #takeNew(id: string): Promise<void> {
+    await this.#endings.noticesTold();
     if (this.#straight.has(id)) return;
     const message = readNewMessage(this.#preprocessing, id);
     if (message === undefined) return;
@@ -291,7 +292,7 @@ export class QueueManager {
     const channels = channel === undefined ? channelsOf(message) : [channel];
     const now = this.#clock.now();
     for (const channel of channels) this.#passes[channel].schedule.insert(id, now);
-    if (channels.length === 0) this.#ending.insert(id, now);
+    if (channels.length === 0) this.#endings.insert(id, now);
     // At once, so that the first deliveries of a message follow its lines in the log.
     this.#round();
   }
@@ -310,7 +311,7 @@ export class QueueManager {
     for (let steps = 0; ; steps++) {
       let isDoing = false;
       for (const channel of channelNames) isDoing = this.#passes[channel].turn(now) || isDoing;
-      isDoing = this.#beginEnding(now) || isDoing;
+      isDoing = this.#endings.begin(now) || isDoing;
       if (!isDoing) break;
       if (steps < stepsAtOnce) continue;
       this.#askRound();
@@ -321,30 +322,12 @@ export class QueueManager {
     this.#setTimer();
   }
 
-  #beginEnding(now: number): boolean {
-    if (this.#endings >= endingsAtOnce || (this.#ending.earliest ?? Number.POSITIVE_INFINITY) > now) return false;
-    const due = this.#ending.take();
-    if (due !== undefined) void this.#end(due.id);
-    return true;
-  }
-
-  async #end(id: string): Promise<void> {
-    const { tree, files, enqueue } = this.#options;
-    this.#endings++;
-    const controls = (): QueueControls => this.#controls;
-    const log = this.#log;
-    const isOver = await finishMessage({ tree, files, clock: this.#clock, log, controls, enqueue }, id);
-    if (!isOver) this.#ending.insert(id, this.#clock.now() + troubleSeconds);
-    this.#endings--;
-    this.#askRound();
-  }
-
   #setTimer(): void {
     this.#cancelTimer();
     if (this.#isStopping) return;
     const now = this.#clock.now();
     // What is due already waits for a slot, and goes on when a delivery is over.
-    const times = [...channelNames.map((channel) => this.#passes[channel].schedule), this.#ending]
+    const times = [...channelNames.map((channel) => this.#passes[channel].schedule), this.#endings]
       .map((heap) => heap.earliest)
       .filter((seconds) => seconds !== undefined && seconds > now);
     if (times.length === 0) return;
@@ -377,9 +360,9 @@ export class QueueManager {
   }
 
   #tellQuiet(): void {
-    if (this.#whenQuiet === undefined || this.#endings > 0) return;
+    if (this.#whenQuiet === undefined || this.#endings.isBusy) return;
     const now = this.#clock.now();
-    const isDue = (this.#ending.earliest ?? Number.POSITIVE_INFINITY) <= now;
+    const isDue = (this.#endings.earliest ?? Number.POSITIVE_INFINITY) <= now;
     if (!isDue && channelNames.every((channel) => this.#passes[channel].isQuiet)) this.#whenQuiet();
     else if (isDue) this.#askRound();
   }

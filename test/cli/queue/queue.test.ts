@@ -1,7 +1,7 @@
 // `vqmail queue` on a queue that nobody works on, and beside somebody who does.
 
 import assert from 'node:assert/strict';
-import { utimesSync } from 'node:fs';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { SystemAccounts } from '../../../src/files/accounts.js';
 import { takeLock } from '../../../src/files/locks/lock.js';
@@ -125,4 +125,22 @@ test('show tells the envelope and the message', async (t) => {
     stdout,
     /^#\d+ {2}.* from <ann@example\.org> {2}new\n {2}left +far@Remote\.example\n\nReceived: .*\nx\n$/s,
   );
+});
+
+test("qmail-qread shows what it can of files that are no qmail-send's, and says what is missing", async (t) => {
+  const { root, tree } = await filled(t);
+  writeFileSync(tree.info('23'), 'Xann@example.org');
+  writeFileSync(tree.mess('23'), 'x\n');
+  writeFileSync(tree.channel('local', '23'), 'Tjoe@example.jp\0Zbad\0Dmax@example.jp\0Tcut');
+  writeFileSync(tree.info('46'), 'Fann@example.org\0');
+  for (const id of ['23', '46']) utimesSync(tree.info(id), 1_700_000_000, 1_700_000_000);
+  const { exit, stdout } = await callTool(root, ['qmail-qread']);
+  assert.equal(exit, 0);
+  assert.deepEqual(stdout.split('\n'), [
+    '14 Nov 2023 22:13:20 GMT  #23  2  <ann@example.org> ',
+    '\tlocal\tjoe@example.jp',
+    '  done\tlocal\tmax@example.jp',
+    'warning: trouble with #46: file does not exist',
+    '',
+  ]);
 });
