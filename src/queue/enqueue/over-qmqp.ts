@@ -3,9 +3,10 @@
 //
 //   connecting      10 seconds for each host, then the next one; none left: exit 73, or 72 when the last one did not answer
 //   talking         60 seconds for each read or write; whatever breaks then ends it with exit 74: the message may have been taken
-//   K, Z, D         queued; exit 71; exit 31
+//   K, Z, D         queued; exit 71; exit 31; any other answer is no QMQP: exit 74
 //
-// An entry is an IPv4 address, as for qmail-qmqpc; beyond it an IPv6 address in [ ], and a port other than 628 behind a colon. Other entries are passed over, as it does.
+// An entry is an IPv4 address, as for qmail-qmqpc, whatever stands behind it (a CR, say); beyond that an IPv6 address in [ ], and a port other than 628 behind a colon. Other entries are
+// passed over, as it does.
 // The length of a message stands in front of it, so the message is kept until it is whole (files/spool).
 
 import type net from 'node:net';
@@ -39,7 +40,7 @@ export function qmqpEnqueuer(options: QmqpOptions): Enqueuer {
 
 /** The address that an entry names; undefined for one that names none. */
 export function parseQmqpServer(entry: string): Server | undefined {
-  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(entry) ?? [];
+  const [, six, four, port] = /^(?:\[([^\]]+)\]|(\d+(?:\.\d+){3}))(?::(\d{1,5})\r?$|(?!:))/.exec(entry) ?? [];
   const ip = six ?? four;
   if (ip === undefined || !(six === undefined ? isIPv4(ip) : isIPv6(ip))) return undefined;
   return { ip, port: port === undefined ? qmqpPort : Number(port) };
@@ -108,8 +109,9 @@ class QmqpMessage implements EnqueueingMessage {
     } finally {
       socket.destroy();
     }
-    if (answer.startsWith('K')) return answer;
-    throw queueError(answer.startsWith('D') ? 31 : 71, '', new Error(answer));
+    const letter = answer.charAt(0);
+    if (letter === 'K') return answer;
+    throw queueError(letter === 'D' ? 31 : letter === 'Z' ? 71 : 74, '', new Error(answer));
   }
 }
 

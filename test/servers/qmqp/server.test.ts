@@ -153,8 +153,10 @@ test('our client and our server; hosts that are not there are passed over', asyn
 test('trouble with queue hosts is told in the codes of qmail-qmqpc', async (t) => {
   const dropping = net.createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   const silent = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
-  await Promise.all([once(dropping, 'listening'), once(silent, 'listening')]);
+  const strange = net.createServer((socket) => socket.on('error', () => {}).end('5:Xwhat,')).listen(0, '127.0.0.1');
+  await Promise.all([dropping, silent, strange].map((server) => once(server, 'listening')));
   t.after(() => {
+    strange.close();
     dropping.close();
     silent.close();
   });
@@ -168,6 +170,7 @@ test('trouble with queue hosts is told in the codes of qmail-qmqpc', async (t) =
       74,
     ],
     ['nothing is answered', [entryOf(silent)], 74],
+    ['the answer has another letter', [entryOf(strange)], 74],
   ] as const) {
     const client = qmqpEnqueuer({ servers: () => servers, ioTimeoutMs: 200 });
     const sent = enqueueWhole(client, { invokedBy: 'network' }, { sender: '', recipients: ['r@b'] }, []);
@@ -178,6 +181,8 @@ test('trouble with queue hosts is told in the codes of qmail-qmqpc', async (t) =
 test('entries of control/qmqpservers', () => {
   assert.deepEqual(parseQmqpServer('192.0.2.1'), { ip: '192.0.2.1', port: 628 });
   assert.deepEqual(parseQmqpServer('[2001:db8::1]:6280'), { ip: '2001:db8::1', port: 6280 });
+  assert.deepEqual(parseQmqpServer('192.0.2.1\r'), { ip: '192.0.2.1', port: 628 }, 'a file with CRLF');
+  assert.deepEqual(parseQmqpServer('192.0.2.1:6280\r'), { ip: '192.0.2.1', port: 6280 });
   for (const entry of ['queue.example', '', '192.0.2.1:x', '192.0.2.300'])
     assert.equal(parseQmqpServer(entry), undefined);
 });
