@@ -22,6 +22,10 @@ const usage = `cdb: usage: cdb dump FILE
 /** The tool. @returns its exit code */
 export async function cdb(args: string[], io: ToolIo): Promise<number> {
   const [act, file, second, third] = args;
+  if (act === '--help') {
+    io.stdout(usage);
+    return 0;
+  }
   return runTool('cdb: fatal: ', io, async () => {
     if (act === 'dump' && file !== undefined) return withFile(file, io, (source, path) => dump(source, path, io));
     if (act === 'get' && file !== undefined && second !== undefined && /^\d{0,9}$/.test(third ?? '')) {

@@ -35,6 +35,11 @@ export async function cert(args: string[], io: ToolIo): Promise<number> {
       return show(rest, io);
     case 'check':
       return check(rest, io);
+    case '--help':
+    case '-h':
+    case 'help':
+      io.stdout(`${usage}\n`);
+      return 0;
     default:
       throw new PermanentError('5.5.4', usage);
   }

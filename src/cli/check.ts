@@ -6,17 +6,21 @@
 // Exit 1 if any problem loses, refuses or misroutes mail or opens a relay, 0 otherwise (warnings alone, or nothing), 100 for wrong usage. Paths are those that the host itself
 // uses, without --root. Nothing is changed.
 
-import { PermanentError } from '../errors.js';
+import { Command } from 'commander';
 import type { Layout } from '../layout.js';
 import { type Finding, findings } from '../stores/findings/findings.js';
 import { openHost } from '../stores/host.js';
+import { parseCommandLine } from './command-line.js';
 import type { ToolIo } from './tool-io.js';
 
 const linesBetweenFlushes = 1000;
 
 /** Checks the host of `io.layout`. @throws PermanentError for arguments */
 export async function check(args: readonly string[], io: ToolIo): Promise<number> {
-  if (args.length > 0) throw new PermanentError('5.5.4', 'usage: vqmail check [--root DIR]');
+  const command = new Command('vqmail check').description(
+    'Tells every problem of the install, one a line, with what to do. Changes nothing. Exit 1 when one of them loses or refuses mail.',
+  );
+  if (parseCommandLine(command, args, io) === undefined) return 0;
   let failed = false;
   let lines = 0;
   for (const finding of findings(openHost(io.layout))) {

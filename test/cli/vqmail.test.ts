@@ -23,6 +23,15 @@ const rows: readonly { reason: string; args: string[]; status: number; stdout?: 
   { reason: 'a name that every object has', args: ['constructor'], status: 100, stderr: /no command constructor/ },
   { reason: 'an option without its value', args: ['check', '--root'], status: 100, stderr: /--root needs a directory/ },
   { reason: 'help of a command', args: ['serve', '--help'], status: 0, stdout: /--listen <PROTO=ADDRESS:PORT>/ },
+  ...['check', 'cert', 'cdb', 'queue', 'auth', 'migrate'].map((name) => {
+    return { reason: `help of ${name}`, args: [name, '--help'], status: 0, stdout: /usage: /i };
+  }),
+  {
+    reason: 'a file that is not there',
+    args: ['migrate', 'verify', '--before', '/nowhere/file'],
+    status: 111,
+    stderr: /^vqmail: unable to read \/nowhere\/file: file does not exist\n$/,
+  },
   {
     reason: 'unknown option',
     args: ['serve', '--lisen', 'x'],
