@@ -28,6 +28,7 @@ import { removeUnfinished } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import { checkDirectory, checkGecos, checkHash, checkLine, checkPassword, longestLine } from './account-rules.js';
 import type { AccountStyle } from './account-style.js';
+import { giveLimitsWith } from './domain-access.js';
 
 /** New values; a field that is undefined stays. */
 export interface AccountChange {
@@ -62,6 +63,7 @@ export async function changeUser(
   await removeUnfinished(domain);
   return withAccounts(domain, async (accounts) => {
     const record = await recordToChange(domain, accounts, name);
+    giveLimitsWith(domain, record);
     const changed = changedRecord(record, await change(record), style);
     checkLine(changed, longestLine(accounts.text));
     await accounts.replace(replaceRecord(accounts.text, name, changed), options);
@@ -91,6 +93,7 @@ export async function changeAllUsers(
         lines.push(line);
         continue;
       }
+      giveLimitsWith(domain, record);
       const now = changedRecord(record, await change(record), style);
       checkLine(now, longest);
       lines.push({ text: vpasswdText(now), end: '\n' });

@@ -26,7 +26,7 @@ import type { Domain } from '../../stores/domains/domain.js';
 import type { Host } from '../../stores/host.js';
 import { type RemovedDirectory, removeUnfinished, takeAway } from '../account-directory.js';
 import { VpopmailError } from '../vpopmail-error.js';
-import { domainToChange } from './domain-access.js';
+import { domainToChange, giveLimitsWith } from './domain-access.js';
 
 /** The account is gone, but its directory (a host path) could not be removed. */
 export class DirectoryLeftError extends VpopmailError {
@@ -55,6 +55,7 @@ export async function deleteUser(
       await accounts.mendIndex();
       throw new VpopmailError('userDoesNotExist');
     }
+    giveLimitsWith(domain, record);
     const others = removeRecord(accounts.text, name);
     await accounts.replace(others);
     const home = ownDirectory(host, domain, record, others);

@@ -3,9 +3,12 @@
 
 import { statusOf } from '../../files/identity.js';
 import { bytesPath, fileTrouble } from '../../files/read.js';
+import { accountNumber } from '../../formats/vpopmail/vpasswd.js';
+import { hasFlag } from '../../formats/vpopmail/vpasswd-flags.js';
 import { lower } from '../../mail/address.js';
 import type { DomainPlace } from '../../stores/accounts/account-index.js';
 import type { Domain } from '../../stores/domains/domain.js';
+import { giveLimits } from '../../stores/domains/limits-file.js';
 import type { Host } from '../../stores/host.js';
 import { VpopmailError } from '../vpopmail-error.js';
 
@@ -15,6 +18,11 @@ export function domainToChange(host: Host, name: string): Domain {
   if (domain === undefined) throw new VpopmailError('domainDoesNotExist');
   if (!mayAdminister(domain)) throw new VpopmailError('invalidUid');
   return domain;
+}
+
+/** The domain's limits are given to it when an account is looked at that they count for. @param gid the account's flags, as stored */
+export function giveLimitsWith(domain: DomainPlace, { gid }: { readonly gid: string }): void {
+  if (!hasFlag(accountNumber(gid), 'V_OVERRIDE')) giveLimits(domain);
 }
 
 /** @throws TemporaryError when the directory cannot be looked at */

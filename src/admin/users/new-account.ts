@@ -5,6 +5,7 @@ import type { DomainLimits } from '../../formats/vpopmail/domain-limits.js';
 import type { VpasswdRecord } from '../../formats/vpopmail/vpasswd.js';
 import { lower } from '../../mail/address.js';
 import type { Domain } from '../../stores/domains/domain.js';
+import { giveLimits } from '../../stores/domains/limits-file.js';
 import { VpopmailError } from '../vpopmail-error.js';
 import {
   checkDirectory,
@@ -105,6 +106,7 @@ export function placedRecord(account: NewAccount, domain: Domain, hash: string, 
 export function limitsOf(domain: Domain): DomainLimits {
   const limits = domain.limits();
   if (limits === undefined) throw new VpopmailError('cannotReadLimits');
+  giveLimits(domain);
   return limits;
 }
 

@@ -1,17 +1,19 @@
 // vpopbull [-v] [-V] [-n] [-c | -h | -s] [-e EXCLUDED] -f MESSAGE [DOMAIN...]: a message for everybody of these domains, or of all, as the original. Exit 0, or 255.
 //
 //   -c   each account gets a copy with `To: ADDRESS` above it, and a Date if the message has none      -h   a hard link to MESSAGE      -s   a symbolic link to it
-//   -n   nobody gets anything       -V   lists the addresses       -e FILE   addresses that are left out, one a line
+//   -n   nobody gets anything, the addresses are listed       -V   lists those that got it       -e FILE   addresses that are left out, one a line, in lower case
 //
 // Accounts are those of vpasswd, aliases of domains are passed over (one that is named stands for its real domain). Names in new/ are TIME.PID.HOST, the same for all, without a
-// size; neither quota nor maildirsize counts them. A copy lies synced in tmp/ before it appears in new/. Both kinds of links give MESSAGE mode 0600 and the owner of the mail.
-// Not copied: the files belong to vpopmail whoever's domain it is; here they are the domain's, which the mail server of another owner can read. A Maildir that cannot be
-// written to is told, and the others are served; then the exit status is 255.
+// size; neither quota nor maildirsize counts them. An account without directory gets one. A copy lies synced in tmp/ before it appears in new/. Both kinds of links give MESSAGE mode 0600 and the owner of the mail.
+// A Maildir that cannot be written to is told, and the others are served.
+// Not copied: the files belong to vpopmail whoever's domain it is; here they are the domain's, which the mail server of another owner can read.
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { describe, errnoOf } from '../../errors.js';
+import { giveDirectory } from '../../admin/give-directory.js';
+import { describe, errnoOf, TemporaryError } from '../../errors.js';
+import { statusOf } from '../../files/identity.js';
 import { mayChangeOwner } from '../../files/owner.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
@@ -20,6 +22,7 @@ import { rfc5322Date } from '../../mail/dates.js';
 import { type ListedDomain, listedDomains } from '../../stores/accounts/domain-list.js';
 import { accountsOf } from '../../stores/accounts/enumeration.js';
 import type { Host } from '../../stores/host.js';
+import { makeAccountDirectory } from '../../stores/maildir/maildir.js';
 import { MessageFile } from '../../stores/maildir/maildir-message.js';
 import { getopt } from '../getopt.js';
 import { argumentPath, type ToolIo } from '../tool-io.js';
@@ -37,7 +40,8 @@ const usage = `usage: vpopbull [options] -f [email_file] [virtual_domain] [...]
 `;
 
 interface Wanted {
-  readonly message: string;
+  /** Undefined: none was given. */
+  readonly message: string | undefined;
   readonly excluded: string;
   readonly kind: 'copy' | 'hard' | 'symbolic';
   readonly verbose: boolean;
@@ -63,23 +67,24 @@ export async function vpopbull(args: string[], io: ToolIo): Promise<number> {
   if (args.length === 0) return showUsage(io);
   const wanted = readArguments(args, io);
   if (typeof wanted === 'number') return wanted;
-  if (wanted.mails && wanted.message === '') {
+  if (wanted.mails && wanted.message === undefined) {
     io.stderr('Error: email_file not specified\n');
     return showUsage(io);
   }
   return runAccountTool('vpopbull', io, async (host) => {
-    const bulletin = wanted.mails ? readBulletin(wanted, io) : undefined;
+    const bulletin = wanted.message === undefined ? undefined : readBulletin(wanted.message, wanted.kind, io);
     if (typeof bulletin === 'number') return bulletin;
     const excluded = excludedAddresses(wanted.excluded, io);
     if (excluded === undefined) return 255;
-    const failures = await toDomains(host, wanted, { bulletin, excluded }, io);
-    return failures > 0 ? 255 : 0;
+    await toDomains(host, wanted, { bulletin: wanted.mails ? bulletin : undefined, excluded }, io);
+    return 0;
   });
 }
 
 function readArguments(args: readonly string[], io: ToolIo): Wanted | number {
   const { options, operands } = getopt(args, 'vVf:e:nchs', 'vpopbull', io, true);
-  let [message, excluded, verbose, mails] = ['', '', false, true];
+  let message: string | undefined;
+  let [excluded, verbose, mails] = ['', false, true];
   let kind: Wanted['kind'] = 'copy';
   for (const { letter, value = '' } of options) {
     if (letter === 'v') io.stdout(versionLine);
@@ -107,7 +112,7 @@ function fileArgument(argument: string, io: ToolIo): string {
   return fs.statSync(bytesPath(onHost), { throwIfNoEntry: false }) === undefined ? plain : onHost;
 }
 
-function readBulletin({ message, kind }: Wanted, io: ToolIo): Bulletin | number {
+function readBulletin(message: string, kind: Wanted['kind'], io: ToolIo): Bulletin | number {
   const file = fileArgument(message, io);
   const bytes = readOrTell(file, message, io);
   if (bytes === undefined) return 255;
@@ -139,35 +144,31 @@ function excludedAddresses(file: string, io: ToolIo): ReadonlySet<string> | unde
   if (file === '') return new Set();
   const bytes = readOrTell(fileArgument(file, io), file, io);
   const lines = bytes?.toString('latin1').split(/\r?\n/);
-  return lines === undefined ? undefined : new Set(lines.map((line) => lower(line.trim())));
+  return lines === undefined ? undefined : new Set(lines);
 }
 
-/** @returns how many accounts could not be reached */
 async function toDomains(
   host: Host,
   wanted: Wanted,
-  what: { bulletin: Bulletin | undefined; excluded: ReadonlySet<string> },
+  { bulletin, excluded }: { bulletin: Bulletin | undefined; excluded: ReadonlySet<string> },
   io: ToolIo,
-): Promise<number> {
-  let failures = 0;
+): Promise<void> {
   for (const domain of chosenDomains(host, wanted.domains, io)) {
-    const waiting: Promise<boolean>[] = [];
+    let waiting: Promise<() => void>[] = [];
+    const told = async (): Promise<void> => {
+      for (const tell of await Promise.all(waiting)) tell();
+      waiting = [];
+    };
     for (const { name, dir } of accountsOf(domain)) {
       const address = `${name}@${domain.realName}`;
-      if (what.excluded.has(lower(address))) continue;
-      if (wanted.verbose) io.stdout(`${address}\n`);
-      if (what.bulletin !== undefined && dir !== '')
-        waiting.push(toAccount(what.bulletin, domain, address, host.layout.disk(dir), io));
-      if (waiting.length >= atOnce) failures += await failed(waiting.splice(0));
+      if (excluded.has(address)) continue;
+      if (bulletin === undefined) io.stdout(`${address}\n`);
+      else waiting.push(toAccount(host, bulletin, domain, { name, dir }, wanted.verbose, io));
+      if (waiting.length >= atOnce) await told();
     }
-    failures += await failed(waiting);
+    await told();
     await io.flushed();
   }
-  return failures;
-}
-
-async function failed(deliveries: readonly Promise<boolean>[]): Promise<number> {
-  return (await Promise.all(deliveries)).filter((isDone) => !isDone).length;
 }
 
 function* chosenDomains(host: Host, names: readonly string[], io: ToolIo): Generator<ListedDomain> {
@@ -191,25 +192,70 @@ function placeOf({ directory, uid, gid }: { directory: string; uid: number; gid:
   return { directory, uid, gid };
 }
 
-/** @param home the account's directory @returns whether it has the bulletin */
+/** Gives the bulletin to an account. @returns what tells of it, for the original's order */
 async function toAccount(
+  host: Host,
   bulletin: Bulletin,
-  { uid, gid }: ListedDomain,
+  domain: ListedDomain,
+  { name, dir }: { name: string; dir: string },
+  isVerbose: boolean,
+  io: ToolIo,
+): Promise<() => void> {
+  const address = `${name}@${domain.realName}`;
+  let shown = dir;
+  try {
+    const home = await homeOf(host, domain, name, dir, io);
+    if (home === undefined) return () => io.stderr(`Auto creation of maildir failed for ${address}\n`);
+    shown = host.layout.host(home);
+    const trouble = await put(bulletin, domain, address, home);
+    return () => {
+      if (trouble !== undefined) io.stderr(`${trouble}\n`);
+      if (isVerbose) io.stdout(`${address}\n`);
+    };
+  } catch (error) {
+    if (errnoOf(error) === undefined && !(error instanceof TemporaryError)) throw error;
+    return () => io.stderr(`${address}: ERROR COPYING TO ${shown}\n`);
+  }
+}
+
+/** The directory (disk path) of an account, made if it is missing; undefined when it has none and cannot get one. @throws TemporaryError */
+async function homeOf(
+  host: Host,
+  { directory, uid, gid, realName }: ListedDomain,
+  name: string,
+  dir: string,
+  io: ToolIo,
+): Promise<string | undefined> {
+  if (dir === '') {
+    const domain = host.domain(realName);
+    const account = domain?.account(name);
+    if (domain === undefined || account === undefined) return undefined;
+    return (await giveDirectory(host.layout, domain, account, 0o666 & ~io.umask))?.directory;
+  }
+  const home = host.layout.disk(dir);
+  if (statusOf(bytesPath(home)) === undefined) await makeAccountDirectory(home, directory, { uid, gid });
+  return home;
+}
+
+/** @returns what is wrong with a link, which the original takes for done @throws the system error, TemporaryError */
+async function put(
+  bulletin: Bulletin,
+  owner: { uid: number; gid: number },
   address: string,
   home: string,
-  io: ToolIo,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const maildir = accountFiles.maildir(home);
   // Of two bulletins in one second the later one sorts behind.
   const name = `${bulletin.unixSeconds}.${String(process.pid).padStart(7, '0')}.${os.hostname()}`;
+  if (bulletin.kind === 'copy') {
+    await copyInto(bulletin, maildir, name, address, owner);
+    return undefined;
+  }
   try {
-    if (bulletin.kind === 'copy') await copyInto(bulletin, maildir, name, address, { uid, gid });
-    else linkInto(bulletin, maildir, name, { uid, gid });
-    return true;
+    linkInto(bulletin, maildir, name, owner);
+    return undefined;
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    io.stderr(`vpopbull: ${address}: ${describe(error)}\n`);
-    return false;
+    return `vpopbull: ${address}: ${describe(error)}`;
   }
 }
 

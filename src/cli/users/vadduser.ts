@@ -5,7 +5,7 @@
 
 import { checkHash, storedQuota } from '../../admin/users/account-rules.js';
 import { addUser, type NewSecret } from '../../admin/users/add-user.js';
-import { mayAdminister } from '../../admin/users/domain-access.js';
+import { giveLimitsWith, mayAdminister } from '../../admin/users/domain-access.js';
 import { VpopmailError } from '../../admin/vpopmail-error.js';
 import { randomPassword } from '../../auth/new-password.js';
 import { CorruptFileError, TemporaryError } from '../../errors.js';
@@ -140,7 +140,9 @@ function refusalOf(host: Host, { name, domain: domainName }: AccountName): strin
 /** A cdb that cannot answer is made anew by what follows, which looks again. */
 function isKnown(domain: Domain, name: string): boolean {
   try {
-    return domain.account(name) !== undefined;
+    const account = domain.account(name);
+    if (account !== undefined) giveLimitsWith(domain, { gid: String(account.gid) });
+    return account !== undefined;
   } catch (error) {
     if (error instanceof CorruptFileError || error instanceof TemporaryError) return false;
     throw error;

@@ -5,6 +5,7 @@
 
 import fs from 'node:fs';
 import { deleteUser } from '../../admin/users/delete-user.js';
+import { giveLimitsWith } from '../../admin/users/domain-access.js';
 import { bytesPath } from '../../files/read.js';
 import { accountFiles } from '../../layout.js';
 import { lower } from '../../mail/address.js';
@@ -68,9 +69,12 @@ export async function vdeloldusers(args: string[], io: ToolIo): Promise<number> 
 /** @returns how many old accounts there are */
 async function processDomain(host: Host, domainName: string, wanted: Wanted, io: ToolIo): Promise<number> {
   const domain = domainName === '' ? undefined : host.domain(domainName);
+  if (domain === undefined) return 0;
   let found = 0;
-  for (const { name, dir } of domain === undefined ? [] : accountsOf(domain)) {
-    const shown = `${name}@${domainName}`;
+  for (const record of accountsOf(domain)) {
+    const { name, dir } = record;
+    giveLimitsWith(domain, record);
+    const shown = `${name}@${domain.name}`;
     if (name === 'postmaster') {
       if (wanted.isVerbose) io.stdout(`skipping ${shown}\n`);
       continue;
@@ -78,7 +82,7 @@ async function processDomain(host: Host, domainName: string, wanted: Wanted, io:
     if (!isOld(dir === '' ? '' : host.layout.disk(dir), wanted.before)) continue;
     found++;
     if (wanted.isVerbose) io.stdout(`${shown}\n`);
-    if (wanted.deletes) await deleteUser(host, { name, domain: domainName });
+    if (wanted.deletes) await deleteUser(host, { name, domain: domain.name });
   }
   return found;
 }

@@ -53,13 +53,15 @@ export async function vuserinfo(args: string[], io: ToolIo): Promise<number> {
   const { options, operands } = getopt(rest, 'vanpugcdqQClD:', 'vuserinfo', io, true);
   const letters = new Set(options.map(({ letter }) => letter));
   if (letters.has('v')) io.stdout(versionLine);
-  const domain = options.filter(({ letter }) => letter === 'D').at(-1)?.value;
+  const domain = options.filter(({ letter }) => letter === 'D').at(-1)?.value || undefined;
   const [address = ''] = operands;
   if (letters.has('?') || (domain === undefined && address === '')) {
     io.stdout(usage);
     return 255;
   }
-  const fields = letters.has('a') ? '' : [...fieldLetters].filter((letter) => letters.has(letter)).join('');
+  // All fields unless a letter of a single one follows.
+  const shown = options.map(({ letter }) => letter).filter((letter) => letter === 'a' || fieldLetters.includes(letter));
+  const fields = shown.at(-1) === 'a' ? '' : [...fieldLetters].filter((letter) => letters.has(letter)).join('');
   const wanted = { address, domain, letters: fields, json: given.has('json') };
   return runAccountTool('vuserinfo', io, (host) => (domain === undefined ? one : all)(host, wanted, io));
 }

@@ -59,7 +59,8 @@ export interface LimitsLine {
   readonly end: '\n' | '\r' | '';
   /** Undefined for comments, blank lines and what lies beyond the 2048 bytes that are read. */
   readonly key: string | undefined;
-  readonly value: string;
+  /** Undefined where not even a blank follows the key; a number that is given so is not given. */
+  readonly value: string | undefined;
 }
 
 export interface LimitsDocument {
@@ -109,7 +110,9 @@ export function serializeLimitsDocument(document: LimitsDocument): Buffer {
 /** What a document says. */
 export function limitsOf(document: LimitsDocument): DomainLimits {
   const values = new Map<string, string>();
-  for (const { key, value } of document.lines) if (key !== undefined) values.set(key, value);
+  for (const { key, value } of document.lines) {
+    if (key !== undefined && (value !== undefined || isSwitch(key))) values.set(key, value ?? '');
+  }
   return limitsFrom(values);
 }
 
@@ -160,23 +163,36 @@ export function limitsFindings(document: LimitsDocument): LineFinding[] {
 }
 
 function limitsFrom(values: ReadonlyMap<string, string>): DomainLimits {
-  const numbers = (keys: readonly NumberKey[], fallback: number): [string, number][] =>
-    keys.map((key) => [key, values.has(key) ? leadingInteger(values.get(key) ?? '') : fallback]);
+  const numbers = (
+    keys: readonly NumberKey[],
+    fallback: number,
+    number: (value: string) => number,
+  ): [string, number][] => keys.map((key) => [key, values.has(key) ? number(values.get(key) ?? '') : fallback]);
   const flags = switches.map((key): [string, boolean] => [key, values.has(key)]);
   return Object.fromEntries([
-    ...numbers(maximums, -1),
-    ...numbers(sizes, 0),
+    ...numbers(maximums, -1, atoi),
+    ...numbers(sizes, 0, leadingInteger),
     ...flags,
-    ...numbers(permissions, 0),
+    ...numbers(permissions, 0, atoi),
   ]) as DomainLimits;
 }
 
-function keyAndValue(text: string): { key: string | undefined; value: string } {
-  const [key = '', value = ''] = /^[ \t:#]/.test(text) ? [] : text.split(/[ \t:]+/);
+function isSwitch(key: string): boolean {
+  return switches.some((name) => name === key);
+}
+
+function keyAndValue(text: string): Pick<LimitsLine, 'key' | 'value'> {
+  const [key = '', value] = /^[ \t:#]/.test(text) ? [] : text.split(/[ \t:]+/);
   return { key: key === '' ? undefined : key, value };
 }
 
-/** C's atoi. */
 function leadingInteger(text: string): number {
   return Number(/^[+-]?[0-9]+/.exec(text)?.[0] ?? 0);
+}
+
+/** C's atoi: of a number that is too large the lower 32 bits. */
+function atoi(text: string): number {
+  const number = BigInt(/^[+-]?[0-9]+/.exec(text)?.[0].replace('+', '') ?? 0);
+  const most = 2n ** 63n - 1n;
+  return Number(BigInt.asIntN(32, number > most ? most : number < -most ? -most - 1n : number));
 }

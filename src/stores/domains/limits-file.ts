@@ -27,7 +27,7 @@ export function readLimits(layout: Layout, place: DomainPlace): DomainLimits | u
   const file = domainFiles.limits(place.directory);
   const bytes = readIfPresent(file);
   if (bytes === undefined) return readDefaultLimits(layout);
-  if (mayChangeOwner()) giveToDomain(file, place);
+  giveLimits(place);
   return parseDomainLimits(bytes);
 }
 
@@ -83,17 +83,19 @@ async function write(file: string, temporaryName: string, limits: DomainLimits, 
   await replaceFile(file, serializeDomainLimits(limits), { mode, ...kept, temporaryName });
 }
 
-/** Trouble with it is nobody's: the limits can be read. */
-function giveToDomain(file: string, { uid, gid }: DomainPlace): void {
+/** Gives a domain's file to the domain, with mode 0600, as vpopmail's tools do whenever they read it as root: for each account that does not override the limits. Does not throw. */
+export function giveLimits({ directory, uid, gid }: DomainPlace): void {
+  if (!mayChangeOwner()) return;
   try {
-    const fd = fs.openSync(bytesPath(file), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    const fd = fs.openSync(bytesPath(domainFiles.limits(directory)), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
     try {
-      fs.fchownSync(fd, uid, gid);
-      fs.fchmodSync(fd, 0o600);
+      const status = fs.fstatSync(fd);
+      if (status.uid !== uid || status.gid !== gid) fs.fchownSync(fd, uid, gid);
+      if ((status.mode & 0o7777) !== 0o600) fs.fchmodSync(fd, 0o600);
     } finally {
       fs.closeSync(fd);
     }
   } catch {
-    // It was replaced meanwhile, or is a link.
+    // There is none, or it is a link.
   }
 }
