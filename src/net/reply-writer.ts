@@ -12,7 +12,7 @@ const largeOctets = 16 * 1024;
 export class ReplyWriter {
   readonly #socket: Connection;
   /** In order; `#text` comes behind them. */
-  #bytes: Buffer[] = [];
+  #bytes: (Buffer | string)[] = [];
   #byteCount = 0;
   #text = '';
   #wake: (() => void) | undefined;
@@ -38,11 +38,11 @@ export class ReplyWriter {
     this.#text += text;
   }
 
-  /** Adds bytes to what is to be sent, and sends it when it is enough. The bytes belong to the writer from here on. */
-  data(bytes: Buffer): Promise<void> | undefined {
+  /** Adds bytes, or a large Latin-1 text, to what is to be sent, and sends it when it is enough. The bytes belong to the writer from here on. */
+  data(piece: Buffer | string): Promise<void> | undefined {
     this.#takeText();
-    this.#bytes.push(bytes);
-    this.#byteCount += bytes.length;
+    this.#bytes.push(piece);
+    this.#byteCount += piece.length;
     return this.isFull ? this.flush() : undefined;
   }
 
@@ -92,13 +92,13 @@ export class ReplyWriter {
     this.#text = '';
   }
 
-  #write(bytes: Buffer[], text: string): boolean {
+  #write(bytes: (Buffer | string)[], text: string): boolean {
     if (text !== '') bytes.push(Buffer.from(text, 'latin1'));
     const pieces = withSmallJoined(bytes);
     let mayGoOn = true;
     // All in one system call.
     if (pieces.length > 1) this.#socket.cork();
-    for (const piece of pieces) mayGoOn = this.#socket.write(piece);
+    for (const piece of pieces) mayGoOn = this.#socket.write(piece, 'latin1');
     if (pieces.length > 1) this.#socket.uncork();
     return mayGoOn;
   }
@@ -117,15 +117,15 @@ export class ReplyWriter {
 }
 
 /** Small pieces are joined, which costs less than handing them over one by one; large ones are not copied. */
-function withSmallJoined(pieces: readonly Buffer[]): Buffer[] {
-  const joined: Buffer[] = [];
+function withSmallJoined(pieces: readonly (Buffer | string)[]): (Buffer | string)[] {
+  const joined: (Buffer | string)[] = [];
   let small: Buffer[] = [];
   const join = (): void => {
     if (small.length > 0) joined.push(small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small));
     small = [];
   };
   for (const piece of pieces) {
-    if (piece.length < largeOctets) small.push(piece);
+    if (piece.length < largeOctets) small.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
     else {
       join();
       joined.push(piece);

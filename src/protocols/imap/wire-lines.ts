@@ -48,3 +48,12 @@ export class WireLines {
 export function wireText(stored: Buffer): Buffer {
   return new WireLines().take(stored);
 }
+
+/**
+ * The same as Latin-1 text, for large texts: it takes no memory beside the engine's heap, which would be freed late, and make the engine look through all that it has the more often.
+ * @returns undefined where bytes have to be looked at: there is a CR or NUL
+ */
+export function wireString(stored: Buffer): string | undefined {
+  if (stored.includes(carriageReturn) || stored.includes(0)) return undefined;
+  return stored.toString('latin1').replaceAll('\n', '\r\n');
+}

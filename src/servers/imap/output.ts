@@ -31,9 +31,9 @@ export class ImapOutput {
     this.#writer.text(text);
   }
 
-  /** A part of a response as bytes, which belong to the output from here on. To be awaited: a promise when the client has to take something first. */
-  data(bytes: Buffer): Promise<void> | undefined {
-    return this.#writer.data(bytes);
+  /** A part of a response: bytes, which belong to the output from here on, or a large Latin-1 text. To be awaited: a promise when the client has to take something first. */
+  data(piece: Buffer | string): Promise<void> | undefined {
+    return this.#writer.data(piece);
   }
 
   /** Whether the client is gone, so that nothing that is said matters. */

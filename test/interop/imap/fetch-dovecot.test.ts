@@ -20,7 +20,9 @@ import { mutated } from './mutated.js';
 
 async function ours(view: MailboxView, items: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  const out = new AnswerBuffer({ data: (bytes) => void pieces.push(bytes) });
+  const out = new AnswerBuffer({
+    data: (piece) => void pieces.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece),
+  });
   const plan = planFetch(parseFetchItems(new Decoder([{ text: items }])), { tellsUid: false, tellsModSeq: false });
   const world = {
     reads: new FileReads(),

@@ -1,8 +1,8 @@
 // Answers gathered as bytes, for commands that answer for many messages: text goes straight into one large buffer, and what has gathered is handed on when it is enough.
 
-/** Where bytes go in the end. A promise: the client has to take something first. */
+/** Where bytes, or large Latin-1 texts, go in the end. A promise: the client has to take something first. */
 export interface ByteOutput {
-  data(bytes: Buffer): Promise<void> | undefined;
+  data(piece: Buffer | string): Promise<void> | undefined;
 }
 
 const roomBytes = 64 * 1024;
@@ -64,6 +64,12 @@ export class AnswerBuffer {
     this.#at += bytes.length;
   }
 
+  /** A large Latin-1 text, handed on as it is. */
+  largeText(text: string): void {
+    this.#handOn();
+    this.#send(text);
+  }
+
   /** Hands on what has gathered. To be awaited before more is written. */
   flush(): Promise<void> | undefined {
     this.#handOn();
@@ -92,8 +98,8 @@ export class AnswerBuffer {
     this.#from = this.#at;
   }
 
-  #send(bytes: Buffer): void {
-    const waits = this.#output.data(bytes);
+  #send(piece: Buffer | string): void {
+    const waits = this.#output.data(piece);
     if (waits === undefined) return;
     const before = this.#pending;
     this.#pending = before === undefined ? waits : before.then(() => waits);

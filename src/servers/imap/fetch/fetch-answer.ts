@@ -11,7 +11,7 @@ import { formatBodyStructure, formatEnvelope } from '../../../protocols/imap/env
 import type { FetchItem, Partial, PlainItem, Section } from '../../../protocols/imap/fetch-items.js';
 import { placeOfSection } from '../../../protocols/imap/section-place.js';
 import { quotedOrLiteral } from '../../../protocols/imap/strings.js';
-import { wireText } from '../../../protocols/imap/wire-lines.js';
+import { wireString, wireText } from '../../../protocols/imap/wire-lines.js';
 import type { Charsets } from '../../../protocols/mime/charset.js';
 import { filterFields } from '../../../protocols/mime/header-lines.js';
 import type { MessageFacts } from '../../../stores/mailboxes/mailbox-types.js';
@@ -244,7 +244,7 @@ export class FetchAnswer {
 
   async #section(text: MessageText, section: Section, partial: Partial | undefined): Promise<PreparedValue> {
     const isWhole = section.part.length === 0 && section.what === 'ALL';
-    if (isWhole && text.whole !== undefined) return this.#literal(wireText(text.whole), partial);
+    if (isWhole && text.whole !== undefined) return this.#whole(text.whole, partial);
     const place = placeOfSection(await text.structure(), section);
     if (place === undefined) return this.#literal(Buffer.alloc(0), undefined);
     if (section.what.startsWith('HEADER.FIELDS')) {
@@ -256,6 +256,15 @@ export class FetchAnswer {
     return async () => {
       this.#out.text(`{${count}}\r\n`);
       await this.#send(text.octets(place, first, count), count);
+    };
+  }
+
+  #whole(stored: Buffer, partial: Partial | undefined): PreparedValue {
+    const sent = stored.length > joinedBytes && partial === undefined ? wireString(stored) : undefined;
+    if (sent === undefined) return this.#literal(wireText(stored), partial);
+    return async () => {
+      this.#out.text(`{${sent.length}}\r\n`);
+      this.#out.largeText(sent);
     };
   }
 
