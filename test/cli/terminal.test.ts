@@ -71,3 +71,16 @@ test('vpasswd: a key that interrupts leaves the old password', async (t) => {
   assert.doesNotMatch(shown, /sek/);
   assert.equal(line('joe'), before);
 });
+
+test('vadduser --batch shows how far it is, and then what it did', async (t) => {
+  if (!needs(t, 'script')) return;
+  const { root, line } = tree(t);
+  const list = path.join(root, 'list');
+  fs.writeFileSync(list, `many1@example.jp,sekret99\njoe@example.jp,sekret99\nmany2@example.jp,sekret99\n`);
+  const { exit, shown } = await atTerminal(root, `vadduser --batch '${list}'`, []);
+  assert.equal(exit, 1);
+  assert.match(shown, /0\/3 accounts/);
+  assert.match(shown, /list:2: joe@example\.jp: Username exists\r?\n/);
+  assert.match(shown, /2 accounts added, 1 refused/);
+  assert.ok(line('many1') && line('many2'));
+});
