@@ -1,34 +1,21 @@
-// The UIDs of a Maildir's messages in dovecot-uidlist, and how new messages get theirs, as Dovecot itself would give them (formats/dovecot.md 3.2; form:
-// formats/mailbox/dovecot-uidlist.ts).
+// The UIDs of a Maildir's messages for POP3 sessions, and how new messages get theirs, as Dovecot and IMAP sessions of ours give them: by the same list (stores/mailboxes/folder/uid-list-file.ts).
 //
-//   the list                       for messages without a record
-//   sound, version 3               lines are appended, with one write
-//   version 1, or a bad line       the whole list is written anew as version 3; what stood behind a bad line gets new UIDs, above all that the file names
-//   absent                         a new list, with a UIDVALIDITY of its own; where Dovecot's index is there, it knows the old one: a temporary failure
-//
-// All of it under dovecot-uidlist.lock; reading takes none. New messages are ordered as Dovecot orders them: by the seconds at the start of the name, then the
-// microseconds behind M, then by bytes. When the lock stays taken the new messages have no UID yet.
+// Reading takes no lock. Who has messages without a record enters them under dovecot-uidlist.lock, in the order in which Dovecot enters them; when the lock stays taken they have no UID yet.
+// Where the list is missing one is begun, with a UIDVALIDITY of its own; beside Dovecot's index, which knows the old one, that is a temporary failure.
 
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { TemporaryError } from '../../errors.js';
 import { takeDotLock } from '../../files/locks/dot-lock.js';
-import { bytesPath, readIfPresent } from '../../files/read.js';
-import { replaceFile } from '../../files/replace.js';
-import {
-  nextUid,
-  parseUidList,
-  serializeUidList,
-  type UidList,
-  type UidRecord,
-  uidRecordLine,
-} from '../../formats/mailbox/dovecot-uidlist.js';
+import { bytesPath } from '../../files/read.js';
+import type { UidRecord } from '../../formats/mailbox/dovecot-uidlist.js';
 import { inOrderOfArrival } from '../../formats/maildir/maildir-name.js';
+import { mailboxFiles } from '../../layout.js';
+import { UidListFile } from '../mailboxes/folder/uid-list-file.js';
 import { takeUidValidity } from './uid-validity.js';
 
 export interface KnownUids {
   readonly uidValidity: number;
-  readonly byBase: ReadonlyMap<string, UidRecord>;
+  recordOf(base: string): UidRecord | undefined;
 }
 
 interface Owner {
@@ -46,88 +33,40 @@ const fileMode = 0o600;
  * @throws CorruptFileError, TemporaryError or the system error when the list cannot be used
  */
 export async function uidsOf(maildir: string, bases: readonly string[], owner: Owner): Promise<KnownUids | undefined> {
-  const path = `${maildir}/dovecot-uidlist`;
-  const before = read(path);
-  if (before !== undefined && withoutRecord(before.list, bases).length === 0) return known(before.list);
-  const lock = await takeDotLock(path, { timeoutMs: lockPatienceMs, mode: fileMode, ...owner });
-  if (lock === undefined) return before && known(before.list);
-  try {
-    return known(await enter(path, maildir, bases, owner));
-  } finally {
-    lock.release();
+  const list = new UidListFile(maildir);
+  const withoutRecord = (): string[] => bases.filter((base) => list.uidOf(base) === undefined);
+  await list.refresh();
+  if (list.header === undefined || withoutRecord().length > 0) {
+    const manner = { mode: fileMode, ...owner };
+    const lock = await takeDotLock(mailboxFiles.uidList(maildir), { timeoutMs: lockPatienceMs, ...manner });
+    try {
+      if (lock !== undefined) {
+        await list.refresh();
+        if (list.header === undefined) begin(list, maildir, owner);
+        const missing = inOrderOfArrival(withoutRecord().map((base) => ({ base })));
+        // Which of the others have a message still is not known here: all of them stay.
+        await list.append(missing, { manner: () => manner, live: list.recordCount, isLive: () => true });
+      }
+    } finally {
+      lock?.release();
+    }
   }
+  return list.header === undefined ? undefined : known(list);
 }
 
-interface ReadList {
-  readonly list: UidList;
-  readonly bytes: Buffer;
+function known(list: UidListFile): KnownUids {
+  const recordOf = (base: string): UidRecord | undefined => {
+    const uid = list.uidOf(base);
+    return uid === undefined ? undefined : { uid, base, extensions: list.extensionsOf(uid) };
+  };
+  return { uidValidity: list.uidValidity, recordOf };
 }
 
-function read(path: string): ReadList | undefined {
-  const bytes = readIfPresent(path);
-  return bytes === undefined ? undefined : { list: parseUidList(bytes, path), bytes };
-}
-
-function known({ uidValidity, records }: UidList): KnownUids {
-  return { uidValidity, byBase: new Map(records.map((record) => [record.base, record])) };
-}
-
-function withoutRecord(list: UidList, bases: readonly string[]): string[] {
-  const recorded = new Set(list.records.map(({ base }) => base));
-  return bases.filter((base) => !recorded.has(base));
-}
-
-/** Called under the lock. */
-async function enter(path: string, maildir: string, bases: readonly string[], owner: Owner): Promise<UidList> {
-  const found = read(path);
-  const list = found?.list ?? newList(maildir, owner);
-  const missing = inOrderOfArrival(withoutRecord(list, bases).map((base) => ({ base })));
-  if (missing.length === 0 && found !== undefined) return list;
-  const mayAppend = found !== undefined && list.isSound && list.version === 3;
-  let uid = mayAppend
-    ? nextUid(list)
-    : Math.max(nextUid(list), found === undefined ? 1 : highestNumber(found.bytes) + 1);
-  const added = missing.map(({ base }) => ({ uid: uid++, extensions: [], base }));
-  const whole = { ...list, version: 3 as const, isSound: true, records: [...list.records, ...added] };
-  if (mayAppend) append(path, added);
-  else
-    await replaceFile(path, serializeUidList({ ...whole, headerNextUid: uid, headerFields: withGuid(list) }), {
-      mode: fileMode,
-      ...owner,
-      temporaryName: 'dovecot-uidlist.tmp',
-    });
-  return whole;
-}
-
-function append(path: string, added: readonly UidRecord[]): void {
-  const fd = fs.openSync(bytesPath(path), fs.constants.O_WRONLY | fs.constants.O_APPEND);
-  try {
-    const lines = Buffer.from(added.map(uidRecordLine).join(''), 'latin1');
-    // A list that ends in the middle of a line is written anew by whoever meets it next.
-    if (fs.writeSync(fd, lines) !== lines.length) throw new Error(`a short write to ${path}`);
-    fs.fdatasyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function newList(maildir: string, owner: Owner): UidList {
-  for (const name of ['dovecot.index', 'dovecot.index.log']) {
-    if (fs.statSync(bytesPath(`${maildir}/${name}`), { throwIfNoEntry: false }) === undefined) continue;
-    const cause = new Error(`${maildir}/dovecot-uidlist is missing beside ${name}; let Dovecot open the mailbox once`);
+function begin(list: UidListFile, maildir: string, owner: Owner): void {
+  for (const file of [mailboxFiles.dovecotIndex(maildir), mailboxFiles.dovecotIndexLog(maildir)]) {
+    if (fs.statSync(bytesPath(file), { throwIfNoEntry: false }) === undefined) continue;
+    const cause = new Error(`dovecot-uidlist is missing beside ${file}; let Dovecot open the mailbox once`);
     throw new TemporaryError('4.3.0', 'temporary trouble with this mailbox', cause);
   }
-  const uidValidity = takeUidValidity(maildir, owner);
-  return { version: 3, uidValidity, headerNextUid: 1, headerFields: [], records: [], isSound: true };
-}
-
-function withGuid({ headerFields }: UidList): string[] {
-  const hasGuid = headerFields.some((field) => field.startsWith('G'));
-  return hasGuid ? [...headerFields] : [`G${randomBytes(16).toString('hex')}`, ...headerFields];
-}
-
-/** The highest UID that any line of a list claims, also a line that is not believed. */
-function highestNumber(bytes: Buffer): number {
-  const numbers = bytes.toString('latin1').match(/^[0-9]{1,9}(?= )/gm) ?? [];
-  return numbers.reduce((highest, digits) => Math.max(highest, Number(digits)), 0);
+  list.begin(takeUidValidity(maildir, owner), 1);
 }

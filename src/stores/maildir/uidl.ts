@@ -61,7 +61,7 @@ export async function uidlsOf(
   const bases = files.map(({ base }) => base);
   const known = await uidsOf(maildir, bases, owner);
   return bases.map((base) => {
-    const record = known?.byBase.get(base);
+    const record = known?.recordOf(base);
     return known && record && dovecotUidl(format, record, known.uidValidity);
   });
 }
