@@ -210,8 +210,10 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     }
     const completion = await this.#run(known, command);
     if (completion === undefined) return;
+    const isToEnd = this.#farewell !== undefined;
     if (this.#selected !== undefined && known.tellsNothing !== true) await this.#tellBehind(known, name);
-    if (this.#farewell !== undefined) return;
+    // What was done to other mailboxes is told, also when the selected one turns out to be gone.
+    if (isToEnd || (this.#farewell !== undefined && known.state !== 'logged-in')) return;
     this.#answer(tag, completion);
     await completion.afterwards?.();
   }

@@ -164,6 +164,18 @@ test('a mailbox that is removed under a session ends it', async (t) => {
   assert.equal(await client.closed(), '* BYE IMAP session state is inconsistent, please relogin.\r\n');
 });
 
+test('a command about other mailboxes is answered before the session ends for the selected one, which is gone', async (t) => {
+  const host = await imapHost(t);
+  for (const folder of ['Work', 'Old']) host.makeFolder(folder);
+  const client = await host.loggedIn('Work');
+  rmSync(path.join(host.maildir(), '.Work'), { recursive: true });
+  client.send('a RENAME Old New\r\n');
+  assert.equal(
+    await client.closed(),
+    'a OK Rename completed.\r\n* BYE IMAP session state is inconsistent, please relogin.\r\n',
+  );
+});
+
 test('hostile input ends in BAD or BYE', async (t) => {
   const host = await imapHost(t, { limits: { maxLineBytes: 1000 } });
   const bad = await host.connect();
