@@ -1,6 +1,9 @@
 // Messages per second through the queue: handed over, queued, delivered; vqmail in qmail-send's place and Postfix on the same disk in the same run.
 //
 //   local       from QMQP (SMTP would pass vqmail's queue by) into Maildirs of this host
+//   user        the same into the Maildir of a user of the system
+//   program     to a program: `|` in a .qmail file, or in Postfix's aliases
+//   forward     sent on to a mailbox of this host, by a .qmail file or an alias
 //   remote      from SMTP to smtp-sink, with 1, 20 and 120 deliveries at once: one destination for 1 and 20, twelve for 120 (both programs open at most 20 sessions to one by default)
 //
 // The clock runs from the first message that is handed over until the queue is empty, and the messages in Maildirs, or in the sinks, are counted.
@@ -17,6 +20,7 @@ import { type Load, startLoad } from '../measure/load.js';
 import { treeCpuSeconds } from '../measure/process-tree.js';
 import { figure, median, table } from '../measure/table.js';
 import { maildirOf } from '../servers/host-tree.js';
+import { type LocalKind, type LocalUser, makePostfixUser, makeQmailUser } from '../servers/local-user.js';
 import { countMessages, syncDisk } from '../servers/maildirs.js';
 import { postfixIsThere, startPostfix } from '../servers/postfix.js';
 import { accountNames, mailDomain } from '../servers/smtp-server-under-test.js';
@@ -25,7 +29,7 @@ import type { Workplace } from '../servers/workplace.js';
 import { type BenchmarkOptions, type BenchmarkResult, turned } from './benchmark.js';
 
 interface Case {
-  readonly channel: 'local' | 'remote';
+  readonly channel: 'local' | 'remote' | LocalKind;
   readonly concurrency: number;
   readonly destinations: number;
   readonly messages: number;
@@ -40,6 +44,9 @@ interface Measurement extends Case {
 
 const allCases: readonly Case[] = [
   { channel: 'local', concurrency: 20, destinations: 1, messages: 2000 },
+  { channel: 'user', concurrency: 10, destinations: 1, messages: 1000 },
+  { channel: 'program', concurrency: 10, destinations: 1, messages: 1000 },
+  { channel: 'forward', concurrency: 10, destinations: 1, messages: 1000 },
   { channel: 'remote', concurrency: 1, destinations: 1, messages: 500 },
   { channel: 'remote', concurrency: 20, destinations: 1, messages: 2000 },
   { channel: 'remote', concurrency: 120, destinations: 12, messages: 2000 },
@@ -112,7 +119,7 @@ async function measure(program: QueueUnderTest, one: Case, round: number): Promi
 function startHandingOver(program: QueueUnderTest, { channel, messages }: Case): Promise<Load<MessageResult>> {
   const { recipients, qmqpPort, smtpPort } = program;
   const orders = { connections: handingOver, messageBytes, mostMessages: messages, recipients };
-  if (channel === 'local') return startLoad('qmqpMessages', { ...orders, port: qmqpPort });
+  if (channel !== 'remote') return startLoad('qmqpMessages', { ...orders, port: qmqpPort });
   return startLoad('smtpMessages', {
     ...orders,
     port: smtpPort,
@@ -151,10 +158,15 @@ async function startSinks(workplace: Workplace, one: Case): Promise<Sinks> {
   };
 }
 
-const recipientsOf = (one: Case): string[] =>
-  one.channel === 'local'
+const recipientsOf = ({ channel, destinations }: Case, user: LocalUser | undefined): string[] => {
+  if (user !== undefined) return [user.recipient];
+  return channel === 'local'
     ? accountNames.map((name) => `${name}@${mailDomain}`)
-    : Array.from({ length: one.destinations }, (_, number) => `someone@${remoteDomain(number)}`);
+    : Array.from({ length: destinations }, (_, number) => `someone@${remoteDomain(number)}`);
+};
+
+const localKind = ({ channel }: Case): LocalKind | undefined =>
+  channel === 'local' || channel === 'remote' ? undefined : channel;
 
 async function startOurs(
   workplace: Workplace,
@@ -163,10 +175,14 @@ async function startOurs(
   sinks: Sinks | undefined,
   profile: string | undefined,
 ): Promise<QueueUnderTest> {
+  const kind = localKind(one);
+  let user: LocalUser | undefined;
   const prepare = (layout: Layout): void => {
     makeQueue(layout.root);
     fs.chmodSync(layout.queue, 0o755);
-    workplace.write(layout.control(`concurrency${one.channel}`), `${one.concurrency}\n`);
+    const channel = one.channel === 'remote' ? 'remote' : 'local';
+    workplace.write(layout.control(`concurrency${channel}`), `${one.concurrency}\n`);
+    if (kind !== undefined) user = makeQmailUser(workplace, layout, kind);
     const routes = sinks?.ports.map((port, number) => `${remoteDomain(number)}:127.0.0.1:${port}\n`);
     if (routes === undefined) return;
     workplace.write(layout.control('smtproutes'), routes.join(''));
@@ -187,12 +203,12 @@ async function startOurs(
     pid: server.pid,
     smtpPort: server.smtpPort,
     qmqpPort: server.qmqpPort,
-    recipients: recipientsOf(one),
+    recipients: recipientsOf(one, user),
     async drained() {
       while (fs.readdirSync(mess).some((place) => fs.readdirSync(path.join(mess, place)).length > 0)) await sleep(10);
       syncDisk(maildirs);
     },
-    arrived: () => sinks?.arrived() ?? countMessages(maildirs),
+    arrived: () => sinks?.arrived() ?? countMessages(maildirs) + (user?.arrived() ?? 0),
     stop: server.stop,
   };
 }
@@ -207,6 +223,8 @@ async function startTheirs(
   const transport = sinks?.ports.map((port, number) => `${remoteDomain(number)} smtp:[127.0.0.1]:${port}\n`);
   const file = workplace.write(workplace.path(name, 'etc', 'transport'), transport?.join('') ?? '');
   const perDestination = String(Math.min(20, one.concurrency));
+  const kind = localKind(one);
+  const user = kind === undefined ? undefined : makePostfixUser(workplace, name, kind, one.concurrency);
   const server = await startPostfix(workplace, name, {
     domains: 1,
     accountsPerDomain: accountNames.length,
@@ -215,20 +233,25 @@ async function startTheirs(
       transport_maps: `texthash:${file}`,
       initial_destination_concurrency: perDestination,
       default_destination_concurrency_limit: perDestination,
+      ...user?.settings,
     },
-    services: [`127.0.0.1:${qmqpPort} inet n - n - - qmqpd`, `smtp unix - - n - ${one.concurrency} smtp`],
+    services: [
+      `127.0.0.1:${qmqpPort} inet n - n - - qmqpd`,
+      `smtp unix - - n - ${one.concurrency} smtp`,
+      ...(user?.services ?? []),
+    ],
   });
   await waitForPort(qmqpPort, () => workplace.log(name));
   return {
     ...server,
     smtpPort: server.port,
     qmqpPort,
-    recipients: recipientsOf(one),
+    recipients: recipientsOf(one, user),
     async drained() {
       await server.drained();
       syncDisk(server.maildirs);
     },
-    arrived: () => sinks?.arrived() ?? countMessages(server.maildirs),
+    arrived: () => sinks?.arrived() ?? countMessages(server.maildirs) + (user?.arrived() ?? 0),
   };
 }
 
@@ -256,7 +279,7 @@ function report(cases: readonly Case[], measurements: readonly Measurement[]): s
     ];
   });
   return [
-    'queue: messages per second from QMQP to the Maildir, or from SMTP to smtp-sink, and processor milliseconds per message of all server processes (medians; aim: 2 x Postfix local,',
+    'queue: messages per second from QMQP to the Maildir or program, or from SMTP to smtp-sink, and processor milliseconds per message of all server processes (medians; aim: 2 x Postfix local,',
     '1 x remote).',
     '',
     table(['case', 'vqmail/s', 'Postfix/s', 'x Postfix', 'CPU vqmail', 'CPU Postfix'], rows),
