@@ -27,10 +27,17 @@ export function controlOf({ manager, name, path: script }: Service, layout: Layo
         start: [{ run: ['systemctl', 'enable', '--now', name] }],
       };
     case 'rc':
-      return { stop: [{ run: [layout.disk(script), 'stop'] }], start: [{ run: [layout.disk(script), 'start'] }] };
+      return scripted(layout.disk(script));
     case 'script':
       return undefined;
   }
+}
+
+/** FreeBSD's scripts are taken out of what is started with the machine too (rc.subr(8)). */
+function scripted(script: string): Control {
+  const [stop, start] = [{ run: [script, 'stop'] }, { run: [script, 'start'] }];
+  if (!fs.readFileSync(bytesPath(script), 'latin1').includes('/etc/rc.subr')) return { stop: [stop], start: [start] };
+  return { stop: [stop, { run: [script, 'disable'] }], start: [{ run: [script, 'enable'] }, start] };
 }
 
 function supervised(directory: string, down: readonly string[], up: readonly string[]): Control {
@@ -53,12 +60,12 @@ export function filesFor(manager: Manager, script: string): FilesFor | undefined
   return script.startsWith('/usr/local/etc/rc.d/') ? 'freebsd' : undefined;
 }
 
-/** @throws PermanentError for a place to listen at that is none */
+/** @param old the service whose place it takes @throws PermanentError for a place to listen at that is none */
 export function ownControl(
   manager: FilesFor,
   plan: ServicePlan & { readonly name: string },
   layout: Layout,
-  isRunit: boolean,
+  old: Pick<Service, 'manager' | 'name'>,
 ): OwnControl {
   const { files } = serviceFiles(manager, plan);
   const written = files.map(({ place, text, mode }): Act => ({ write: layout.disk(place), text, mode }));
@@ -75,7 +82,7 @@ export function ownControl(
       stop: [{ run: ['service', script, 'onestop'] }, { run: ['sysrc', `${script}_enable=NO`] }],
     };
   }
-  return daemontoolsControl(plan.name, written, layout, isRunit);
+  return daemontoolsControl(plan.name, written, layout, old);
 }
 
 function systemdControl(names: readonly string[], written: readonly Act[]): OwnControl {
@@ -93,9 +100,19 @@ function systemdControl(names: readonly string[], written: readonly Act[]): OwnC
 /** Where svscan looks; it sees a new service within five seconds. */
 const scanned = ['/service', '/etc/service', '/var/service', '/etc/runit/runsvdir/default'];
 
-function daemontoolsControl(name: string, written: readonly Act[], layout: Layout, isRunit: boolean): OwnControl {
+function daemontoolsControl(
+  name: string,
+  written: readonly Act[],
+  layout: Layout,
+  old: Pick<Service, 'manager' | 'name'>,
+): OwnControl {
   const directory = layout.disk(`/var/qmail/supervise/${name}`);
-  const parent = scanned.map((each) => layout.disk(each)).find((each) => fs.existsSync(bytesPath(each)));
+  const isRunit = old.manager === 'runit';
+  // Where the old one is looked for, ours is seen too.
+  const beside = scanned.filter((each) => each === path.dirname(old.name));
+  const parent = [...beside, ...scanned]
+    .map((each) => layout.disk(each))
+    .find((each) => fs.existsSync(bytesPath(each)));
   const { stop, start } = isRunit
     ? supervised(directory, ['sv', 'down'], ['sv', 'up'])
     : supervised(directory, ['svc', '-d'], ['svc', '-u']);

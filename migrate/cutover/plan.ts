@@ -52,7 +52,10 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
     ...layoutOptions(layout),
     ...serveOptions(protocols, options),
   ];
-  const byHand = (why: string): Plan => ({ why, commands: [`vqmail serve ${words.map(shellWord).join(' ')}`] });
+  const byHand = (why: string, stop: readonly string[] = []): Plan => ({
+    why,
+    commands: [...stop, `vqmail serve ${words.map(shellWord).join(' ')}`],
+  });
   if (first === undefined) return byHand(unknownText(wanted, ports));
   const also = [...new Set(old.flatMap((service) => servedBy(service, looker, ports)))].filter(
     (protocol) => !wanted.has(protocol),
@@ -63,7 +66,10 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
     );
   const controls = part === undefined ? old.map((service) => controlOf(service, layout)) : [part.control];
   if (controls.includes(undefined))
-    return byHand(`${first.name}:${first.line} starts it by itself: take that line out, and end what it has started`);
+    return byHand(
+      `${first.path}:${first.line} starts it by itself, and nothing tells how to stop and start it: by hand`,
+      [`take the line out of ${first.path}:${first.line}`, ...endings(listen, ports)],
+    );
   const manager = options.manager ?? filesFor(first.manager, first.path);
   if (manager === undefined)
     return byHand(
@@ -75,7 +81,7 @@ export function planOf(layout: Layout, protocols: readonly MovedProtocol[], opti
     listen,
     options: words.slice(2 * listen.length),
   };
-  const own = ownControl(manager, plan, layout, first.manager === 'runit');
+  const own = ownControl(manager, plan, layout, first);
   return {
     move: {
       protocols,
@@ -164,10 +170,17 @@ function placesOf(
     protocol === undefined || port === undefined ? [] : [`${protocol}=${addressText(address ?? '0.0.0.0')}:${port}`],
   );
   if (told.length > 0) return told;
-  const held = ports.filter(({ protocol }) => protocol !== undefined && wanted.has(protocol));
+  const held = ports.filter((port) => port.protocol !== undefined && wanted.has(port.protocol) && mayBeOf(port, old));
   if (held.length > 0) return held.map(({ protocol, address, port }) => `${protocol}=${address}:${port}`);
   const [first = ''] = wanted;
   return [`${first}=0.0.0.0:${Object.entries(mailPorts).find(([, name]) => name === first)?.[0] ?? 0}`];
+}
+
+/** Other programs may have the same port at other addresses. */
+function mayBeOf({ pid, command }: HeldPort, services: readonly Service[]): boolean {
+  const programs = services.flatMap((service) => service.programs);
+  const names = programs.map((name) => (name === 'postfix' ? 'master' : name));
+  return pid === undefined || names.some((name) => command.includes(name));
 }
 
 /** @throws PermanentError for a name */
@@ -178,6 +191,14 @@ function addressText(address: string): string {
     '5.5.4',
     `the old server listens at ${address}: say where ours does, by --listen PROTO=ADDRESS:PORT`,
   );
+}
+
+/** How whoever holds these places is ended. */
+function endings(listen: readonly string[], ports: readonly HeldPort[]): string[] {
+  const held = ports.filter(({ protocol, port }) =>
+    listen.some((place) => place.startsWith(`${protocol}=`) && place.endsWith(`:${port}`)),
+  );
+  return held.flatMap(({ pid, command }) => (pid === undefined ? [] : [`kill ${pid}    # ${command}`]));
 }
 
 /** The queue stays whose it is until it is moved. */

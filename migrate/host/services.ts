@@ -69,7 +69,7 @@ export function mailServices(looker: Looker): Service[] {
       add(
         `${directory}/${name}/run`,
         looker.layout.host(`${directory}/${name}`),
-        /runit|\/etc\/service$/.test(directory) ? 'runit' : 'daemontools',
+        isRunit(looker, directory, name) ? 'runit' : 'daemontools',
       );
   for (const directory of places.systemdDirectories)
     for (const name of looker.names(directory))
@@ -78,6 +78,12 @@ export function mailServices(looker: Looker): Service[] {
     for (const name of looker.names(directory)) add(`${directory}/${name}`, name, 'rc');
   for (const file of places.startScripts) add(file, looker.layout.host(file), 'script');
   return found;
+}
+
+/** By what runsv keeps and supervise does not, else by the place. */
+function isRunit(looker: Looker, directory: string, name: string): boolean {
+  const isKept = (file: string): boolean => looker.status(`${directory}/${name}/supervise/${file}`) !== undefined;
+  return isKept('stat') || (/runit|\/etc\/service$/.test(directory) && !isKept('lock'));
 }
 
 /** The services in one script. */

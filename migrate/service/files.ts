@@ -3,13 +3,13 @@
 //
 // The server is started as root: it opens the ports, and gives its sessions and deliveries to other users itself. SIGTERM ends it in an orderly way.
 
-import { type ListenAddress, parseListenAddress } from '../../src/net/listener.js';
+import { type ListenAddress, parseListenAddress, sharesPortWithIpv4 } from '../../src/net/listener.js';
 
 export const managers = ['systemd', 'daemontools', 'freebsd'] as const;
 export type FilesFor = (typeof managers)[number];
 
 export interface ServicePlan {
-  /** What it is called; `vqmail` unless given. */
+  /** What it is called, a name of the shell on FreeBSD; `vqmail` unless given. */
   readonly name?: string;
   /** The words that start the program, such as `/usr/local/bin/vqmail`. */
   readonly program: readonly string[];
@@ -50,12 +50,12 @@ export function serviceFiles(manager: FilesFor, plan: ServicePlan): ServiceFiles
 /** A socket unit for each place, so that systemd holds the ports over restarts and connections wait meanwhile. */
 function systemdFiles({ name: unitName = 'vqmail', program, listen, options }: ServicePlan): ServiceFiles {
   const names = new Set<string>();
-  const sockets = listen.map((text) => {
-    const address = parseListenAddress(text);
+  const all = listen.map(parseListenAddress);
+  const sockets = all.map((address) => {
     let name = address.protocol;
     for (let number = 2; names.has(name); number++) name = `${address.protocol}-${number}`;
     names.add(name);
-    return { name, unit: `${unitName}-${name}.socket`, protocol: address.protocol, lines: socketLines(address) };
+    return { name, unit: `${unitName}-${name}.socket`, protocol: address.protocol, lines: socketLines(address, all) };
   });
   const units = sockets.map(({ unit }) => unit).join(' ');
   const words = [
@@ -111,11 +111,17 @@ WantedBy=sockets.target
 `;
 }
 
-function socketLines({ at, access = {} }: ListenAddress): string[] {
+function socketLines(address: ListenAddress, all: readonly ListenAddress[]): string[] {
+  const { at, access = {} } = address;
   if ('inherited' in at) return [`ListenStream=${at.inherited}`];
   if ('host' in at) {
     const host = at.host.includes(':') ? `[${at.host}]` : at.host;
-    return [`ListenStream=${host}:${at.port}`, ...(host.startsWith('[') ? ['BindIPv6Only=both'] : []), 'NoDelay=true'];
+    const family = sharesPortWithIpv4(address, all) ? 'ipv6-only' : 'both';
+    return [
+      `ListenStream=${host}:${at.port}`,
+      ...(at.host.includes(':') ? [`BindIPv6Only=${family}`] : []),
+      'NoDelay=true',
+    ];
   }
   const { mode = 0o600, user, group } = access;
   return [
@@ -145,39 +151,39 @@ exec setuidgid qmaill multilog t s10000000 n20 /var/log/${name}
   };
 }
 
-function freebsdFiles({ program, listen, options }: ServicePlan): ServiceFiles {
+function freebsdFiles({ name = 'vqmail', program, listen, options }: ServicePlan): ServiceFiles {
   const words = ['serve', ...listenOptions(listen), ...options].map(shellWord).join(' ');
   const script = `#!/bin/sh
-# PROVIDE: vqmail mail
+# PROVIDE: ${name} mail
 # REQUIRE: LOGIN NETWORKING
 # KEYWORD: shutdown
 #
-# In rc.conf: vqmail_enable="YES", and vqmail_args="serve ..." for other arguments than those below.
+# In rc.conf: ${name}_enable="YES", and ${name}_args="serve ..." for other arguments than those below.
 
 . /etc/rc.subr
 
-name=vqmail
-rcvar=vqmail_enable
+name=${name}
+rcvar=${name}_enable
 load_rc_config $name
-: \${vqmail_enable:="NO"}
-: \${vqmail_args:="${words.replace(/[\\"$`]/g, '\\$&')}"}
+: \${${name}_enable:="NO"}
+: \${${name}_args:="${words.replace(/[\\"$`]/g, '\\$&')}"}
 
-pidfile=/var/run/vqmail.pid
+pidfile=/var/run/${name}.pid
 command=/usr/sbin/daemon
 # daemon(8) writes the log to syslog and the pid of the server, which gets the signals.
-command_args="-S -T vqmail -p $pidfile ${program
+command_args="-S -T ${name} -p $pidfile ${program
     .map(shellWord)
     .join(' ')
-    .replace(/[\\"$`]/g, '\\$&')} $vqmail_args"
-procname=\${vqmail_procname:-/usr/local/bin/node}
+    .replace(/[\\"$`]/g, '\\$&')} $${name}_args"
+procname=\${${name}_procname:-/usr/local/bin/node}
 extra_commands=reload
 sig_reload=HUP
 
 run_rc_command "$1"
 `;
   return {
-    files: [{ name: 'vqmail', place: '/usr/local/etc/rc.d/vqmail', text: script, mode: 0o755 }],
-    commands: ['sysrc vqmail_enable=YES', 'service vqmail start'],
+    files: [{ name, place: `/usr/local/etc/rc.d/${name}`, text: script, mode: 0o755 }],
+    commands: [`sysrc ${name}_enable=YES`, `service ${name} start`],
   };
 }
 

@@ -65,6 +65,11 @@ export async function lastingDifferences(compare: () => Promise<Difference[]>): 
   const first = await compare();
   // What nobody notices needs no second look.
   if (!first.some(({ isNoticed }) => isNoticed)) return first;
-  const again = new Set((await compare()).map((difference) => JSON.stringify(difference)));
-  return first.filter((difference) => again.has(JSON.stringify(difference)));
+  const again = new Set((await compare()).map(keyOf));
+  return first.filter((difference) => again.has(keyOf(difference)));
+}
+
+/** What cannot be compared stays so, whatever the reason is that time. */
+function keyOf({ cause, ...difference }: Difference): string {
+  return JSON.stringify(difference);
 }

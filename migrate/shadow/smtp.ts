@@ -81,7 +81,7 @@ function compareRecipient(kind: RecipientKind, old: Answer, ours: Answer): Found
   const [before, now] = [classOf(old), classOf(ours)];
   if (before === now) return undefined;
   const found = { what: whatOf[kind], old: old.text, new: ours.text };
-  if (before !== 2 && now !== 2 && (kind === 'relay' || kind === 'trick'))
+  if (isRefusal(old) && isRefusal(ours) && (kind === 'relay' || kind === 'trick'))
     return { ...found, cause: 'both refuse', isNoticed: false };
   if (before === 4 || now === 4)
     return {
@@ -90,6 +90,11 @@ function compareRecipient(kind: RecipientKind, old: Answer, ours: Answer): Found
       isNoticed: true,
     };
   return { ...found, ...causeOf(kind, before === 2, ours) };
+}
+
+/** For good, or by policy for now (Postfix's `454 4.7.1 Relay access denied`); trouble is another thing, behind which mail may be taken. */
+function isRefusal({ code, text }: Answer): boolean {
+  return code >= 500 || (code >= 400 && /\b4\.7\.\d/.test(text));
 }
 
 const whatOf: Readonly<Record<RecipientKind, string>> = {

@@ -161,7 +161,8 @@ export async function openAll<T extends { close(): void }>(
   }
 }
 
-function sharesPortWithIpv4({ at }: ListenAddress, all: readonly ListenAddress[]): boolean {
+/** Whether an IPv4 address of these has the same port, to which an IPv6 wildcard has to leave IPv4. */
+export function sharesPortWithIpv4({ at }: ListenAddress, all: readonly ListenAddress[]): boolean {
   return all.some(
     (other) => 'host' in at && 'host' in other.at && at.port === other.at.port && net.isIPv4(other.at.host),
   );

@@ -74,6 +74,21 @@ describe('migrate service', () => {
     );
   });
 
+  it('gives units whose sockets leave IPv4 to each other', () => {
+    const listen = ['imap=0.0.0.0:143', 'imap=[::]:143', 'pop3=[::]:110'];
+    const { files } = serviceFiles('systemd', { program: [defaultProgram], listen, options: [] });
+    assert.deepEqual(
+      files
+        .slice(1)
+        .map(({ text }) => [/^ListenStream=(.*)$/m.exec(text)?.[1], /^BindIPv6Only=(.*)$/m.exec(text)?.[1]]),
+      [
+        ['0.0.0.0:143', undefined],
+        ['[::]:143', 'ipv6-only'],
+        ['[::]:110', 'both'],
+      ],
+    );
+  });
+
   it('gives scripts that sh takes', async (t) => {
     for (const manager of ['daemontools', 'freebsd'] as const) {
       const directory = folder(t);

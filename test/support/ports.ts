@@ -16,9 +16,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until a port accepts a connection. @throws Error with the log when it does not within 10 s */
-export async function waitForPort(port: number, log: () => string): Promise<void> {
+export async function waitForPort(port: number, log: () => string, host = '127.0.0.1'): Promise<void> {
   for (const end = performance.now() + 10_000; performance.now() < end; await sleep(50)) {
-    const socket = net.connect(port, '127.0.0.1');
+    const socket = net.connect(port, host);
     const accepted = await once(socket, 'connect').then(
       () => true,
       () => false,

@@ -1,5 +1,6 @@
 // A host whose old services are run by real daemontools (svscan, supervise, svc) and tcpserver. The old servers are stand-ins: each connection is passed on to a vqmail of its own.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -48,15 +49,29 @@ export class CutoverHost extends ShadowHost {
 
   /** svscan on the host's /service, until the test ends. */
   scan(): void {
-    const directory = path.join(this.root, 'service');
-    const child = spawn('svscan', [directory], { stdio: 'ignore' });
+    this.#scanWith('svscan', 'service', async (all) => {
+      await run(['svc', '-dx', ...all]);
+      for (const service of all) await run(['sh', '-c', 'while svok "$1"; do sleep 0.1; done', 'sh', service]);
+    });
+  }
+
+  /** runsvdir on the host's /etc/service, until the test ends. */
+  scanByRunit(): void {
+    mkdirSync(path.join(this.root, 'etc/service'), { recursive: true });
+    this.#scanWith('runsvdir', 'etc/service', async (all) => {
+      await run(['sv', 'exit', ...all]);
+      for (const service of all) await run(['sh', '-c', 'while sv status "$1"; do sleep 0.1; done', 'sh', service]);
+    });
+  }
+
+  #scanWith(program: string, folder: string, end: (services: readonly string[]) => Promise<void>): void {
+    const directory = path.join(this.root, folder);
+    const child = spawn(program, [directory], { stdio: 'ignore' });
     this.#stops.push(async () => {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
       await ended;
-      const all = readdirSync(directory).map((name) => path.join(directory, name));
-      await run(['svc', '-dx', ...all]);
-      for (const service of all) await run(['sh', '-c', 'while svok "$1"; do sleep 0.1; done', 'sh', service]);
+      await end(readdirSync(directory).map((name) => path.join(directory, name)));
     });
   }
 
@@ -121,4 +136,55 @@ export async function served(port: number): Promise<string> {
 /** Whether a service waits: its directory, below /service or where ours are written. */
 export function isDown(host: CutoverHost, service: string): boolean {
   return ['service', 'var/qmail/supervise'].some((parent) => existsSync(path.join(host.root, parent, service, 'down')));
+}
+
+export interface TriedMove {
+  readonly protocols: readonly string[];
+  /** Where ours serves beside, as `PROTO=HOST:PORT`. */
+  readonly beside: readonly string[];
+  /** Options of serve with which ours does not do. */
+  readonly wrong: readonly string[];
+  /** What is told of that. */
+  readonly told: RegExp;
+  /** Options of serve with which it does; none unless given. */
+  readonly serve?: readonly string[];
+  /** How many seconds of it are enough. */
+  readonly wait?: number;
+  /** Looks who is started. */
+  readonly serves: (isOld: boolean) => void;
+  /** Directory of further programs, before all others. */
+  readonly programs?: string;
+}
+
+/** Ours is put in a place with wrong options, which is taken back by itself; then with the right ones; then it is rolled back. */
+export async function movesAndReturns(host: CutoverHost, move: TriedMove): Promise<void> {
+  const { protocols, beside, wrong, told, serves, programs, serve = [], wait = 30 } = move;
+  const besides = beside.flatMap((place) => ['--beside', place]);
+  const args = (seconds: number): string[] => [
+    ...[
+      'cutover',
+      ...protocols,
+      ...besides,
+      '--wait',
+      String(seconds),
+      '--yes',
+      '--',
+      '--queue',
+      'off',
+      '--workers',
+      '0',
+    ],
+  ];
+  const failed = await host.migrate([...args(wait), ...wrong], programs);
+  assert.equal(failed.status, 1, failed.stdout + failed.stderr);
+  assert.match(failed.stdout, told);
+  assert.match(failed.stdout, /^going back\n[\s\S]*serves again$/m);
+  serves(true);
+  const moved = await host.migrate([...args(30), ...serve], programs);
+  assert.deepEqual([moved.status, moved.stderr], [0, ''], moved.stdout);
+  assert.equal(moved.stdout.match(/nothing differs that a client would notice/g)?.length, 2);
+  serves(false);
+  const back = await host.migrate(['rollback', ...protocols, '--yes'], programs);
+  assert.deepEqual([back.status, back.stderr], [0, ''], back.stdout);
+  serves(true);
 }

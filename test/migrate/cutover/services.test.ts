@@ -1,44 +1,14 @@
-// Other services than POP3 under daemontools: the queue, units of systemd, and what is to be done by hand.
+// Other services than POP3 under daemontools: the queue, and what is to be done by hand.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { until } from '../../support/front-end.js';
 import { needs, needsRoot } from '../../support/needs.js';
-import { freePort, waitForPort } from '../../support/ports.js';
-import { run } from '../../support/program.js';
 import { makeQueue } from '../../support/queue-host.js';
 import { runToolProgram } from '../../support/tool-program.js';
-import { CutoverHost, daemontoolsPrograms, isDown, served } from './cutover-host.js';
-
-/** Stands in for systemctl: starts what ExecStart= says, with the sockets of the socket units that are named with it, and ends it by its process id. */
-const systemctl = (root: string): string => `#!/bin/sh
-units=${root}/etc/systemd/system; pids=${root}/pids
-mkdir -p $pids; echo "$*" >> $pids/log
-[ "$1" = daemon-reload ] && exit 0
-order=$1; shift 2
-sockets=; names=
-for unit; do
-  case $unit in *.socket)
-    sockets="$sockets -l $(sed -n 's/^ListenStream=//p' $units/$unit)"
-    names="$names:$(sed -n 's/^FileDescriptorName=//p' $units/$unit)";;
-  esac
-done
-for unit; do
-  case $unit in *.service)
-    if [ $order = enable ]; then
-      exec=$(sed -n 's/^ExecStart=//p' $units/$unit)
-      [ -n "$sockets" ] && exec="systemd-socket-activate $sockets --fdname=\${names#:} $exec"
-      setsid sh -c "exec $exec" </dev/null >/dev/null 2>&1 &
-      echo $! > $pids/$unit
-    elif [ -f $pids/$unit ]; then
-      kill $(cat $pids/$unit) 2>/dev/null; rm $pids/$unit
-    fi;;
-  esac
-done
-exit 0
-`;
+import { CutoverHost, daemontoolsPrograms, isDown } from './cutover-host.js';
 
 describe('migrate cutover of other services', () => {
   it('moves the queue with its messages, and back', async (t) => {
@@ -73,42 +43,6 @@ describe('migrate cutover of other services', () => {
     assert.deepEqual([isDown(host, 'qmail-send'), isDown(host, 'vqmail-queue')], [false, true]);
   });
 
-  it('moves a unit of systemd to ours, with sockets that systemd holds, and back', async (t) => {
-    if (!needs(t, 'tcpserver', 'tcpclient', 'systemd-socket-activate', 'setsid')) return;
-    const host = new CutoverHost(t);
-    const port = await freePort();
-    const old = await host.serve();
-    host.passOn('qmail-pop3d', old.ports.pop3 ?? 0);
-    host.write(
-      path.join(host.root, 'etc/systemd/system/pop3d.service'),
-      `[Service]\nExecStart=tcpserver -HRl0 127.0.0.1 ${port} ${host.root}/var/qmail/bin/qmail-pop3d\n`,
-    );
-    const programs = path.join(host.root, 'programs');
-    mkdirSync(programs);
-    writeFileSync(path.join(programs, 'systemctl'), systemctl(host.root));
-    chmodSync(path.join(programs, 'systemctl'), 0o755);
-    const asked = async (...words: string[]): Promise<void> =>
-      assert.equal((await run([path.join(programs, 'systemctl'), ...words])).status, 0);
-    host.stopWith(() => asked('disable', '--now', 'pop3d.service', 'vqmail-pop3.service'));
-    await asked('enable', '--now', 'pop3d.service');
-    await waitForPort(port, () => 'pop3d.service');
-    const beside = ['--beside', `pop3=127.0.0.1:${old.ports.pop3}`];
-    const moved = await host.migrate(['cutover', 'pop3', ...beside, '--yes', '--', '--workers', '0'], programs);
-    assert.deepEqual([moved.status, moved.stderr], [0, ''], moved.stdout);
-    assert.match(await served(port), /^\+OK/);
-    const back = await host.migrate(['rollback', 'pop3', '--yes'], programs);
-    assert.deepEqual([back.status, back.stderr], [0, ''], back.stdout);
-    assert.match(await served(port), /^\+OK/);
-    const orders = readFileSync(path.join(host.root, 'pids/log'), 'latin1').split('\n');
-    assert.deepEqual(orders.slice(1, -1), [
-      'daemon-reload',
-      'disable --now pop3d.service',
-      'enable --now vqmail-pop3-pop3.socket vqmail-pop3.service',
-      'disable --now vqmail-pop3-pop3.socket vqmail-pop3.service',
-      'enable --now pop3d.service',
-    ]);
-  });
-
   it('says what is to be done by hand', async (t) => {
     const host = new CutoverHost(t);
     const told = async (...words: string[]): Promise<string> => {
@@ -121,7 +55,13 @@ describe('migrate cutover of other services', () => {
       /^who starts submission and smtps was not found[\s\S]*vqmail serve --listen submission=/,
     );
     host.script('etc/rc.local', 'tcpserver 0 25 qmail-smtpd &');
-    assert.match(await told('smtp'), /rc\.local:2 starts it by itself: take that line out/);
+    const byHand = await told('smtp', '--', '--workers', '2');
+    assert.match(
+      byHand,
+      /^\/etc\/rc\.local:2 starts it by itself, and nothing tells how to stop and start it: by hand$/m,
+    );
+    assert.match(byHand, /^ {2}1\. take the line out of \/etc\/rc\.local:2$/m);
+    assert.match(byHand, /^ {2}\d\. vqmail serve --listen smtp=0\.0\.0\.0:25 --root \S+ --queue beside --workers 2$/m);
     host.write(
       path.join(host.root, 'etc/systemd/system/dovecot.service'),
       '[Service]\nExecStart=/usr/sbin/dovecot -F\n',
