@@ -69,8 +69,8 @@ const traces: readonly Trace[] = [
   {
     name: 'senders with a relay of their own',
     files: ['control/authsenders'],
-    support: 'missing',
-    text: `${unread}; relays with a password stand in smtproutes`,
+    support: 'served',
+    text: 'read for each delivery, as the patch has it',
   },
   {
     name: 'SPF patch',
@@ -119,10 +119,11 @@ const traces: readonly Trace[] = [
   { name: 'maxrcpt', files: ['control/maxrcpt'], support: 'missing', text: unread },
   {
     name: 'outgoing address',
-    files: ['control/outgoingip', 'control/domainbindings'],
-    support: 'missing',
-    text: unread,
+    files: ['control/outgoingip'],
+    support: 'served',
+    text: 'the address that mail is sent from, as the patch has it; outgoingip6 besides',
   },
+  { name: 'outgoing address by domain', files: ['control/domainbindings'], support: 'missing', text: unread },
   { name: 'big-todo', files: ['queue/todo/0'], support: 'served', text: 'the queue is worked on in this shape' },
   {
     name: 'ext-todo',

@@ -72,6 +72,22 @@ describe('migrate preflight', () => {
     assert.match(own?.text ?? '', /not there/);
   });
 
+  it('tells of control files of patches which of them are read', async (t) => {
+    const host = soundHost();
+    t.after(() => removeRoot(host.root));
+    for (const name of ['outgoingip', 'domainbindings', 'authsenders', 'tlsclients', 'badhelo'])
+      host.write(`/var/qmail/control/${name}`, '');
+    const { parts } = await lookAtHost(new Layout({ root: host.root }), { now: new Date(0) });
+    const found = parts.filter((part) => path.dirname(part.path) === '/var/qmail/control');
+    assert.deepEqual(Object.fromEntries(found.map((part) => [path.basename(part.path), part.support])), {
+      outgoingip: 'served',
+      domainbindings: 'missing',
+      authsenders: 'served',
+      tlsclients: 'served',
+      badhelo: 'missing',
+    });
+  });
+
   it('tells how services are started, and what follows for the commands', async (t) => {
     const host = fullHost(t);
     const { services, steps } = await lookAtHost(new Layout({ root: host.root }), { now: new Date(0) });
