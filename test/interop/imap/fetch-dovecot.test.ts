@@ -58,7 +58,7 @@ const asked = [
 
 /** Messages that are broken at random, the same in every run; others with VQMAIL_SEED and VQMAIL_MESSAGES. */
 function broken(): Buffer[] {
-  const [first, count] = [Number(process.env.VQMAIL_SEED ?? 1), Number(process.env.VQMAIL_MESSAGES ?? 500)];
+  const [first, count] = [Number(process.env.VQMAIL_SEED ?? 1), Number(process.env.VQMAIL_MESSAGES ?? 300)];
   const whole = corpus();
   return Array.from({ length: count }, (_, index) => mutated(whole, first + index));
 }
