@@ -8,7 +8,7 @@
 // Only the cdb decides, as in the originals; it is looked at anew for every question. Unlike them, a missing or unreadable cdb beside an existing assign is a
 // temporary failure: the originals take it for "no such domain" and bounce. With neither file there are no assignments.
 
-import { CorruptFileError, TemporaryError, troubleWith } from '../errors.js';
+import { CorruptFileError, troubleWith } from '../errors.js';
 import { statusOf } from '../files/identity.js';
 import { bytesPath } from '../files/read.js';
 import {
@@ -23,6 +23,9 @@ import type { Databases, Find } from './databases.js';
 
 export type { Assignment, FoundAssignment } from '../formats/controls/users-assign.js';
 
+/** What strangers are told when the assignments cannot be read. */
+export const assignmentsTrouble = 'temporary trouble with the user database of this host';
+
 /** Who serves a vpopmail domain (formats/vpopmail.md 3.3). */
 export interface DomainAssignment {
   /** The real domain's name: that of an alias domain is not here. Lower case as far as the file has it so. */
@@ -34,7 +37,7 @@ export interface DomainAssignment {
   readonly directory: string;
 }
 
-/** qmail's assignments. Every method throws TemporaryError (CorruptFileError for a broken file) when they cannot be read. */
+/** qmail's assignments. Every method throws TemporaryError of `assignmentsTrouble` when they cannot be read. */
 export class Users {
   readonly #layout: Layout;
   readonly #databases: Databases;
@@ -54,9 +57,12 @@ export class Users {
 
   /** Who serves a domain or alias domain; undefined when nobody does. */
   domain(name: string): DomainAssignment | undefined {
-    const data = this.#lookUp((find) => find(domainKey(name)));
-    if (data === undefined) return undefined;
-    const { user, uid, gid, directory } = this.#parse(data);
+    const found = this.#lookUp((find) => {
+      const data = find(domainKey(name));
+      return data === undefined ? undefined : this.#parse(data);
+    });
+    if (found === undefined) return undefined;
+    const { user, uid, gid, directory } = found;
     return { name: user, uid, gid, hostDirectory: directory, directory: this.#layout.disk(directory) };
   }
 
@@ -68,20 +74,13 @@ export class Users {
   }
 
   #lookUp<T>(use: (find: Find) => T | undefined): T | undefined {
-    const found = this.#databases.lookUp(this.#layout.usersCdb, use, { isShared: true });
-    if (found !== undefined) return found.value;
-    if (this.#hasAssign()) {
-      const cause = new Error(`${this.#layout.usersCdb} is missing; run qmail-newu`);
-      throw new TemporaryError('4.3.0', 'temporary trouble with the user database of this host', cause);
-    }
-    return undefined;
-  }
-
-  #hasAssign(): boolean {
     try {
-      return statusOf(bytesPath(this.#layout.assign)) !== undefined;
+      const found = this.#databases.lookUp(this.#layout.usersCdb, use, { isShared: true });
+      if (found !== undefined) return found.value;
+      if (statusOf(bytesPath(this.#layout.assign)) === undefined) return undefined;
     } catch (error) {
-      throw troubleWith('temporary trouble with the user database of this host', error);
+      throw troubleWith(assignmentsTrouble, error);
     }
+    throw troubleWith(assignmentsTrouble, new Error(`${this.#layout.usersCdb} is missing; run qmail-newu`));
   }
 }

@@ -15,6 +15,7 @@
 import { describe } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { splitAddress } from '../../mail/address.js';
+import { assignmentsTrouble } from '../../stores/users.js';
 import type { Delivery } from '../accept.js';
 import type { DeliveryAttempt, DeliveryChannel, DeliveryReport, QueuedMessage } from '../report.js';
 import type { LocalRecipient } from '../resolution/assignment.js';
@@ -80,7 +81,7 @@ async function deliverTo(
   if (domain === undefined) return failure('Sorry, address must include host name. (#5.1.3)');
   if (local === '') return failure('Sorry, an address needs a name before the @. (#5.1.3)');
   const assigned = context.resolver.resolveAssigned(recipient);
-  if (assigned.local === undefined) return deferral(withStatus(assigned.resolution));
+  if (assigned.local === undefined) return deferral(lspawnText(assigned.resolution));
   const delivery = context.deliveryFor(assigned.local);
   if (delivery !== undefined && assigned.resolution.outcome.kind === 'deliver') {
     const report = await intoMaildirs(delivery, attempt, assigned.resolution);
@@ -140,6 +141,9 @@ function failure(text: string): DeliveryReport {
   return { outcome: 'failure', text: `${text}\n` };
 }
 
-function withStatus({ outcome }: Resolution): string {
-  return 'text' in outcome ? outcome.text : 'Temporary failure in qmail-lspawn.';
+/** Why nobody is known as whom to deliver, in qmail-lspawn's words, which hold no status (formats/qmail.md 5.4). */
+function lspawnText({ outcome }: Resolution): string {
+  if (!('text' in outcome)) return 'Temporary failure in qmail-lspawn.';
+  if (outcome.text === assignmentsTrouble) return 'Trouble reading users/cdb in qmail-lspawn.';
+  return outcome.text.replace(/ \(#4\.\d\.\d\)$/, '');
 }
