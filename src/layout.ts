@@ -91,7 +91,7 @@ export class Layout {
   get queueSocket(): string {
     return path.join(this.root, 'run/vqmail/queue');
   }
-  /** Where the daemon is asked about logins. */
+  /** Where daemons are asked about logins: their sockets' names begin so. */
   get loginSocket(): string {
     return path.join(this.root, 'run/vqmail/logins');
   }

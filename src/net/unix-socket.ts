@@ -65,7 +65,7 @@ export async function makeRoom(socketPath: string): Promise<void> {
   if (status?.isSocket() && (await isDead(socketPath))) fs.rmSync(socketPath, { force: true });
 }
 
-/** Whether nobody listens at a socket that is there. */
+/** Whether nobody listens at a socket, or it has gone. */
 export function isDead(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ path: socketPath });
@@ -73,8 +73,24 @@ export function isDead(socketPath: string): Promise<boolean> {
       socket.destroy();
       resolve(false);
     });
-    socket.once('error', (error) => resolve(errnoOf(error) === 'ECONNREFUSED'));
+    socket.once('error', (error) => resolve(['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error) ?? '')));
   });
+}
+
+/**
+ * The sockets that processes of one kind have beside each other: `place`, a dot, and a word of each. Those of processes that were killed are removed.
+ * @returns their paths @throws the system error when the directory cannot be read
+ */
+export async function livingBeside(place: string): Promise<string[]> {
+  const directory = path.dirname(place);
+  const living: string[] = [];
+  for (const name of fs.readdirSync(directory)) {
+    if (!name.startsWith(`${path.basename(place)}.`)) continue;
+    const file = path.join(directory, name);
+    if (await isDead(file)) fs.rmSync(file, { force: true });
+    else living.push(file);
+  }
+  return living;
 }
 
 /**

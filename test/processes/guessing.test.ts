@@ -10,12 +10,12 @@ import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import type { GuessingStatus } from '../../src/auth/guessing/guess-gate.js';
+import type { GuessingStatus } from '../../src/auth/guessing/status.js';
 import { AuthClient } from '../support/auth-client.js';
 import { childrenOf } from '../support/child-processes.js';
 import { needsRoot } from '../support/needs.js';
-import { vqmailProgram } from '../support/started-server.js';
-import { startSampleHost, TextClient } from './sample-server.js';
+import { startServer, vqmailProgram } from '../support/started-server.js';
+import { startSampleHost, TextClient, until } from './sample-server.js';
 
 const user = 'test@mailtest.example.jp';
 const atOnce = 800;
@@ -196,10 +196,21 @@ test('workers', async (t) => {
   if (needsRoot(t)) await check(t, '2', 100_000);
 });
 
-test('the socket of `vqmail auth` is for root alone, and gone with the daemon', async (t) => {
+test('`vqmail auth` asks all daemons of a host; their sockets are gone with them', async (t) => {
   const { server, root } = await startSampleHost(t, ['--workers', '0']);
-  const [socket] = readdirSync(path.join(root, 'run/vqmail')).filter((name) => name === 'logins');
-  assert.equal(socket, 'logins');
-  await server.stop();
+  const second = await startServer(['--root', root, '--workers', '0', '--listen', 'pop3=127.0.0.1:0']);
+  t.after(() => second.stop('SIGKILL'));
+  const sockets = (): string[] =>
+    readdirSync(path.join(root, 'run/vqmail'))
+      .filter((name) => name.startsWith('logins'))
+      .sort();
+  const own = [server, second].map(({ process: { pid } }) => `logins.${pid}`).sort();
+  await until(() => sockets().length === own.length);
+  assert.deepEqual(sockets(), own);
+  for (const { ports } of [server, second]) assert.match(await wrongPop3Login(ports.pop3 ?? 0, 0), /^-ERR /);
+  assert.match(await vqmailAuth(root, 'status'), /^0 right, 2 wrong, .*\n127\.0\.5\.1 +2 wrong\n/);
+  await server.stop('SIGKILL');
+  assert.match(await vqmailAuth(root, 'status'), /^0 right, 1 wrong/);
+  await second.stop();
   await assert.rejects(vqmailAuth(root, 'status'), /no running vqmail serve can be asked about logins/);
 });

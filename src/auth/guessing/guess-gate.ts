@@ -9,6 +9,7 @@ import type { Log } from '../../log.js';
 import { type FailureRecord, type FailureTable, failuresOf } from './failures.js';
 import type { Admission, AttemptOutcome, LoginAttempt, LoginGate } from './gate.js';
 import { type GuessLimitSettings, GuessLimits, type UnderWay } from './limits.js';
+import { type GuessingStatus, type KeyStatus, worstFirst } from './status.js';
 
 /** How long an attempt is held up at most: a Postfix that asks waits for ten seconds. */
 const longestHoldMs = 4000;
@@ -20,23 +21,6 @@ const reportEveryMs = 60_000;
 /** Lines about what is new, between two reports. */
 const mostNews = 10;
 const namedInReport = 3;
-
-/** What the gate knows, for people. */
-export interface GuessingStatus {
-  readonly right: number;
-  readonly wrong: number;
-  readonly putOff: number;
-  readonly knownPairs: number;
-  readonly addresses: readonly KeyStatus[];
-  readonly accounts: readonly KeyStatus[];
-}
-
-export interface KeyStatus {
-  readonly key: string;
-  readonly failures: number;
-  /** Until its next attempt is looked at; 0: it is now. */
-  readonly pauseSeconds: number;
-}
 
 export interface GuessGateOptions extends GuessLimitSettings {
   readonly log: Log;
@@ -203,9 +187,7 @@ export class GuessGate implements LoginGate {
       failures: failuresOf(record, nowMs),
       pauseSeconds: secondsUntil(record.pausedUntilMs, nowMs),
     }));
-    return all
-      .filter(({ failures, pauseSeconds }) => failures > 0 || pauseSeconds > 0)
-      .sort((a, b) => b.pauseSeconds - a.pauseSeconds || b.failures - a.failures);
+    return all.filter(({ failures, pauseSeconds }) => failures > 0 || pauseSeconds > 0).sort(worstFirst);
   }
 }
 

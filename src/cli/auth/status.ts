@@ -1,11 +1,11 @@
-// `vqmail auth status` and `forget`: asks the running daemon about wrong logins.
+// `vqmail auth status` and `forget`: asks the running daemons about wrong logins. Each counts for itself; what several know of a key stands in one line.
 //
 //   12 right, 1031 wrong, 95213 put off since the start; 11 addresses are known for an account
 //   192.0.2.1          15 wrong, put off for 32 seconds
 //   joe@example.jp     3 wrong
 
 import { Command } from 'commander';
-import type { KeyStatus } from '../../auth/guessing/guess-gate.js';
+import { type KeyStatus, together } from '../../auth/guessing/status.js';
 import { errnoOf, PermanentError, TemporaryError } from '../../errors.js';
 import { askLogins, type LoginQuestion, type LoginStatus } from '../../processes/login/status-socket.js';
 import { parseCommandLine } from '../command-line.js';
@@ -24,9 +24,9 @@ export async function status(args: string[], io: ToolIo): Promise<number> {
   const options = parseCommandLine<Options>(command, args, io);
   if (options === undefined) return 0;
   if (!/^\d{1,6}$/.test(options.most)) throw new PermanentError('5.5.4', `--most ${options.most}: a number is needed`);
-  const answer = await ask({}, io);
-  if (options.json) io.stdout(`${JSON.stringify(answer.status, undefined, 1)}\n`);
-  else io.stdout(textOf(answer.status, Number(options.most)));
+  const known = together((await ask({}, io)).map((answer) => answer.status));
+  if (options.json) io.stdout(`${JSON.stringify(known, undefined, 1)}\n`);
+  else io.stdout(textOf(known, Number(options.most)));
   return 0;
 }
 
@@ -38,22 +38,27 @@ export async function forget(args: string[], io: ToolIo): Promise<number> {
   );
   if (parseCommandLine(command, args, io) === undefined) return 0;
   const keys = command.args.map((key) => key.toLowerCase());
-  const { forgotten } = await ask({ forget: keys }, io);
+  const forgotten = (await ask({ forget: keys }, io)).flatMap((answer) => answer.forgotten);
   const unknown = keys.filter((key) => !forgotten.includes(key));
   for (const key of unknown) io.stderr(`vqmail auth: ${key}: no wrong logins are known\n`);
   return unknown.length === 0 ? 0 : 100;
 }
 
-async function ask(question: LoginQuestion, io: ToolIo): Promise<LoginStatus> {
+async function ask(question: LoginQuestion, io: ToolIo): Promise<LoginStatus[]> {
+  const noneRuns = 'no running vqmail serve can be asked about logins';
+  let answers: LoginStatus[];
   try {
-    return await askLogins(io.layout.loginSocket, question);
+    answers = await askLogins(io.layout.loginSocket, question);
   } catch (error) {
-    const text =
-      errnoOf(error) === 'EACCES'
-        ? 'only root may ask the running daemon about logins'
-        : 'no running vqmail serve can be asked about logins';
-    throw new TemporaryError('4.3.0', text, error);
+    const isRefused = errnoOf(error) === 'EACCES';
+    throw new TemporaryError(
+      '4.3.0',
+      isRefused ? 'only root may ask the running daemon about logins' : noneRuns,
+      error,
+    );
   }
+  if (answers.length === 0) throw new TemporaryError('4.3.0', noneRuns);
+  return answers;
 }
 
 function textOf(

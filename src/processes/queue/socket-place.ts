@@ -8,7 +8,7 @@ import type net from 'node:net';
 import path from 'node:path';
 import { describe } from '../../errors.js';
 import type { Log } from '../../log.js';
-import { isDead, listenAtPath } from '../../net/unix-socket.js';
+import { isDead, listenAtPath, livingBeside } from '../../net/unix-socket.js';
 
 /** For what the kernel does not tell: who was killed leaves a socket behind. */
 const lookEveryMs = 5000;
@@ -38,7 +38,7 @@ export class SocketPlace {
   async begin(): Promise<void> {
     const directory = path.dirname(this.#place);
     fs.mkdirSync(directory, { recursive: true, mode: 0o755 });
-    await this.#removeDead(directory);
+    await livingBeside(this.#place);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject).once('listening', resolve);
       listenAtPath(this.#server, { path: this.#own }, 0o666, {});
@@ -71,16 +71,6 @@ export class SocketPlace {
 
   #holder(): number | undefined {
     return fs.lstatSync(this.#place, { throwIfNoEntry: false })?.ino;
-  }
-
-  /** Sockets of processes that were killed. */
-  async #removeDead(directory: string): Promise<void> {
-    const name = path.basename(this.#place);
-    for (const other of fs.readdirSync(directory)) {
-      if (!other.startsWith(`${name}.`)) continue;
-      const file = path.join(directory, other);
-      if (await isDead(file)) fs.rmSync(file, { force: true });
-    }
   }
 
   #tell(error: unknown): void {

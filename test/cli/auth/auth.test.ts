@@ -49,7 +49,7 @@ async function daemon(t: TestContext, root: string): Promise<{ readonly gate: Gu
     assert.ok(admission.isAdmitted);
     admission.over(outcome);
   }
-  while (statSync(place, { throwIfNoEntry: false }) === undefined)
+  while (statSync(`${place}.${process.pid}`, { throwIfNoEntry: false }) === undefined)
     await new Promise((resolve) => setImmediate(resolve));
   return { gate, log };
 }
@@ -57,7 +57,7 @@ async function daemon(t: TestContext, root: string): Promise<{ readonly gate: Gu
 test('status shows what is known, the worst first; forget ends a pause', async (t) => {
   const { root, run } = place(t);
   const { gate } = await daemon(t, root);
-  assert.equal(statSync(path.join(root, 'run/vqmail/logins')).mode & 0o777, 0o600);
+  assert.equal(statSync(path.join(root, `run/vqmail/logins.${process.pid}`)).mode & 0o777, 0o600);
   assert.deepEqual(await run('status'), {
     status: 0,
     stdout:

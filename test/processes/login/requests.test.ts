@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { LoginAttempt } from '../../../src/auth/guessing/gate.js';
-import { GuessGate, type GuessingStatus } from '../../../src/auth/guessing/guess-gate.js';
+import { GuessGate } from '../../../src/auth/guessing/guess-gate.js';
+import type { GuessingStatus } from '../../../src/auth/guessing/status.js';
 import { silentLog } from '../../../src/log.js';
 import { LoginAnswers, type LoginMessage, LoginRequests } from '../../../src/processes/login/requests.js';
 import type { ToChild } from '../../../src/processes/messages.js';
