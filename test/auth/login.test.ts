@@ -206,7 +206,7 @@ test('before any login the hash of the postmaster stands for the domain', async 
 test('trouble with the files of the host is thrown and logs nobody out', async (t) => {
   const cases: readonly { path: string; text: string | null; error: new (...args: never[]) => Error; why: string }[] = [
     { path: '/var/qmail/users/cdb', text: null, error: TemporaryError, why: 'users/cdb is missing beside assign' },
-    { path: '/var/qmail/users/cdb', text: 'rubbish', error: CorruptFileError, why: 'users/cdb is no cdb' },
+    { path: '/var/qmail/users/cdb', text: 'rubbish', error: TemporaryError, why: 'users/cdb is no cdb' },
     { path: `${domainDirectory}/vpasswd.cdb`, text: 'rubbish', error: CorruptFileError, why: 'vpasswd.cdb is no cdb' },
   ];
   for (const { path: file, text, error, why } of cases) {
