@@ -115,16 +115,27 @@ export class Rfc822Reader {
     return this.isAtEnd ? 'end' : this.skipBlanks();
   }
 
-  /** A quoted string whose opening quote is next. */
+  /** A quoted string whose opening quote is next. Of one that does not end, what stands behind its last escape or line end does not count. */
   quotedString(word: Word): Progress {
+    let text = '';
+    const remember = (): void => {
+      word.text += text;
+      text = '';
+    };
     for (this.at++; !this.isAtEnd; this.at++) {
       const character = this.peek();
       if (character === '"') {
+        remember();
         this.at++;
         return this.skipBlanks();
       }
-      if (character === '\\' && !'\r\n'.includes(this.#text.charAt(this.at + 1) || '\\')) this.at++;
-      if (!this.#isLineEnd()) word.text += this.peek();
+      if (character === '\\') {
+        this.at++;
+        if (this.isAtEnd) return 'broken';
+        if ('\r\n'.includes(this.peek())) this.at--;
+        remember();
+      } else if (character === '\n') remember();
+      if (!this.#isLineEnd()) text += this.peek();
     }
     return 'broken';
   }
