@@ -170,7 +170,10 @@ function placesOf(
     protocol === undefined || port === undefined ? [] : [`${protocol}=${addressText(address ?? '0.0.0.0')}:${port}`],
   );
   if (told.length > 0) return told;
-  const held = ports.filter((port) => port.protocol !== undefined && wanted.has(port.protocol) && mayBeOf(port, old));
+  const customary = ports.filter(({ protocol }) => protocol !== undefined && wanted.has(protocol));
+  const theirs = customary.filter((port) => mayBeOf(port, old));
+  // Who gives up a part of what it serves is not among the services: all are its.
+  const held = theirs.length > 0 ? theirs : customary;
   if (held.length > 0) return held.map(({ protocol, address, port }) => `${protocol}=${address}:${port}`);
   const [first = ''] = wanted;
   return [`${first}=0.0.0.0:${Object.entries(mailPorts).find(([, name]) => name === first)?.[0] ?? 0}`];

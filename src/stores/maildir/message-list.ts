@@ -26,6 +26,7 @@ export interface MessageFile {
   readonly base: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+  readonly birthtimeMs: number;
   readonly dev: number;
   readonly ino: number;
 }
@@ -86,8 +87,8 @@ async function look(maildir: string, part: MaildirPart, nowMs: number): Promise<
   const lastSecond = Math.floor(nowMs / 1000);
   const add = (name: string, status: fs.Stats | undefined): void => {
     if (status === undefined || !status.isFile() || Math.floor(status.mtimeMs / 1000) > lastSecond) return;
-    const { size: sizeBytes, mtimeMs, dev, ino } = status;
-    found.push({ part, name, base: parseMaildirName(name).base, sizeBytes, mtimeMs, dev, ino });
+    const { size: sizeBytes, mtimeMs, birthtimeMs, dev, ino } = status;
+    found.push({ part, name, base: parseMaildirName(name).base, sizeBytes, mtimeMs, birthtimeMs, dev, ino });
   };
   let isSlow = false;
   for (let start = 0; start < names.length; start += sliceLength) {

@@ -1,10 +1,10 @@
 // How many octets a message is when it is sent: what POP3 announces (protocols/pop3-message.ts). It is not the size of the file, since every LF is sent as CR LF, so
-// the file must be read once. What was learned is kept under the file's device, inode, size and modification time: a message is never
-// changed in place, and moving it or changing its flags changes none of these.
+// the file must be read once. What was learned is kept under the file's device, inode, size, and when it was made and changed: a message is never
+// changed in place, and moving it or changing its flags changes none of these. A restored file may have the inode, size and time of one that was removed.
 //
 // The W= that Dovecot puts into a name is not believed: other programs copy names, and a wrong size breaks a client's download.
 //
-// The memory is a table of fixed size, one for each process: 2^17 messages in 5 MiB. A message has four places in it; a newcomer takes the place of the one
+// The memory is a table of fixed size, one for each process: 2^17 messages in 6 MiB. A message has four places in it; a newcomer takes the place of the one
 // that was put there first.
 
 import type { FileReads } from '../../files/file-reads.js';
@@ -14,11 +14,12 @@ import { TransferSize } from '../../protocols/pop3-message.js';
 export interface FileKey {
   readonly ino: number;
   readonly mtimeMs: number;
+  readonly birthtimeMs: number;
   readonly sizeBytes: number;
   readonly dev: number;
 }
 
-const columns = 5;
+const columns = 6;
 const places = 4;
 const pieceBytes = 128 * 1024;
 
@@ -43,8 +44,9 @@ export class TransferSizes {
         table[at] === file.ino &&
         table[at + 1] === file.mtimeMs &&
         table[at + 2] === file.sizeBytes &&
-        table[at + 3] === file.dev;
-      if (isIt) return table[at + 4];
+        table[at + 3] === file.dev &&
+        table[at + 4] === file.birthtimeMs;
+      if (isIt) return table[at + 5];
     }
     return undefined;
   }
@@ -53,7 +55,8 @@ export class TransferSizes {
     const set = this.#setOf(file);
     const place = this.#nextPlace[set] ?? 0;
     this.#nextPlace[set] = (place + 1) % places;
-    this.#table.set([file.ino, file.mtimeMs, file.sizeBytes, file.dev, octets], (set * places + place) * columns);
+    const { ino, mtimeMs, sizeBytes, dev, birthtimeMs } = file;
+    this.#table.set([ino, mtimeMs, sizeBytes, dev, birthtimeMs, octets], (set * places + place) * columns);
   }
 
   #setOf(file: FileKey): number {

@@ -12,6 +12,7 @@ const file: MessageFile = {
   base: 'a',
   sizeBytes: 100,
   mtimeMs: 1772323300123.25,
+  birthtimeMs: 1772323300123.25,
   dev: 64768,
   ino: 5_000_000_123,
 };
@@ -22,7 +23,13 @@ test('a size is known by the file, not by its name or place', () => {
   sizes.set(file, 107);
   const moved: MessageFile = { ...file, part: 'cur', name: 'a:2,S' };
   assert.equal(sizes.get(moved), 107);
-  for (const other of [{ ino: 5_000_000_124 }, { dev: 1 }, { sizeBytes: 101 }, { mtimeMs: 1772323300123.5 }])
+  for (const other of [
+    { ino: 5_000_000_124 },
+    { dev: 1 },
+    { sizeBytes: 101 },
+    { mtimeMs: 1772323300123.5 },
+    { birthtimeMs: 1 },
+  ])
     assert.equal(sizes.get({ ...file, ...other }), undefined, JSON.stringify(other));
 });
 

@@ -104,8 +104,8 @@ async function readFacts(mailbox: Mailbox, uid: number): Promise<MessageFacts | 
   if (message === undefined) return undefined;
   try {
     const { fd, sizeBytes, internalDateMs, savedMs } = message;
-    const { ino, dev, mtimeMs } = fs.fstatSync(fd);
-    const key = { ino, dev, mtimeMs, sizeBytes };
+    const { ino, dev, mtimeMs, birthtimeMs } = fs.fstatSync(fd);
+    const key = { ino, dev, mtimeMs, birthtimeMs, sizeBytes };
     const wireBytes = counted.get(key) ?? (await countWireBytes(fd, sizeBytes));
     counted.set(key, wireBytes);
     const row = mailbox.table.indexOf(uid);
