@@ -16,7 +16,7 @@ export const movedProtocols = ['smtp', 'submission', 'pop3', 'imap', 'queue'] as
 export type MovedProtocol = (typeof movedProtocols)[number];
 
 /** What else is served for the same clients, and moves along. */
-const family: Readonly<Record<MovedProtocol, readonly string[]>> = {
+export const family: Readonly<Record<MovedProtocol, readonly string[]>> = {
   smtp: ['smtp'],
   submission: ['submission', 'smtps'],
   pop3: ['pop3', 'pop3s'],

@@ -1,8 +1,6 @@
 // In which order this host is best moved, with the commands for it: what is broken first, then beside, then one protocol at a time, the queue last.
 
-import { isServedProtocol } from '../../src/settings.js';
-import { mailPorts } from '../host/ports.js';
-import type { Service } from '../host/services.js';
+import { family } from '../cutover/plan.js';
 import type { Preflight } from './report.js';
 
 export interface Step {
@@ -23,16 +21,14 @@ const besidePorts: Readonly<Record<string, number>> = {
   imap: 10143,
   imaps: 10993,
 };
-/** Reading first, since nothing is lost if it fails; the queue last. */
-const order = ['pop3', 'pop3s', 'imap', 'imaps', 'submission', 'smtps', 'smtp'].filter(isServedProtocol);
-/** The customary port of a protocol. */
-const customaryPort = (protocol: string): string =>
-  Object.entries(mailPorts).find(([, name]) => name === protocol)?.[0] ?? '0';
+/** Reading first, since nothing is lost if it fails; the queue comes last. */
+const order = ['pop3', 'imap', 'submission', 'smtp'] as const;
 
 /** The steps for what is known of a host. */
 export function recommendedSteps(known: Known): Step[] {
   const errors = known.problems.filter(({ severity }) => severity === 'error').length;
-  const protocols = order.filter((protocol) => isServedHere(known, protocol));
+  const moved = order.filter((protocol) => family[protocol].some((each) => isServedHere(known, each)));
+  const protocols = moved.flatMap((protocol) => family[protocol].filter((each) => isServedHere(known, each)));
   const options = serveOptions(known);
   const root = known.root === '/' ? '' : ` --root ${known.root}`;
   const steps: Step[] = [
@@ -60,14 +56,36 @@ export function recommendedSteps(known: Known): Step[] {
       note: 'Where a mail would go and why; and what a mail program would see.',
     },
   ];
-  for (const protocol of protocols) steps.push(moveStep(known, protocol));
-  const queue = known.services.find((service) => service.protocol === 'queue');
+  for (const protocol of moved) {
+    const compared = family[protocol].find((each) => protocols.includes(each)) ?? protocol;
+    steps.push({
+      title: `Move ${protocol}`,
+      commands: cutoverCommands(
+        `${protocol}${root}`,
+        ` --beside ${compared}=127.0.0.1:${besidePorts[compared]}`,
+        options === '' ? '' : ` --${options}`,
+      ),
+      note: `${whoServes(known, protocol)} ${asShown}`,
+    });
+  }
   steps.push({
     title: 'Take the queue',
-    commands: queue === undefined ? [] : [...stopCommands(queue)],
-    note: 'Then serve with --queue instead: vqmail goes on with the messages that wait. To go back, stop vqmail and start qmail-send again.',
+    commands: cutoverCommands(`queue${root}`, '', ''),
+    note: `${whoServes(known, 'queue')} vqmail goes on with the messages that wait. ${asShown}`,
   });
   return steps;
+}
+
+const asShown =
+  'The first command shows what would be done, the second does it and goes back by itself when the comparison fails, the third takes it back.';
+
+/** @param what the protocol and the host @param compared what is compared with before and after */
+function cutoverCommands(what: string, compared: string, options: string): string[] {
+  return [
+    `vqmail migrate cutover ${what}${compared}${options}`,
+    `vqmail migrate cutover ${what}${compared} --yes${options}`,
+    `vqmail migrate rollback ${what} --yes`,
+  ];
 }
 
 function isServedHere({ services, ports, parts }: Known, protocol: string): boolean {
@@ -80,36 +98,13 @@ function isServedHere({ services, ports, parts }: Known, protocol: string): bool
   );
 }
 
-function moveStep(known: Known, protocol: string): Step {
+function whoServes(known: Known, protocol: string): string {
   const service = known.services.find((each) => each.protocol === protocol);
+  if (service !== undefined) return `It is ${service.name} (${service.path}) today.`;
   const held = known.ports.find((port) => port.protocol === protocol);
-  const where =
-    service !== undefined
-      ? `It is ${service.name} (${service.path}) today.`
-      : held?.pid !== undefined
-        ? `Port ${held.port} is held by process ${held.pid} today: ${held.command}`
-        : 'Who serves it today was not seen.';
-  return {
-    title: `Move ${protocol}`,
-    commands: [...(service === undefined ? [] : stopCommands(service))],
-    note: `${where} Then serve with --listen ${protocol}=0.0.0.0:${customaryPort(protocol)}. To go back, stop vqmail and start the old server: the files are the same.`,
-  };
-}
-
-/** How a service is stopped by its own manager. */
-function stopCommands({ manager, name, path }: Service): string[] {
-  switch (manager) {
-    case 'daemontools':
-      return [`touch ${name}/down`, `svc -d ${name}`];
-    case 'runit':
-      return [`touch ${name}/down`, `sv down ${name}`];
-    case 'systemd':
-      return [`systemctl disable --now ${name}`];
-    case 'rc':
-      return [`${path} stop`];
-    case 'script':
-      return [];
-  }
+  return held?.pid === undefined
+    ? 'Who serves it today was not seen.'
+    : `Port ${held.port} is held by process ${held.pid} today: ${held.command}`;
 }
 
 /** Where there is no qmail-send, nobody else works on the queue. */

@@ -99,8 +99,15 @@ describe('migrate preflight', () => {
       ],
     );
     const commands = steps.flatMap((step) => step.commands).join('\n');
-    assert.match(commands, /^svc -d \/var\/qmail\/supervise\/qmail-smtpd$/m);
-    assert.match(commands, /^systemctl disable --now qmail\.service$/m);
+    assert.match(
+      commands,
+      /^vqmail migrate cutover smtp .*--beside smtp=127\.0\.0\.1:10025 --yes -- .*--tcp-dir \S*\/etc$/m,
+    );
+    assert.match(commands, /^vqmail migrate rollback smtp --root \S+ --yes$/m);
+    assert.match(commands, /^vqmail migrate cutover queue --root \S+ --yes$/m);
+    const notes = steps.map((step) => `${step.title}: ${step.note}`).join('\n');
+    assert.match(notes, /^Move smtp: It is \/var\/qmail\/supervise\/qmail-smtpd /m);
+    assert.match(notes, /^Take the queue: It is qmail\.service /m);
     assert.match(commands, /--uidl 'dovecot:%f' --tcp-dir \S*\/home\/vpopmail\/etc --queue beside/);
   });
 
