@@ -6,24 +6,10 @@ import fc from 'fast-check';
 import { AuthClient } from '../support/auth-client.js';
 import { type AuthPlace, authPlace } from '../support/auth-socket.js';
 import { saslMechanisms } from '../support/sasl-client.js';
+import { anyBytes, anyMechanism, saslResponse } from './sasl-conversation.js';
 
-const bytes = (maxLength: number): fc.Arbitrary<string> =>
-  fc.uint8Array({ maxLength }).map((array) => Buffer.from(array).toString('latin1'));
 const id = fc.constantFrom('1', '2', '3', '0', 'x', '4294967295', '4294967296');
-const response = fc.oneof(
-  bytes(60).map((text) => Buffer.from(text, 'latin1').toString('base64')),
-  fc.constantFrom(
-    '',
-    '=',
-    '*',
-    '!',
-    'AGpvZUBleGFtcGxlLmpwAGpvZSBwdw==',
-    'biwsbj11c2VyLHI9YWJj',
-    'am9lQGV4YW1wbGUuanA=',
-  ),
-  bytes(20),
-);
-const mechanism = fc.constantFrom(...saslMechanisms, 'SCRAM-SHA-1-PLUS', 'ANONYMOUS', 'plain', '');
+const response = saslResponse('AGpvZUBleGFtcGxlLmpwAGpvZSBwdw==', anyBytes(20));
 const parameter = fc.oneof(
   fc.constantFrom(
     'service=smtp',
@@ -36,22 +22,22 @@ const parameter = fc.oneof(
     '=',
     'resp=',
   ),
-  bytes(12),
+  anyBytes(12),
 );
 /** Lines that are nearly right, and lines that are anything. */
 const line = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .tuple(id, mechanism, fc.array(parameter, { maxLength: 3 }), response)
+      .tuple(id, anyMechanism, fc.array(parameter, { maxLength: 3 }), response)
       .map(([n, name, more, data]) => ['AUTH', n, name, ...more, `resp=${data}`].join('\t')),
   },
-  { weight: 3, arbitrary: fc.tuple(id, mechanism).map(([n, name]) => `AUTH\t${n}\t${name}`) },
+  { weight: 3, arbitrary: fc.tuple(id, anyMechanism).map(([n, name]) => `AUTH\t${n}\t${name}`) },
   { weight: 6, arbitrary: fc.tuple(id, response).map(([n, data]) => `CONT\t${n}\t${data}`) },
   { weight: 2, arbitrary: id.map((n) => `CANCEL\t${n}`) },
-  { weight: 2, arbitrary: fc.tuple(id, bytes(20)).map(([n, name]) => `USER\t${n}\t${name}`) },
+  { weight: 2, arbitrary: fc.tuple(id, anyBytes(20)).map(([n, name]) => `USER\t${n}\t${name}`) },
   { weight: 1, arbitrary: fc.constantFrom('CPID\t1', 'VERSION\t1\t0', 'CPID\t0', 'DONE', '') },
-  { weight: 1, arbitrary: bytes(40) },
+  { weight: 1, arbitrary: anyBytes(40) },
 );
 const conversation = fc.record({
   lines: fc.array(line, { minLength: 1, maxLength: 12 }),

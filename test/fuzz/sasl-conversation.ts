@@ -3,22 +3,30 @@
 import fc from 'fast-check';
 import { saslMechanisms } from '../support/sasl-client.js';
 
-const bytes = (maxLength: number): fc.Arbitrary<string> =>
+export const anyBytes = (maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ maxLength }).map((array) => Buffer.from(array).toString('latin1'));
-const response = fc.oneof(
-  bytes(60).map((text) => Buffer.from(text, 'latin1').toString('base64')),
-  fc.constantFrom(
-    '',
-    '=',
-    '*',
-    '!',
-    'AHRlc3RAbWFpbHRlc3QuZXhhbXBsZS5qcAB3cm9uZw==',
-    'biwsbj11c2VyLHI9YWJj',
-    'am9lQGV4YW1wbGUuanA=',
-  ),
-  bytes(20).map((text) => text.replace(/[\r\n]/g, '?')),
+
+/** An answer to a challenge. @param plain one of PLAIN, in base64 @param other what is not even base64 */
+export function saslResponse(plain: string, other: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.oneof(
+    anyBytes(60).map((text) => Buffer.from(text, 'latin1').toString('base64')),
+    fc.constantFrom('', '=', '*', '!', plain, 'biwsbj11c2VyLHI9YWJj', 'am9lQGV4YW1wbGUuanA='),
+    other,
+  );
+}
+
+export const anyMechanism: fc.Arbitrary<string> = fc.constantFrom(
+  ...saslMechanisms,
+  'SCRAM-SHA-1-PLUS',
+  'ANONYMOUS',
+  'plain',
+  '',
 );
-const mechanism = fc.constantFrom(...saslMechanisms, 'SCRAM-SHA-1-PLUS', 'ANONYMOUS', 'plain', '');
+
+const response = saslResponse(
+  'AHRlc3RAbWFpbHRlc3QuZXhhbXBsZS5qcAB3cm9uZw==',
+  anyBytes(20).map((text) => text.replace(/[\r\n]/g, '?')),
+);
 
 export interface SaslConversation {
   readonly exchanges: readonly (readonly [
@@ -32,7 +40,7 @@ export interface SaslConversation {
 
 export const saslConversation: fc.Arbitrary<SaslConversation> = fc.record({
   exchanges: fc.array(
-    fc.tuple(mechanism, fc.option(response, { nil: undefined }), fc.array(response, { maxLength: 4 })),
+    fc.tuple(anyMechanism, fc.option(response, { nil: undefined }), fc.array(response, { maxLength: 4 })),
     { minLength: 1, maxLength: 4 },
   ),
   pieces: fc.array(fc.nat(300), { maxLength: 3 }),
