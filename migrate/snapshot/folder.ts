@@ -11,6 +11,7 @@ import { knownUidls, type UidlForm } from '../../src/stores/maildir/uidl.js';
 import { flagsOfLetters, flagText } from '../flag-text.js';
 import { TextHash } from '../text-hash.js';
 import type { SeenMessage } from './format.js';
+import { courierKeywords, type OtherKeywords, stateKeywords } from './keywords.js';
 
 export interface FolderOptions {
   readonly bodies: boolean;
@@ -30,7 +31,8 @@ export async function seeFolder(directory: string, options: FolderOptions): Prom
   const files = await filesIn(directory);
   const list = uidList(directory);
   const uids = new Map(list?.records.map((record) => [record.base, record.uid]));
-  const keywords = parseDovecotKeywords(readIfPresent(mailboxFiles.keywords(directory)) ?? Buffer.alloc(0));
+  const names = parseDovecotKeywords(readIfPresent(mailboxFiles.keywords(directory)) ?? Buffer.alloc(0));
+  const others = await otherKeywords(directory, list);
   const bases = [...files.keys()].sort(
     (a, b) => (uids.get(a) ?? Infinity) - (uids.get(b) ?? Infinity) || (a < b ? -1 : Number(a > b)),
   );
@@ -40,8 +42,10 @@ export async function seeFolder(directory: string, options: FolderOptions): Prom
       const name = files.get(base) ?? '';
       const text = await seeText(directory, name, options.bodies);
       if (text === undefined) continue;
-      const flags = name.startsWith('new/') ? '' : flagText(flagsOfLetters(flagsOf(name), keywords));
-      yield [uids.get(base) ?? null, base, flags, text.internalDate, text.size, text.hash, uidls[index] ?? null];
+      const uid = uids.get(base);
+      const { flags, keywords } = flagsOfLetters(name.startsWith('new/') ? '' : flagsOf(name), names);
+      const shown = flagText({ flags, keywords: [...new Set([...keywords, ...others(base, uid)])] });
+      yield [uid ?? null, base, shown, text.internalDate, text.size, text.hash, uidls[index] ?? null];
     }
   };
   return { uidValidity: list?.uidValidity ?? null, count: bases.length, messages };
@@ -57,12 +61,24 @@ async function filesIn(directory: string): Promise<Map<string, string>> {
   return files;
 }
 
-function uidList(directory: string): { uidValidity: number; records: readonly UidRecord[] } | undefined {
-  for (const path of [mailboxFiles.uidList(directory), mailboxFiles.courierUidList(directory)]) {
+interface FoundList {
+  readonly uidValidity: number;
+  readonly records: readonly UidRecord[];
+  readonly isCouriers: boolean;
+}
+
+function uidList(directory: string): FoundList | undefined {
+  const couriers = mailboxFiles.courierUidList(directory);
+  for (const path of [mailboxFiles.uidList(directory), couriers]) {
     const bytes = readIfPresent(path);
-    if (bytes !== undefined) return parseUidList(bytes, path);
+    if (bytes !== undefined) return { ...parseUidList(bytes, path), isCouriers: path === couriers };
   }
   return undefined;
+}
+
+async function otherKeywords(directory: string, list: FoundList | undefined): Promise<OtherKeywords> {
+  if (list === undefined) return () => [];
+  return list.isCouriers ? courierKeywords(directory) : stateKeywords(directory, list.uidValidity);
 }
 
 const pieceBytes = 256 * 1024;

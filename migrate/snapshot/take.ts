@@ -28,7 +28,16 @@ export interface SnapshotOptions {
   readonly messagesPerSecond: number | undefined;
   /** Told of accounts that are done. */
   readonly progress: (done: number, of: number) => void;
+  /** Milliseconds that go by, and waiting for some; of the machine unless given. */
+  readonly clock?: Clock;
 }
+
+export interface Clock {
+  nowMs(): number;
+  pause(ms: number): Promise<unknown>;
+}
+
+const machineClock: Clock = { nowMs: () => performance.now(), pause };
 
 const blockMessages = 500;
 
@@ -74,7 +83,7 @@ async function fill(
   options: SnapshotOptions,
   append: Append,
 ): Promise<SnapshotEnd['end']> {
-  const pace = new Pace(options.messagesPerSecond);
+  const pace = new Pace(options.messagesPerSecond, options.clock ?? machineClock);
   const accounts = [...maildirs(layout)];
   let [folders, messages] = [before.done.size, before.messages];
   for (const [index, { account, maildir, trouble }] of accounts.entries()) {
@@ -182,17 +191,20 @@ export async function* linesOf(file: string): AsyncGenerator<{ text: string; byt
 /** Waits so that no more than so many are done in a second. */
 class Pace {
   readonly #perSecond: number | undefined;
-  readonly #began = performance.now();
+  readonly #clock: Clock;
+  readonly #beganMs: number;
   #count = 0;
 
-  constructor(perSecond: number | undefined) {
+  constructor(perSecond: number | undefined, clock: Clock) {
     this.#perSecond = perSecond;
+    this.#clock = clock;
+    this.#beganMs = clock.nowMs();
   }
 
   async next(): Promise<void> {
     this.#count++;
     if (this.#perSecond === undefined) return;
-    const aheadMs = (this.#count / this.#perSecond) * 1000 - (performance.now() - this.#began);
-    if (aheadMs > 20) await pause(aheadMs);
+    const aheadMs = (this.#count / this.#perSecond) * 1000 - (this.#clock.nowMs() - this.#beganMs);
+    if (aheadMs > 20) await this.#clock.pause(aheadMs);
   }
 }

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { takeSnapshot } from '../../migrate/snapshot/take.js';
 import { type CalledTool, callTool } from '../support/call-tool.js';
 import { mailOwner } from '../support/delivery-host.js';
 import { startDovecot } from '../support/dovecot.js';
@@ -202,6 +203,26 @@ describe('migrate snapshot and verify', () => {
     const text = (name: string): string => fs.readFileSync(path.join(host.folder, name), 'latin1');
     assert.equal(text('killed'), text('whole'));
     assert.ok((await host.snapshot('killed')).exit === 111, 'a whole one is left alone');
+  });
+
+  it('looks at so many messages a second and no more, by the clock', async (t) => {
+    const host = new MailHost(t);
+    for (let number = 100; number < 195; number++) host.message('ann', `cur/${number}.M1.h:2,S`, 'Subject: x\n\n');
+    const take = async (name: string, stepMs: number): Promise<{ nowMs: number; pauses: number }> => {
+      const seen = { nowMs: 0, pauses: 0 };
+      const clock = {
+        nowMs: () => (seen.nowMs += stepMs),
+        pause: async (ms: number) => {
+          seen.nowMs += ms;
+          seen.pauses++;
+        },
+      };
+      const rest = { uidl: 'qmail', bodies: false, messagesPerSecond: 10, progress: () => {} } as const;
+      await takeSnapshot(host.layout, path.join(host.folder, name), { ...rest, clock });
+      return seen;
+    };
+    assert.deepEqual(await take('at-once', 0), { nowMs: 10_000, pauses: 100 });
+    assert.equal((await take('slow', 150)).pauses, 0, 'who is slow anyway does not wait');
   });
 
   it('leaves other files alone, and says what is wrong with them', async (t) => {
