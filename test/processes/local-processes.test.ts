@@ -1,7 +1,9 @@
 // The processes in which qmail-local runs, as root: one user's deliveries share one, nobody else's do; a program has nothing of root or of the queue; what a process does not survive.
 
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { needsRoot } from '../support/needs.js';
 import { until } from './sample-server.js';
@@ -67,4 +69,38 @@ test('what a program has left behind says belongs to the report, and keeps nothi
   }
   assert.match(host.server.log(), /^delivery \d+: success: early\/did_0\+0\+1\/late\/$/m);
   assert.match(host.server.log(), /^delivery \d+: success: then\/did_0\+0\+1\/$/m);
+});
+
+test('where there is no room to keep a message, that is said, and the process goes on', async (t) => {
+  if (!needsRoot(t)) return;
+  const env: NodeJS.ProcessEnv = {};
+  const host = new ServedQueue(t, { args: ['--workers', '1'], env });
+  const small = path.join(host.root, 'small');
+  mkdirSync(small);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=1777', 'tmpfs', small]);
+  } catch (error) {
+    if (process.env.CI) throw error;
+    return t.skip('skipped: needs the right to mount');
+  }
+  try {
+    env.TMPDIR = small;
+    host.dotQmail('hoster', '-who', '|echo $PPID >> seen\n');
+    await host.start();
+    const deliver = async (text: string): Promise<void> => {
+      assert.match(await host.send('joe@client.example', ['hoster-who@local.example'], text), /^250 /);
+    };
+    await deliver(message);
+    await host.emptied();
+    await deliver(message + 'x\n'.repeat(500_000));
+    await host.logged('delivery 2: deferral: Unable_to_keep_the_message:_out_of_disk_space._(#4.3.0)/\n');
+    await deliver(message);
+    await host.logged('delivery 3: success: did_0+0+1/\n');
+    const [first, second, ...more] = host.read('/home/hoster/seen').trimEnd().split('\n');
+    assert.equal(first, second);
+    assert.deepEqual(more, []);
+    await host.kill();
+  } finally {
+    execFileSync('umount', ['-l', small]);
+  }
 });

@@ -5,11 +5,10 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import type { LocalArguments } from '../../delivery/local/arguments.js';
 import type { LocalEnd } from '../../delivery/local/channel.js';
-import { MessageSource } from '../../delivery/local/message-source.js';
+import { LocalFailure } from '../../delivery/local/failure.js';
+import type { MessageSource } from '../../delivery/local/message-source.js';
 import {
   becomeVariable,
   type ForwardAnswer,
@@ -18,12 +17,13 @@ import {
 } from '../../delivery/local/processes.js';
 import { RunningPrograms } from '../../delivery/local/program.js';
 import type { Forward } from '../../delivery/local/qmail-local.js';
-import { errnoOf, PermanentError, TemporaryError } from '../../errors.js';
+import { PermanentError, TemporaryError } from '../../errors.js';
 import { FrameReader, sendFrame } from '../../net/frames.js';
 import { become } from '../../processes/ownership.js';
 import type { ToolIo } from '../tool-io.js';
 import { deliverHere } from './deliver-here.js';
 import { DeliveryReport } from './delivery-report.js';
+import { KeptMessage } from './kept-message.js';
 
 /** @returns the exit code */
 export async function localDeliveries(io: ToolIo): Promise<number> {
@@ -38,9 +38,7 @@ export async function localDeliveries(io: ToolIo): Promise<number> {
   for (;;) {
     const begun = await queue.next();
     if (begun === undefined) return 0;
-    const end = await deliver(io, begun, { queue, running });
-    fs.closeSync(begun.message.fd);
-    queue.tell(end);
+    queue.tell('output' in begun ? begun : await deliver(io, begun, { queue, running }));
   }
 }
 
@@ -70,6 +68,7 @@ async function deliver(
     forward: (forward) => queue.forward(forward),
     running,
   });
+  fs.closeSync(message.fd);
   return { status, output: await report.end() };
 }
 
@@ -78,20 +77,21 @@ class Queue {
   readonly #socket = new net.Socket({ fd: localSocketFd });
   readonly #frames = new FrameReader(this.#socket);
 
-  /** The next delivery; undefined when there is none any more. @throws the system error when the message cannot be kept */
-  async next(): Promise<Begun | undefined> {
+  /** The next delivery, or how it ended where its message could not be kept; undefined when there is none any more. */
+  async next(): Promise<Begun | LocalEnd | undefined> {
     const first = await this.#frames.next();
     if (first === undefined) return undefined;
-    const { readFd, writeFd } = namelessFile();
-    try {
-      for (let frame = await this.#frames.next(); frame?.kind !== 'C'; frame = await this.#frames.next()) {
-        if (frame === undefined) return undefined;
-        fs.writeFileSync(writeFd, frame.bytes);
-      }
-    } finally {
-      fs.closeSync(writeFd);
+    const message = new KeptMessage();
+    for (let frame = await this.#frames.next(); frame?.kind !== 'C'; frame = await this.#frames.next()) {
+      if (frame === undefined) return undefined;
+      message.write(frame.bytes);
     }
-    return { about: JSON.parse(first.bytes.toString()) as LocalArguments, message: new MessageSource(readFd) };
+    try {
+      return { about: JSON.parse(first.bytes.toString()) as LocalArguments, message: message.end() };
+    } catch (error) {
+      if (!(error instanceof LocalFailure)) throw error;
+      return { status: error.exitCode, output: `${error.message}\n` };
+    }
   }
 
   /** Has a forward queued. @returns its number @throws PermanentError or TemporaryError with qmail's words */
@@ -108,24 +108,4 @@ class Queue {
   tell(end: LocalEnd): void {
     void sendFrame(this.#socket, 'R', end);
   }
-}
-
-let made = 0;
-
-/** A file whose name is gone already, as programs are given it: its descriptor for them is for reading. @throws the system error */
-function namelessFile(): { readonly readFd: number; readonly writeFd: number } {
-  const name = `message.${process.pid}.${Date.now()}.${++made}`;
-  for (const directory of [os.tmpdir(), '/tmp']) {
-    try {
-      const file = path.join(directory, name);
-      const writeFd = fs.openSync(file, 'wx', 0o600);
-      const readFd = fs.openSync(file, 'r');
-      fs.unlinkSync(file);
-      return { readFd, writeFd };
-    } catch (error) {
-      // The queue's own place for such files may be closed to this user.
-      if (directory === '/tmp' || errnoOf(error) !== 'EACCES') throw error;
-    }
-  }
-  throw new Error('no place for the message');
 }

@@ -52,12 +52,7 @@ export function assign(
     `${shownCdb}: ${found.isWildcard ? '+' : '='}${found.name} gives it to ${user}, uid ${uid}, gid ${gid}, in ${found.directory}`,
   );
   if (uid === 0) return defer('4.3.0', 'Not allowed to perform deliveries as root. (#4.3.0)', `${shownCdb}: uid 0`);
-  if (!found.directory.startsWith('/'))
-    return defer(
-      '4.3.5',
-      'temporary trouble with this mailbox. (#4.3.5)',
-      `${shownCdb}: ${found.directory} is not absolute`,
-    );
+  if (!found.directory.startsWith('/')) return notAbsolute(shownCdb, found.directory);
   const directory = withoutFinalSlash(host.layout.disk(found.directory));
   const owner = { uid, gid };
   return { user, owner, isSystemUser: false, directory, hostDirectory: found.directory, dash, extension, ...address };
@@ -85,6 +80,7 @@ function systemUser(
   }
   const alias = host.accounts.user('alias');
   if (alias === undefined) return defer('4.3.0', 'Unable to find alias user! (#4.3.0)', 'this host has no user alias');
+  if (!alias.home.startsWith('/')) return notAbsolute('the user alias', alias.home);
   explain?.(`neither an assignment nor a system user is called ${local}: the user alias gets it`);
   return homeOf(way, alias, { dash: '-', extension: local, ...address });
 }
@@ -99,9 +95,14 @@ function homeOf(
   return { user: user.name, owner, isSystemUser: user.name !== 'alias', directory, hostDirectory: user.home, ...rest };
 }
 
-/** @throws TemporaryError when a home cannot be looked at for a reason that may pass */
+/** qmail-local refuses such a home, and the mail bounces; here it is trouble of the host. */
+function notAbsolute(where: string, home: string): Outcome {
+  return defer('4.3.5', 'temporary trouble with this mailbox. (#4.3.5)', `${where}: ${home} is not absolute`);
+}
+
+/** Where a home is not absolute the originals look for it below qmail's own directory. @throws TemporaryError when a home cannot be looked at for a reason that may pass */
 function ownsItsHome(way: Where, user: SystemUser): boolean {
-  if (user.uid === 0) return false;
+  if (user.uid === 0 || !user.home.startsWith('/')) return false;
   try {
     const home = fs.statSync(bytesPath(way.host.layout.disk(user.home)), { throwIfNoEntry: false });
     return home?.uid === user.uid;

@@ -430,6 +430,15 @@ test('a system user and alias', async (t) => {
   assert.equal(await ask('joe-b@mx.example.jp'), unknown, 'no file for the extension');
   assert.equal(await ask('root@mx.example.jp'), unknown, 'root is alias, which has no file for it');
   assert.equal(await ask('postmaster@mx.example.jp'), 'deliver /var/qmail/alias/Maildir as postmaster@mx.example.jp');
+  const users = fs.readFileSync(layout.systemFiles.passwd, 'latin1');
+  write(layout, { '/etc/passwd': users.replace(':/home/joe:', ':home/joe:') });
+  assert.equal(await ask('joe@mx.example.jp'), unknown, 'a home that is not absolute is none: joe is alias');
+  write(layout, { '/etc/passwd': users.replace(':/var/qmail/alias:', '::') });
+  assert.equal(
+    await ask('postmaster@mx.example.jp'),
+    'defer 451 4.3.5 temporary trouble with this mailbox. (#4.3.5)',
+    'the home of alias is not absolute',
+  );
   write(layout, { '/etc/passwd': 'root:x:0:0::/root:\n' });
   assert.equal(await ask('postmaster@mx.example.jp'), 'defer 451 4.3.0 Unable to find alias user! (#4.3.0)');
 });
