@@ -32,7 +32,7 @@ test(`random actions by both for ${seconds} seconds`, async (t) => {
   await load.begin(host.port);
   const common = { kept: new Set<string>(), folders: new Set<string>() };
   const wanderers = [pair.ours, pair.dovecots, pair.ours, pair.dovecots].map(
-    (logIn, index) => new Wanderer(`w${index}`, logIn, seeded(seed + 1 + index), common, index % 2 === 0),
+    (logIn, index) => new Wanderer(`w${index}`, logIn, seeded(seed + 1 + index), common, index % 2 === 1),
   );
   const arrivals = new Arrivals(host.maildir(), common.kept, besideOwner);
   const mail = async (): Promise<void> => {

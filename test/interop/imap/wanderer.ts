@@ -30,7 +30,7 @@ export class Wanderer {
   readonly #logIn: () => Promise<ImapClient>;
   readonly #random: () => number;
   readonly #common: Common;
-  readonly #mayMove: boolean;
+  readonly #isDovecots: boolean;
   #visitor: ImapClient | undefined;
   #keeper: ImapClient | undefined;
   #own = 0;
@@ -38,9 +38,19 @@ export class Wanderer {
   #folder: { readonly name: string; readonly subjects: string[] } | undefined;
   actions = 0;
 
-  /** @param mayMove whether it moves messages that others move in the same moment: two sessions of Dovecot 2.3 that do so lose some, without anybody else at work */
-  constructor(name: string, logIn: () => Promise<ImapClient>, random: () => number, common: Common, mayMove: boolean) {
-    this.#mayMove = mayMove;
+  /**
+   * @param isDovecots then it moves no messages that others move in the same moment: two sessions of Dovecot 2.3 that do so lose some, without anybody else at work. And it does not stay in a
+   * folder that others may rename: when Dovecot does that at the wrong moment, the session's lock goes along and is there until it ends, and Dovecot's DELETE of the folder waits for it, for two
+   * minutes, while nobody else can make, rename or remove one
+   */
+  constructor(
+    name: string,
+    logIn: () => Promise<ImapClient>,
+    random: () => number,
+    common: Common,
+    isDovecots: boolean,
+  ) {
+    this.#isDovecots = isDovecots;
     this.#name = name;
     this.#logIn = logIn;
     this.#random = random;
@@ -60,7 +70,7 @@ export class Wanderer {
   async #one(): Promise<void> {
     const chance = this.#random();
     if (chance < 0.25) return this.#append(this.#pick(loadFolders));
-    if (chance < (this.#mayMove ? 0.5 : 0.7)) return this.#mark();
+    if (chance < (this.#isDovecots ? 0.7 : 0.5)) return this.#mark();
     if (chance < 0.7) return this.#move();
     if (chance < 0.9) return this.#folderWork();
     await this.#ask(this.#pick(['NOOP', 'LIST "" *', 'STATUS Work (MESSAGES UIDNEXT UNSEEN)', 'CHECK']));
@@ -94,8 +104,7 @@ export class Wanderer {
   }
 
   /** Selects a folder and gives UIDs of messages that anybody may change. */
-  async #some(): Promise<string | undefined> {
-    const folder = this.#pick([...loadFolders, ...this.#common.folders]);
+  async #some(folder: string): Promise<string | undefined> {
     const isSelected = (await this.#ask(`SELECT ${folder}`)).at(-1)?.startsWith('OK ');
     if (!isSelected) return undefined;
     const found = (await this.#ask('UID SEARCH SUBJECT "x-"')).find((answer) => answer.startsWith('* SEARCH')) ?? '';
@@ -108,7 +117,15 @@ export class Wanderer {
   }
 
   async #mark(): Promise<void> {
-    const uids = await this.#some();
+    const folder = this.#pick([...loadFolders, ...this.#common.folders]);
+    await this.#markIn(folder);
+    if (!this.#isDovecots || loadFolders.some((name) => name === folder)) return;
+    this.#visitor?.destroy();
+    this.#visitor = undefined;
+  }
+
+  async #markIn(folder: string): Promise<void> {
+    const uids = await this.#some(folder);
     if (uids === undefined) return;
     await this.#ask(`UID STORE ${uids} ${this.#pick(['+', '-', ''])}FLAGS (${this.#pick(flags)} ${this.#pick(flags)})`);
     await this.#ask(`UID FETCH ${uids} (FLAGS)`);

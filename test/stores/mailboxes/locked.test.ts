@@ -60,3 +60,14 @@ test('a folder is renamed when whoever is at work in it has let go of it', async
   assert.ok(existsSync(path.join(maildir, '.Done/dovecot-uidlist')));
   assert.equal(existsSync(path.join(maildir, '.Done/dovecot-uidlist.lock')), false);
 });
+
+test('a folder is renamed although its lock stays taken, and that does not stay behind', async (t) => {
+  const maildir = newMaildir(t, {});
+  const account = new OpenMailboxes({ log: silentLog }).account(maildir, owner);
+  await account.create('Work');
+  // As Dovecot leaves it when it renames a folder while another of its sessions is at work there.
+  hold(path.join(maildir, '.Work'));
+  await account.rename('Work', 'Done');
+  assert.equal(existsSync(path.join(maildir, '.Done/dovecot-uidlist.lock')), false);
+  (await account.select('Done', 'read-write')).close();
+});

@@ -4,7 +4,8 @@
 //   remove    renamed to ..DOVECOT-TRASHED (or into it, when that is there), then removed        what is left of it there, which is no mailbox
 //   rename    the directory, then one by one those below it                                       some of them with the new name
 //
-// A directory that is renamed takes along the lock of whoever is at work in it, and Dovecot would look for that under the old name only: so it is renamed under that lock too, unless that cannot be had soon.
+// A directory that is renamed takes along the lock of whoever is at work in it, and Dovecot would look for that under the old name only: so it is renamed under that lock too. When that cannot be had soon the lock
+// is removed after the rename: Dovecot renames without it, and leaves locks that nobody can release, on which its own DELETE then waits for two minutes with the list locked.
 //
 // UIDVALIDITY and UIDs go along with a directory; a mailbox that is made anew under an old name gets a higher UIDVALIDITY.
 
@@ -31,7 +32,7 @@ import { MailboxRefusal } from '../refusal.js';
 import { findDirectory, listFolders, mustFindDirectory } from './folder-directories.js';
 
 const listLockPatienceMs = 60_000;
-/** Of a folder that is renamed: whoever holds its lock may be waiting for the list, which is locked here. */
+/** Of a folder that is renamed: whoever holds its lock may be waiting for the list, which is locked here, or have lost it by a rename of Dovecot's. */
 const folderLockPatienceMs = 2_000;
 const trashAttempts = 10;
 
@@ -160,6 +161,8 @@ export function renameFolder(account: FolderAccount, from: string, to: string): 
       });
       try {
         fs.renameSync(bytesPath(directory), bytesPath(target));
+        // Its holder looks for it under the old name: it would stay for as long as that process lives.
+        if (lock === undefined) fs.rmSync(bytesPath(`${mailboxFiles.uidList(target)}.lock`), { force: true });
       } finally {
         lock?.release();
       }
