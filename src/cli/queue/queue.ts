@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { PermanentError, TemporaryError } from '../../errors.js';
 import { QueueFiles } from '../../queue/files.js';
 import { countQueue, type ListedMessage, listQueue, readMessage } from '../../queue/listing.js';
+import { qmailSends } from '../../queue/orders/beside.js';
 import { type OrderName, type OrderResult, orderNames } from '../../queue/orders/order.js';
 import { type ChannelName, QueueTree } from '../../queue/tree.js';
 import { openHost } from '../../stores/host.js';
@@ -115,10 +116,10 @@ async function show(access: QueueAccess, { ids }: Selection, { json }: Options, 
   return 0;
 }
 
-/** When a message is tried next: whoever works on the queue knows, else its files do. */
+/** When a message is tried next: whoever works on the queue knows, which a qmail-send cannot be asked; else its files do. */
 async function nextTries(access: QueueAccess): Promise<(message: ListedMessage) => NextTries | undefined> {
   const answer = await askOwnQueue(access, { order: 'times' });
-  if (answer === undefined) return ({ times }) => times;
+  if (answer === undefined) return qmailSends(access.tree).length > 0 ? () => undefined : ({ times }) => times;
   const { times = {} } = answer;
   return ({ id }) => new Map(Object.entries(times[id] ?? {}) as [ChannelName, number][]);
 }

@@ -13,7 +13,7 @@
 //
 // A notice has neither a Message-ID nor MIME parts, and holds the whole message. qmail-queue puts its Received line on top.
 
-import { quoteAddress, quoteLocalPart, returnPathLine } from '../../mail/address.js';
+import { quoteAddress, quoteLocalPart } from '../../mail/address.js';
 import { qmailDate } from '../../mail/dates.js';
 import { virtualDomainKeys } from '../controls/virtual-domains.js';
 
@@ -59,7 +59,9 @@ export function bounceHead(bounce: Bounce, identity: BounceIdentity, unixSeconds
 
 /** Between the paragraphs and the message. */
 export function bounceMiddle(bounce: Bounce): Buffer {
-  return latin1(`--- Below this line is ${copies[bounce.kind]}.\n\n${returnPathLine(bounce.returnPath)}`);
+  // Not as in a delivered message: a line feed stays what it is.
+  const returnPath = `Return-Path: <${quoteAddress(bounce.returnPath)}>`;
+  return latin1(`--- Below this line is ${copies[bounce.kind]}.\n\n${returnPath}\n`);
 }
 
 const introductions = {

@@ -47,24 +47,34 @@ function markAllDone(files: QueueFiles, file: string): void {
 }
 
 /**
- * Sends SIGALRM to the qmail-send that works on this queue: of that name, and at work in its directory.
+ * The qmail-send that works on this queue, of that name and in its directory: its process numbers.
  * @param proc where processes are listed; another place in tests
- * @returns whether there was one
  */
-export function wakeQmailSend(tree: QueueTree, proc = '/proc'): boolean {
-  let isThere = false;
-  for (const pid of namesIn(proc)) {
-    if (!/^\d+$/.test(pid)) continue;
+export function qmailSends(tree: QueueTree, proc = '/proc'): number[] {
+  return namesIn(proc)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        if (fs.readFileSync(`${proc}/${pid}/comm`, 'latin1').trimEnd() !== 'qmail-send') return false;
+        return fs.readlinkSync(`${proc}/${pid}/cwd`) === fs.realpathSync(tree.directory);
+      } catch {
+        // It is gone, or not ours to look at.
+        return false;
+      }
+    });
+}
+
+/** Sends SIGALRM to the qmail-send that works on this queue. @returns whether there was one */
+export function wakeQmailSend(tree: QueueTree, proc?: string): boolean {
+  const told = qmailSends(tree, proc).filter((pid) => {
     try {
-      if (fs.readFileSync(`${proc}/${pid}/comm`, 'latin1').trimEnd() !== 'qmail-send') continue;
-      if (fs.readlinkSync(`${proc}/${pid}/cwd`) !== fs.realpathSync(tree.directory)) continue;
-      process.kill(Number(pid), 'SIGALRM');
-      isThere = true;
+      return process.kill(pid, 'SIGALRM');
     } catch {
-      // It is gone, or not ours to look at.
+      return false;
     }
-  }
-  return isThere;
+  });
+  return told.length > 0;
 }
 
 function namesIn(directory: string): string[] {

@@ -1,7 +1,9 @@
 // `vqmail queue` on a queue that nobody works on, and beside somebody who does.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { utimesSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { SystemAccounts } from '../../../src/files/accounts.js';
 import { takeLock } from '../../../src/files/locks/lock.js';
@@ -115,6 +117,52 @@ test('while somebody else holds the lock nothing is held, and nobody but a qmail
     assert.deepEqual(countQueue(layout.queue), { all: 2, todo: 2 });
   } finally {
     lock.release();
+  }
+});
+
+/** A process of that name in the queue's directory, which says when it is told to go on. */
+async function standIn(t: TestContext, layout: Layout): Promise<() => Promise<void>> {
+  const program = `process.title = 'qmail-send'; process.on('SIGALRM', () => console.log('alarm')); process.stdin.resume(); console.log('ready');`;
+  const child = spawn(process.execPath, ['-e', program], { cwd: layout.queue, stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.stdin.end());
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'ready');
+  return async () => assert.equal((await lines.next()).value, 'alarm');
+}
+
+test('beside a qmail-send: what its files can tell it, and SIGALRM', async (t) => {
+  const { root, layout, tree, ids } = await filled(t);
+  const [far, here] = ids;
+  const order = (...args: string[]) => callTool(root, ['queue', ...args]);
+  await order('release', '--all');
+  assert.match((await order('list')).stdout, / {3}next try /);
+  const lock = await takeLock(tree.mutex, { kind: 'flock', create: false });
+  t.after(() => lock.release());
+  const alarm = await standIn(t, layout);
+  const list = await order('list');
+  assert.match(list.stdout, /left {4}remote {2}far@Remote\.example\n/);
+  assert.doesNotMatch(list.stdout, /next try/, 'it alone knows');
+  assert.match((await order('show', far)).stdout, /from <ann@example\.org>.*\nx\n$/s);
+
+  assert.deepEqual(await order('retry', '--to', 'joe@example.jp'), {
+    exit: 0,
+    stdout: `#${here} is due now\n`,
+    stderr: '',
+  });
+  await alarm();
+  const files = new QueueFiles();
+  assert.equal((await order('bounce', far)).exit, 0);
+  await alarm();
+  const lifetime = 604_800;
+  assert.ok((files.status(tree.info(far))?.modifiedSeconds ?? Infinity) < Date.now() / 1000 - lifetime);
+  assert.equal(files.read(tree.channel('remote', far))?.toString(), 'Tfar@Remote.example\0', 'it is tried once more');
+  assert.equal((await order('drop', '--from', '<>')).exit, 0);
+  await alarm();
+  assert.equal(files.read(tree.channel('local', here))?.toString(), 'Dexample.jp-joe@example.jp\0');
+  for (const name of ['hold', 'release']) {
+    const { exit, stderr } = await order(name, '--all');
+    assert.equal(exit, 100);
+    assert.match(stderr, new RegExp(`cannot ${name} one; stop it first`));
   }
 });
 

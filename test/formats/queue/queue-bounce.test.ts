@@ -57,6 +57,12 @@ for (const { why, report, is } of reports) {
   test(`a paragraph: ${why}`, () => assert.equal(bounceParagraph('a@b', report, none).toString('latin1'), is));
 }
 
+test('a line feed in a sender is quoted where the message is copied', () => {
+  const bounce = bounceFor('a\nb@c', identity);
+  assert.ok(bounce);
+  assert.match(bounceMiddle(bounce).toString('latin1'), /\n\nReturn-Path: <"a\\\nb"@c>\n$/);
+});
+
 test('a line feed in an address is shown', () => {
   assert.equal(bounceParagraph('a\nb@c', 'x', none).toString('latin1'), '<a_b@c>:\nx\n\n');
 });
