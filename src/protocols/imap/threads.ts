@@ -2,7 +2,7 @@
 //
 //   ORDEREDSUBJECT    messages of one base subject, by date: the first is the parent of all others
 //   REFERENCES        by Message-ID, References and In-Reply-To; then trees of one base subject are joined
-//   REFS              the same without joining by subject
+//   REFS              the same without joining by subject, and the tree with the newest message comes last (draft-ietf-morg-inthread; Dovecot)
 //
 //   (2)(3 6 (4 23)(44 7 96))        3's child is 6, which has two children
 //
@@ -48,13 +48,27 @@ export function threadByOrderedSubject(messages: readonly ThreadMessage[]): Thre
   return [...threads.values()];
 }
 
-/** @param joinsSubjects step 5 of REFERENCES, which REFS leaves out */
-export function threadByReferences(messages: readonly ThreadMessage[], joinsSubjects: boolean): ThreadNode[] {
+export function threadByReferences(messages: readonly ThreadMessage[]): ThreadNode[] {
   const roots = prune(link(messages));
   sortAll(roots);
-  const joined = joinsSubjects ? joinBySubject(roots) : roots;
-  if (joinsSubjects) sortAll(joined);
+  const joined = joinBySubject(roots);
+  sortAll(joined);
   return joined.map(toThreadNode);
+}
+
+export function threadByRefs(messages: readonly ThreadMessage[]): ThreadNode[] {
+  const roots = prune(link(messages));
+  sortAll(roots);
+  const newest = new Map(roots.map((root) => [root, newestOf(root)]));
+  roots.sort((a, b) => (newest.get(a) ?? 0) - (newest.get(b) ?? 0) || firstOf(a).number - firstOf(b).number);
+  return roots.map(toThreadNode);
+}
+
+/** When the newest message of a tree was sent. */
+function newestOf(root: Node): number {
+  let newest = Number.NEGATIVE_INFINITY;
+  for (const { message } of deepestFirst([root])) newest = Math.max(newest, message?.sentAt ?? newest);
+  return newest;
 }
 
 /** Steps 1 and 2: nodes with their parents. @returns every root */

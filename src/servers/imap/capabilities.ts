@@ -36,6 +36,7 @@ const afterLogin = [
   'ESORT',
   'THREAD=ORDEREDSUBJECT',
   'THREAD=REFERENCES',
+  'THREAD=REFS',
   'I18NLEVEL=1',
 ];
 

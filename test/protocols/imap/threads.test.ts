@@ -9,6 +9,7 @@ import {
   type ThreadMessage,
   threadByOrderedSubject,
   threadByReferences,
+  threadByRefs,
 } from '../../../src/protocols/imap/threads.js';
 
 const subjects: readonly (readonly [string, string, boolean])[] = [
@@ -77,12 +78,18 @@ const rows: readonly (readonly [string, readonly ThreadMessage[], string])[] = [
 ];
 
 for (const [why, messages, threads] of rows)
-  test(`by references: ${why}`, () => assert.equal(formatThreads(threadByReferences(messages, false)), threads));
+  test(`by references: ${why}`, () => assert.equal(formatThreads(threadByRefs(messages)), threads));
 
 test('subjects join what references do not, unless it is REFS', () => {
   const messages = [message(1, 'x', '<1>'), message(2, 'Re: x', '<2>'), message(3, 'x', '<3>')];
-  assert.equal(formatThreads(threadByReferences(messages, false)), '(1)(2)(3)');
-  assert.equal(formatThreads(threadByReferences(messages, true)), '((1 2)(3))');
+  assert.equal(formatThreads(threadByRefs(messages)), '(1)(2)(3)');
+  assert.equal(formatThreads(threadByReferences(messages)), '((1 2)(3))');
+});
+
+test('REFS: the tree with the newest message comes last', () => {
+  const messages = [message(1, 'x', '<1>'), message(2, 'y', '<2>'), message(3, 'Re: x', '<3>', '<1>')];
+  assert.equal(formatThreads(threadByRefs(messages)), '(2)(1 3)');
+  assert.equal(formatThreads(threadByReferences(messages)), '(1 3)(2)');
 });
 
 test('every message is in the answer exactly once, whatever refers to what', () => {
@@ -99,7 +106,7 @@ test('every message is in the answer exactly once, whatever refers to what', () 
         sentAt: index % 3,
         subject: index % 2 ? 'Re: s' : 's',
       }));
-      const text = formatThreads(threadByReferences(messages, joins));
+      const text = formatThreads(joins ? threadByReferences(messages) : threadByRefs(messages));
       const numbers = (text.match(/\d+/g) ?? []).map(Number).sort((a, b) => a - b);
       assert.deepEqual(
         numbers,
@@ -114,5 +121,5 @@ test('a chain as long as a mailbox', () => {
   const messages = Array.from({ length: 20_000 }, (_, at) =>
     message(at + 1, 'Re: x', `<${at}>`, ...(at > 0 ? [`<${at - 1}>`] : [])),
   );
-  assert.match(formatThreads(threadByReferences(messages, true)), /^\(1 2 3 .* 20000\)$/);
+  assert.match(formatThreads(threadByReferences(messages)), /^\(1 2 3 .* 20000\)$/);
 });

@@ -10,6 +10,7 @@ import {
   type ThreadNode,
   threadByOrderedSubject,
   threadByReferences,
+  threadByRefs,
 } from '../../../protocols/imap/threads.js';
 import { messageIdsOf } from '../../../protocols/mime/message-ids.js';
 import { argumentsOf, type Completion, type ImapCommand, type SelectedSession } from '../command.js';
@@ -30,7 +31,8 @@ export const uidThread: ImapCommand = { state: 'selected', run: (session, comman
 
 const algorithms: Readonly<Record<string, (messages: readonly ThreadMessage[]) => ThreadNode[]>> = {
   ORDEREDSUBJECT: threadByOrderedSubject,
-  REFERENCES: (messages) => threadByReferences(messages, true),
+  REFERENCES: threadByReferences,
+  REFS: threadByRefs,
 };
 
 async function run(session: SelectedSession, command: ClientCommand, isUid: boolean): Promise<Completion> {
