@@ -57,6 +57,29 @@ test('deliveries of a user share a process, which has nothing of root', async (t
   await until(() => [other, third].every((pid) => !existsSync(`/proc/${pid}`)));
 });
 
+test('deliveries of a user that run at once share a process too', async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t, { args: ['--workers', '1'] });
+  host.dotQmail(
+    'hoster',
+    '-default',
+    '|echo "$PPID $EXT" >> seen; until [ "$(wc -l < seen)" = 3 ]; do sleep 0.1; done; tail -n 1\n',
+  );
+  await host.start();
+  const names = ['a', 'b', 'c'];
+  const recipients = names.map((name) => `hoster-${name}@local.example`);
+  assert.match(await host.send('joe@client.example', recipients, 'Subject: x\n\nthe message\n'), /^250 /);
+  await host.emptied();
+  const lines = host
+    .read('/home/hoster/seen')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' '));
+  assert.deepEqual(lines.map(([, name]) => name).sort(), names);
+  assert.equal(new Set(lines.map(([parent]) => parent)).size, 1);
+  assert.equal(host.server.log().match(/^delivery \d+: success: the_message\/did_0\+0\+1\/$/gm)?.length, 3);
+});
+
 test('what a program has left behind says belongs to the report, and keeps nothing of the next delivery', async (t) => {
   if (!needsRoot(t)) return;
   const host = new ServedQueue(t, { args: ['--workers', '1'] });

@@ -5,7 +5,6 @@
 //
 // The message lies synced in tmp/ before it is linked into new/, and new/ is synced before the delivery counts. A message without a byte is not delivered.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { describe, errnoOf } from '../../errors.js';
 import type { Layout } from '../../layout.js';
@@ -32,7 +31,7 @@ export interface MaildirDelivery {
 /** @throws Stop */
 export async function intoMaildir(delivery: MaildirDelivery, target: MaildirTarget): Promise<void> {
   const { quotas, message, acts } = delivery;
-  const sizeBytes = fs.fstatSync(message.fd).size;
+  const { sizeBytes } = message;
   if (sizeBytes === 0) return;
   if (target.missingHome !== undefined) await makeHome(target, target.missingHome);
   const state = quotas.isKept(target) ? await quotaState(quotas, target, sizeBytes) : 'fits';

@@ -33,6 +33,8 @@ export interface CLibrary {
   groupsOf(name: string, gid: number): number[];
   /** A pipe whose ends no program that is started inherits; undefined when there can be none. */
   pipe(): { readonly readFd: number; readonly writeFd: number } | undefined;
+  /** A file in memory that no program that is started inherits (memfd_create(2)); undefined when there can be none. */
+  memoryFile(): number | undefined;
   /** Who is at the other end of a connected unix socket: as whom it was when it connected; undefined when the system does not say. */
   peerOf(fd: number): NativePeer | undefined;
 }
@@ -70,6 +72,8 @@ const writeLock = 1;
 const lockExclusiveNonBlocking = 2 | 4;
 // <fcntl.h>: O_CLOEXEC
 const closeOnExec = 0o2000000;
+// <sys/mman.h>: MFD_CLOEXEC
+const closeMemoryOnExec = 1;
 // <sys/socket.h>: SOL_SOCKET and SO_PEERCRED.
 const socketLevel = 1;
 const peerCredentials = 17;
@@ -105,6 +109,7 @@ function bind(koffi: Koffi): CLibrary {
     koffi.out(koffi.pointer('int')),
     'int',
   ]);
+  const memfdCreate: (name: string, flags: number) => number = library.func('memfd_create', 'int', ['str', 'uint32']);
   const ucred = koffi.struct({ pid: 'int32', uid: 'uint32', gid: 'uint32' });
   const getsockopt: (fd: number, level: number, name: number, value: object, length: [number]) => number = library.func(
     'getsockopt',
@@ -155,6 +160,10 @@ function bind(koffi: Koffi): CLibrary {
       const isMade = pipe2(fds, closeOnExec) === 0;
       const [readFd = -1, writeFd = -1] = fds;
       return isMade ? { readFd, writeFd } : undefined;
+    },
+    memoryFile: () => {
+      const fd = memfdCreate('message', closeMemoryOnExec);
+      return fd < 0 ? undefined : fd;
     },
     peerOf: (fd) => {
       const peer: { pid?: number; uid?: number; gid?: number } = {};
