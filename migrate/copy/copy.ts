@@ -18,6 +18,7 @@ import {
   type SourceFolder,
   type Target,
   type TargetFolder,
+  type Tell,
 } from './ends.js';
 import type { DoneMessage, FolderRecord, Journal } from './journal.js';
 
@@ -26,6 +27,8 @@ export interface CopyOptions {
   readonly isWanted?: (folder: string) => boolean;
   /** Hears of what could not be copied. */
   readonly report: (folder: string, what: string, problem: string) => void;
+  /** Hears of what is otherwise in the copy and no failure, of each once. */
+  readonly note: Tell;
   readonly progress: (done: number, of: number) => void;
 }
 
@@ -53,13 +56,19 @@ export async function copyAccount(
     counts.failed++;
     options.report(folder, what, problem);
   };
-  const listed = await source.folders((place, problem) => report(place, '', problem));
+  const noted = new Set<string>();
+  const note: Tell = (folder, text) => {
+    if (noted.has(text)) return;
+    noted.add(text);
+    options.note(folder, text);
+  };
+  const listed = await source.folders((place, problem) => report(place, '', problem), options.note);
   const names = listed.filter((name) => options.isWanted?.(name) ?? true);
   for (const name of names) {
     try {
       for (let losses = 0; ; losses++) {
         try {
-          await new FolderCopy(name, journal, counts, { ...options, report }).run(source, target);
+          await new FolderCopy(name, journal, counts, { ...options, report, note }).run(source, target);
           break;
         } catch (error) {
           if (!(error instanceof LostConnection) || losses === mostLosses) throw error;
@@ -127,7 +136,8 @@ class FolderCopy {
     await this.#lookForTried(into);
     this.#total = from.messages.length;
     const fresh: ListedMessage[] = [];
-    for (const message of from.messages) {
+    for (const listed of from.messages) {
+      const message = this.#asKept(listed, into);
       const done = record.done.get(message.id);
       if (done === undefined) fresh.push(message);
       else {
@@ -137,6 +147,15 @@ class FolderCopy {
       }
     }
     await this.#copyFresh(from, into, fresh, atOnce);
+  }
+
+  /** The message without keywords that it cannot have in the target. */
+  #asKept(message: ListedMessage, into: TargetFolder): ListedMessage {
+    const keywords = message.keywords.filter((keyword) => into.keeps(keyword));
+    if (keywords.length === message.keywords.length) return message;
+    for (const keyword of message.keywords)
+      if (!keywords.includes(keyword)) this.#options.note(this.#name, `the keyword ${keyword} cannot be kept`);
+    return { ...message, keywords };
   }
 
   /** Which of the target's messages may be those that were tried. */

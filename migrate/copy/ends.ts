@@ -23,11 +23,14 @@ export interface SourceFolder {
   close(): Promise<void>;
 }
 
+/** Hears of a folder or file, and what there is to say of it. */
+export type Tell = (place: string, text: string) => void;
+
 export interface Source {
   /** Whose mail it is and where, without a password; another place has another one. */
   readonly name: string;
-  /** @param tell hears of each thing that is there and no folder */
-  folders(tell: (place: string, problem: string) => void): Promise<readonly string[]>;
+  /** @param tell hears of each thing that is there and cannot be copied @param note of each that need not be */
+  folders(tell: Tell, note: Tell): Promise<readonly string[]>;
   open(folder: string): Promise<SourceFolder>;
   subscriptions(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -40,6 +43,8 @@ export interface NewCopy {
 
 export interface TargetFolder {
   readonly uidValidity: number;
+  /** Whether messages can have a keyword of this name there. */
+  keeps(keyword: string): boolean;
   /** No message that comes from now on has a lower UID. */
   uidNext(): Promise<number>;
   /**

@@ -2,6 +2,7 @@
 // serves them meanwhile sees new mail.
 
 import { TemporaryError } from '../../src/errors.js';
+import { isKeyword } from '../../src/formats/mailbox/dovecot-keywords.js';
 import { inbox } from '../../src/formats/mailbox/folder-names.js';
 import type { AccountMailboxes } from '../../src/stores/mailboxes/account-mailboxes.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
@@ -42,6 +43,10 @@ class HostTargetFolder implements TargetFolder {
     this.#mailboxes = mailboxes;
     this.#name = name;
     this.uidValidity = uidValidity;
+  }
+
+  keeps(keyword: string): boolean {
+    return isKeyword(keyword);
   }
 
   async uidNext(): Promise<number> {

@@ -39,7 +39,8 @@ export async function runCopy({ source, target, account, state, isWanted }: Copy
     try {
       const report = (folder: string, what: string, problem: string): void =>
         say(`${folder}${what === '' ? '' : `: message ${what}`}: ${problem}`);
-      const counts = await copyAccount(source, target, journal, { report, progress: bar.update, isWanted });
+      const note = (folder: string, text: string): void => say(`${folder}: ${text}`);
+      const counts = await copyAccount(source, target, journal, { report, note, progress: bar.update, isWanted });
       bar.stop();
       say(summary(counts));
       return counts.failed === 0 ? 0 : 1;
@@ -50,7 +51,7 @@ export async function runCopy({ source, target, account, state, isWanted }: Copy
     if (isFull(error))
       throw new TemporaryError(
         '4.2.2',
-        `${address}: ${describe(error)}; give it more room (vsetuserquota), then the same command goes on`,
+        `${address}: ${describe(error)}; give ${target.name} more room${target.name === address ? ' (vsetuserquota)' : ''}, then the same command goes on`,
       );
     throw errnoOf(error) === undefined ? error : fileTrouble(error);
   } finally {

@@ -1,6 +1,5 @@
 // Flags as imapflow has them, and as mailboxes of this host do.
 
-import { isKeyword } from '../../src/formats/mailbox/dovecot-keywords.js';
 import { flagBits } from '../../src/formats/mailbox/message-flags.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
 
@@ -12,16 +11,21 @@ const systemFlags: readonly (readonly [name: string, bit: number])[] = [
   ['\\Draft', flagBits.draft],
 ];
 
-/** Keywords that cannot be kept here are left out. */
+/** `\\Recent` is left out, which is no flag of a message but of a session. */
 export function flagsFrom(names: Iterable<string>): NamedFlags {
   let flags = 0;
   const keywords: string[] = [];
   for (const name of names) {
     const bit = systemFlags.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1];
     if (bit !== undefined) flags |= bit;
-    else if (isKeyword(name)) keywords.push(name);
+    else if (name.toLowerCase() !== '\\recent') keywords.push(name);
   }
   return { flags, keywords };
+}
+
+/** Whether a keyword can be written in a command (RFC 9051 9, atom). */
+export function isAtom(keyword: string): boolean {
+  return /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/.test(keyword);
 }
 
 /** @param permanent PERMANENTFLAGS of the folder; undefined: everything */

@@ -1,23 +1,23 @@
 // An account of another IMAP server as the source of a copy. Folders are opened with EXAMINE and texts asked for with BODY.PEEK, so nothing changes there. Messages are known by their UIDs, as long
 // as the folder's UIDVALIDITY stays.
+//
+// Some servers have folders that show what others hold (RFC 6154): \All, and at Gmail Starred and Important. Where messages have ids that are the same in all folders (RFC 8474, Gmail's
+// X-GM-MSGID), of \All is copied what no other folder holds, which is what Gmail's users have archived. Without such ids \All is left out.
 
-import type { ImapFlow } from 'imapflow';
-import { TemporaryError } from '../../src/errors.js';
-import { inbox } from '../../src/formats/mailbox/folder-names.js';
-import type { ListedMessage, Source, SourceFolder } from '../copy/ends.js';
-import { flagsFrom } from './flags.js';
-import { nameHere } from './folder-names.js';
+import type { ListResponse } from 'imapflow';
+import { inbox, isInbox } from '../../src/formats/mailbox/folder-names.js';
+import type { Source, SourceFolder, Tell } from '../copy/ends.js';
+import { namesHere } from './folder-names.js';
 import type { ImapSession } from './session.js';
-
-/** So many messages are listed, and texts of so many messages or bytes asked for, with one command. */
-const listedAtOnce = 2000;
-const textsAtOnce = { messages: 50, bytes: 4 * 1024 * 1024 };
+import { listFolder, textsOf } from './source-folder.js';
 
 export class ImapSource implements Source {
   readonly name: string;
   readonly #session: ImapSession;
   /** Paths there by names here. */
   readonly #paths = new Map<string, string>();
+  /** The path of the folder that shows what all others hold. */
+  #all: string | undefined;
   #subscribed: string[] = [];
 
   constructor(session: ImapSession) {
@@ -25,45 +25,39 @@ export class ImapSource implements Source {
     this.name = session.name;
   }
 
-  async folders(tell: (place: string, problem: string) => void): Promise<readonly string[]> {
-    const { list, prefix } = await this.#session.repeatable(async (client) => ({
+  async folders(_: Tell, note: Tell): Promise<readonly string[]> {
+    const { list, prefix, hasIds } = await this.#session.repeatable(async (client) => ({
       list: await client.list(),
       prefix: client.namespace?.prefix ?? '',
+      hasIds: client.capabilities.has('X-GM-EXT-1') || client.capabilities.has('OBJECTID'),
     }));
-    for (const { path, delimiter, flags, specialUse, subscribed } of list) {
-      if (flags.has('\\Noselect') || flags.has('\\NonExistent')) continue;
-      const name = nameHere(path, delimiter, prefix);
-      if (specialUse === '\\All' && name !== inbox) tell(name, 'shows what other folders hold and is left out');
-      else if (this.#paths.has(name)) tell(name, `${path} has the same name here as ${this.#paths.get(name)}`);
+    const selectable = list.filter(({ flags }) => !flags.has('\\Noselect') && !flags.has('\\NonExistent'));
+    const names = namesHere(selectable, prefix);
+    const all = selectable.find((folder) => isView(folder, 'all'));
+    this.#all = hasIds ? all?.path : undefined;
+    for (const folder of selectable) {
+      const { path, subscribed } = folder;
+      const name = names.get(path) ?? path;
+      const isShown = folder === all || (this.#all !== undefined && isView(folder, 'flagged', 'important'));
+      if (isShown && path !== this.#all) note(name, 'shows what other folders hold and is left out');
       else this.#paths.set(name, path);
       if (subscribed && name !== inbox) this.#subscribed.push(name);
     }
-    return [...this.#paths.keys()];
+    const isLast = ([, path]: [string, string]): number => Number(path === this.#all);
+    const inOrder = [...this.#paths].sort((a, b) => isLast(a) - isLast(b)).map(([name]) => name);
+    if (this.#all !== undefined) note(inOrder.at(-1) ?? '', 'of it only what no other folder holds is copied');
+    return inOrder;
   }
 
   async open(name: string): Promise<SourceFolder> {
     const path = this.#paths.get(name) ?? name;
-    const [generation, messages] = await this.#session.inFolder(path, true, async (client, { uidValidity, exists }) => {
-      const listed = new Map<string, ListedMessage>();
-      for (let first = 1; first <= exists; first += listedAtOnce)
-        for (const message of await list(client, `${first}:${Math.min(exists, first + listedAtOnce - 1)}`))
-          listed.set(message.id, message);
-      return [String(uidValidity), [...listed.values()]] as const;
-    });
-    const session = this.#session;
+    const folder = await listFolder(this.#session, path);
+    const elsewhere = path === this.#all ? await this.#idsElsewhere() : new Set();
+    const listed = folder.listed.filter(({ emailId }) => !elsewhere.has(emailId));
     return {
-      generation: `imap ${generation}`,
-      messages: [...messages].sort((a, b) => Number(a.id) - Number(b.id)),
-      async *texts(wanted) {
-        for (const batch of batches(wanted)) {
-          const texts = await session.inFolder(path, true, async (client, { uidValidity }) => {
-            if (String(uidValidity) !== generation)
-              throw new TemporaryError('4.3.0', `${session.name} ${path}: UIDVALIDITY has changed; repeat the command`);
-            return fetchTexts(client, batch);
-          });
-          for (const { id } of batch) yield texts.get(id);
-        }
-      },
+      generation: `imap ${folder.uidValidity}`,
+      messages: listed.map(({ message }) => message),
+      texts: (wanted) => textsOf(this.#session, folder, wanted),
       close: async () => {},
     };
   }
@@ -75,42 +69,20 @@ export class ImapSource implements Source {
   close(): Promise<void> {
     return this.#session.close();
   }
-}
 
-async function list(client: ImapFlow, range: string): Promise<ListedMessage[]> {
-  const messages: ListedMessage[] = [];
-  for await (const { uid, flags, internalDate, size } of client.fetch(range, {
-    uid: true,
-    flags: true,
-    internalDate: true,
-    size: true,
-  })) {
-    const time = internalDate === undefined ? Number.NaN : new Date(internalDate).getTime();
-    const internalDateMs = Number.isNaN(time) ? undefined : time;
-    messages.push({ id: String(uid), ...flagsFrom(flags ?? []), internalDateMs, sizeBytes: size ?? 0 });
-  }
-  return messages;
-}
-
-function* batches(messages: readonly ListedMessage[]): Generator<readonly ListedMessage[]> {
-  let batch: ListedMessage[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    if (batch.length > 0 && (batch.length === textsAtOnce.messages || bytes + message.sizeBytes > textsAtOnce.bytes)) {
-      yield batch;
-      [batch, bytes] = [[], 0];
+  /** The ids of what other folders hold now, and not when they were copied: mail that has come since is theirs. */
+  async #idsElsewhere(): Promise<ReadonlySet<string | undefined>> {
+    const ids = new Set<string | undefined>();
+    for (const path of this.#paths.values()) {
+      if (path === this.#all) continue;
+      const { listed } = await listFolder(this.#session, path);
+      for (const { emailId } of listed) if (emailId !== undefined) ids.add(emailId);
     }
-    batch.push(message);
-    bytes += message.sizeBytes;
+    return ids;
   }
-  if (batch.length > 0) yield batch;
 }
 
-/** By id; those that are gone are left out. */
-async function fetchTexts(client: ImapFlow, batch: readonly ListedMessage[]): Promise<Map<string, Buffer | Error>> {
-  const texts = new Map<string, Buffer | Error>();
-  const uids = batch.map(({ id }) => id).join(',');
-  for await (const { uid, source } of client.fetch(uids, { uid: true, source: true }, { uid: true }))
-    texts.set(String(uid), source ?? new Error('the server gives no text'));
-  return texts;
+/** Whether the server itself calls a folder so; a name says nothing. */
+function isView({ path, flags }: ListResponse, ...uses: readonly string[]): boolean {
+  return !isInbox(path) && [...flags].some((flag) => uses.includes(flag.slice(1).toLowerCase()));
 }

@@ -1,13 +1,13 @@
 // An account of another IMAP server as the target of a copy.
 
-import type { ImapFlow } from 'imapflow';
+import type { ImapFlow, MailboxObject } from 'imapflow';
 import { PermanentError } from '../../src/errors.js';
 import { inbox } from '../../src/formats/mailbox/folder-names.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
 import type { NewCopy, Target, TargetFolder } from '../copy/ends.js';
 import { hashedText } from '../text-hash.js';
-import { flagNames } from './flags.js';
-import { levelsThere } from './folder-names.js';
+import { flagNames, isAtom } from './flags.js';
+import { pathThere } from './folder-names.js';
 import type { ImapSession } from './session.js';
 
 const textsAtOnce = 20;
@@ -30,7 +30,7 @@ export class ImapTarget implements Target {
     return this.#session.inFolder(
       path,
       false,
-      async (_, { uidValidity, uidNext }) => new ImapTargetFolder(this.#session, path, Number(uidValidity), uidNext),
+      async (_, mailbox) => new ImapTargetFolder(this.#session, path, mailbox),
     );
   }
 
@@ -49,9 +49,9 @@ export class ImapTarget implements Target {
     const known = folder === inbox ? inbox : this.#paths.get(folder);
     if (known !== undefined) return known;
     const path = await this.#session.repeatable(async (client) => {
-      const delimiter = client.namespace?.delimiter ?? '/';
-      return (await client.mailboxCreate(levelsThere(folder, delimiter))).path;
-    });
+      const { prefix = '', delimiter = '/' } = client.namespace ?? {};
+      return (await client.mailboxCreate(pathThere(folder, delimiter ?? '', prefix))).path;
+    }, 'change');
     this.#paths.set(folder, path);
     return path;
   }
@@ -61,13 +61,19 @@ class ImapTargetFolder implements TargetFolder {
   readonly uidValidity: number;
   readonly #session: ImapSession;
   readonly #path: string;
+  readonly #permanent: ReadonlySet<string> | undefined;
   #uidNext: number;
 
-  constructor(session: ImapSession, path: string, uidValidity: number, uidNext: number) {
+  constructor(session: ImapSession, path: string, { uidValidity, uidNext, permanentFlags }: MailboxObject) {
     this.#session = session;
     this.#path = path;
-    this.uidValidity = uidValidity;
+    this.uidValidity = Number(uidValidity);
+    this.#permanent = permanentFlags;
     this.#uidNext = uidNext;
+  }
+
+  keeps(keyword: string): boolean {
+    return isAtom(keyword) && flagNames({ flags: 0, keywords: [keyword] }, this.#permanent).length > 0;
   }
 
   async uidNext(): Promise<number> {

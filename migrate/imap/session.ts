@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImapFlow, ImapFlowOptions, MailboxObject } from 'imapflow';
 import { PermanentError } from '../../src/errors.js';
 import { LostConnection } from '../copy/ends.js';
-import { isBusy, isLost, lastingError } from './failure.js';
+import { type Act, isBusy, isEndedOver, isLost, lastingError } from './failure.js';
 import { asUtf8, type ImapPlace, isOwnMachine, placeName } from './place.js';
 
 export interface SessionOptions {
@@ -39,29 +39,46 @@ export class ImapSession {
   }
 
   /** Does something that may be done twice. @throws PermanentError for a refusal, TemporaryError for trouble that stays */
-  repeatable<T>(act: (client: ImapFlow) => Promise<T>): Promise<T> {
-    return this.#patiently(act, (error) => isBusy(error) || (isLost(error) && this.#wasConnected));
+  repeatable<T>(act: (client: ImapFlow) => Promise<T>, kind: Act = 'look'): Promise<T> {
+    return this.#patiently(act, kind, (error) => isLost(error) && this.#wasConnected);
   }
 
   /** Does something that may be done once only. @throws as `repeatable`; LostConnection when it is not known whether it was done */
   async once<T>(act: (client: ImapFlow) => Promise<T>): Promise<T> {
     await this.repeatable(async () => {});
-    return this.#patiently(async (client) => {
-      try {
-        return await act(client);
-      } catch (error) {
-        throw isLost(error) ? new LostConnection(`${this.name}: connection lost`, { cause: error }) : error;
-      }
-    }, isBusy);
+    return this.#patiently(
+      async (client) => {
+        try {
+          return await act(client);
+        } catch (error) {
+          throw isLost(error) ? new LostConnection(`${this.name}: connection lost`, { cause: error }) : error;
+        }
+      },
+      'change',
+      () => false,
+    );
   }
 
-  /** Does something in a folder, which is opened for it. */
+  /**
+   * Does something in a folder, which is opened for it.
+   * @throws as `repeatable`; PermanentError also when the server ends the session over it, and does so again
+   */
   async inFolder<T>(
     path: string,
     readOnly: boolean,
     act: (client: ImapFlow, mailbox: MailboxObject) => Promise<T>,
   ): Promise<T> {
-    return this.repeatable(async (client) => act(client, await openFolder(client, path, readOnly)));
+    const kind = readOnly ? 'look' : 'change';
+    let ends = 0;
+    return this.repeatable(async (client) => {
+      const mailbox = await openFolder(client, path, readOnly);
+      try {
+        return await act(client, mailbox);
+      } catch (error) {
+        if (!isEndedOver(error) || ++ends < 2) throw error;
+        throw new PermanentError('5.0.0', lastingError(error, this.name, kind).message);
+      }
+    }, kind);
   }
 
   async close(): Promise<void> {
@@ -72,15 +89,20 @@ export class ImapSession {
     client?.close();
   }
 
-  async #patiently<T>(act: (client: ImapFlow) => Promise<T>, isWorthWaiting: (error: unknown) => boolean): Promise<T> {
+  async #patiently<T>(
+    act: (client: ImapFlow) => Promise<T>,
+    kind: Act,
+    mayGoOn: (error: unknown) => boolean,
+  ): Promise<T> {
     for (let pauses = 0; ; pauses++) {
       try {
         return await act(await this.#connected());
       } catch (error) {
         if (error instanceof LostConnection) throw error;
-        if (!isWorthWaiting(error) || pauses === mostPauses || this.#isOver) throw lastingError(error, this.name);
+        const isWorthWaiting = isBusy(error, kind) || mayGoOn(error);
+        if (!isWorthWaiting || pauses === mostPauses || this.#isOver) throw lastingError(error, this.name, kind);
         const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** pauses);
-        this.#options.tell(`${lastingError(error, this.name).message}; again in ${Math.round(ms / 1000)} s`);
+        this.#options.tell(`${lastingError(error, this.name, kind).message}; again in ${Math.round(ms / 1000)} s`);
         await (this.#options.pause ?? sleep)(ms);
       }
     }

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { bytesPath, fileTrouble, readIfPresent } from '../../src/files/read.js';
 import { parseCourierSubscriptions, parseSubscriptions } from '../../src/formats/mailbox/subscriptions.js';
 import { accountMailboxFiles } from '../../src/layout.js';
-import type { Source, SourceFolder } from '../copy/ends.js';
+import type { Source, SourceFolder, Tell } from '../copy/ends.js';
 import { openMaildirFolder } from './maildir-folder.js';
 import { openMboxFolder } from './mbox-folder.js';
 import { foldersBelow, type TreeFolder } from './tree.js';
@@ -21,7 +21,7 @@ export class DiskSource implements Source {
     this.#root = root;
   }
 
-  async folders(tell: (place: string, problem: string) => void): Promise<readonly string[]> {
+  async folders(tell: Tell): Promise<readonly string[]> {
     this.#folders = foldersBelow(this.#root, tell);
     return [...this.#folders.keys()];
   }

@@ -13,7 +13,6 @@
 //
 // The fields that are marks of the file are left out of the message, as Dovecot leaves them out. A date without a zone is UTC, as qmail writes it. Pure functions over bytes.
 
-import { isKeyword } from '../../src/formats/mailbox/dovecot-keywords.js';
 import { flagBits } from '../../src/formats/mailbox/message-flags.js';
 import { parseRfc5322Date } from '../../src/mail/dates.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
@@ -98,7 +97,7 @@ function flagsOf(marks: ReadonlyMap<string, string>): NamedFlags {
   if (letters.includes('t')) flags |= flagBits.draft;
   if (letters.includes('d') || mozilla & 8) flags |= flagBits.deleted;
   const words = `${marks.get('x-keywords') ?? ''} ${marks.get('x-mozilla-keys') ?? ''}`.split(/\s+/);
-  return { flags, keywords: [...new Set(words.filter(isKeyword))] };
+  return { flags, keywords: [...new Set(words.filter((word) => word !== ''))] };
 }
 
 function withoutLastEmptyLine(bytes: Buffer): Buffer {

@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { bytesPath } from '../../src/files/read.js';
 import { folderOfDirectory, inbox, isInbox, separator } from '../../src/formats/mailbox/folder-names.js';
+import type { Tell } from '../copy/ends.js';
 import { fromLineTime } from './mbox.js';
 
 export interface TreeFolder {
@@ -28,7 +29,7 @@ const beside = /\.(msf|dat|html|json|lock|cache)$/i;
  * @param tell hears of each file that is no folder
  * @throws the system error when the root cannot be looked at
  */
-export function foldersBelow(root: string, tell: (place: string, problem: string) => void): Map<string, TreeFolder> {
+export function foldersBelow(root: string, tell: Tell): Map<string, TreeFolder> {
   const found = new Map<string, TreeFolder>();
   const enter = (levels: readonly string[], folder: TreeFolder): void => {
     const name = levels.length === 0 ? inbox : levels.join(separator);

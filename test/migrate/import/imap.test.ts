@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { copyAccount } from '../../../migrate/copy/copy.js';
 import { openHostAccount } from '../../../migrate/copy/host-account.js';
@@ -14,89 +14,14 @@ import { ImapSource } from '../../../migrate/imap/imap-source.js';
 import { ImapTarget } from '../../../migrate/imap/imap-target.js';
 import { parseImapPlace } from '../../../migrate/imap/place.js';
 import { ImapSession } from '../../../migrate/imap/session.js';
-import { type CalledTool, callTool } from '../../support/call-tool.js';
+import { callTool } from '../../support/call-tool.js';
 import { mailOwner } from '../../support/delivery-host.js';
-import { startDovecot } from '../../support/dovecot.js';
 import { imapHost, testPassword } from '../../support/imap-host.js';
 import { imapProxy } from '../../support/imap-proxy.js';
 import { needs, needsRoot } from '../../support/needs.js';
-import { newRoot, removeRoot } from '../../support/recording.js';
 import { seenMailboxes, withoutDeadLocks } from '../../support/seen-mailboxes.js';
 import { vqmailProgram } from '../../support/started-server.js';
-import { VpopmailHost } from '../../support/vpopmail-host.js';
-
-const day = 1_700_000_000;
-const password = 'secret';
-
-/** A host with joe@a.jp, whose mailbox is empty, and beside it a Maildir of old@example.jp that Dovecot serves. */
-class TwoServers extends VpopmailHost {
-  readonly folder = newRoot('vqmail-import-imap');
-  readonly oldMaildir = path.join(this.folder, 'old/Maildir');
-
-  constructor(t: TestContext) {
-    super(t);
-    t.after(() => removeRoot(this.folder));
-    fs.chmodSync(this.folder, 0o755);
-    this.domain('a.jp', { accounts: { joe: 0 } });
-    this.makeMaildir(this.oldMaildir);
-  }
-
-  get maildir(): string {
-    return path.join(this.directory('a.jp'), 'joe/Maildir');
-  }
-
-  makeMaildir(directory: string): void {
-    for (const part of ['cur', 'new', 'tmp']) fs.mkdirSync(path.join(directory, part), { recursive: true });
-  }
-
-  put(maildir: string, name: string, text: string, time = day): void {
-    const file = path.join(maildir, name);
-    this.makeMaildir(path.join(path.dirname(file), '..'));
-    fs.writeFileSync(file, text);
-    fs.utimesSync(file, time, time);
-  }
-
-  give(directory: string): void {
-    fs.chownSync(directory, mailOwner.uid, mailOwner.gid);
-    for (const name of fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }))
-      fs.chownSync(path.join(directory, name), mailOwner.uid, mailOwner.gid);
-  }
-
-  /** @returns its port */
-  dovecot(t: TestContext): Promise<number> {
-    this.give(path.dirname(this.oldMaildir));
-    return startDovecot(t, { user: 'old@example.jp', password, maildir: this.oldMaildir, ...mailOwner }, 'imap');
-  }
-
-  import(port: number, ...options: string[]): Promise<CalledTool> {
-    return this.#migrate('import', [`imap://old@example.jp@127.0.0.1:${port}`, 'joe@a.jp', ...options]);
-  }
-
-  export(port: number): Promise<CalledTool> {
-    return this.#migrate('export', ['joe@a.jp', `imap://old%40example.jp@127.0.0.1:${port}`]);
-  }
-
-  #migrate(name: string, args: readonly string[]): Promise<CalledTool> {
-    return callTool(this.root, ['migrate', name, ...args], { env: { VQMAIL_IMAP_PASSWORD: password } });
-  }
-
-  seen(): ReturnType<typeof seenMailboxes> {
-    return seenMailboxes(this.layout, 'joe@a.jp');
-  }
-}
-
-/** A session that does not wait. */
-function session(port: number, paused: number[] = []): ImapSession {
-  return new ImapSession(parseImapPlace(`imap://old@example.jp@127.0.0.1:${port}`), {
-    password,
-    allowAnyCertificate: false,
-    allowClear: false,
-    tell: () => {},
-    pause: async (ms) => void paused.push(ms),
-  });
-}
-
-const quiet = { report: () => {}, progress: () => {} };
+import { day, password, quiet, session, TwoServers } from './two-servers.js';
 
 describe('migrate import and export, by IMAP', () => {
   it('brings from Dovecot all folders with flags, keywords and dates, and later what is new', async (t) => {
