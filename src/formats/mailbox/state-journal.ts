@@ -24,6 +24,14 @@ export interface JournalReader {
   keyword(uid: number, number: number, isSet: boolean, modSeq: number): void;
 }
 
+/** The messages that there are, by index. */
+export interface JournalMessages {
+  readonly count: number;
+  uidAt(index: number): number;
+  bitsAt(index: number): number;
+  modSeqAt(index: number): number;
+}
+
 export interface JournalHeader {
   readonly uidValidity: number;
   /** Nothing is known of what happened up to this mod-sequence. */
@@ -134,6 +142,17 @@ export class JournalWriter implements JournalReader {
     this.#view.setInt32(at + 8, bits, true);
   }
 
+  /** A record for each. */
+  messages(all: JournalMessages): void {
+    let at = this.#room(all.count * journalRecordBytes);
+    const view = this.#view;
+    for (let index = 0; index < all.count; index++) {
+      writeRecord(view, at, kinds.message, all.uidAt(index), all.modSeqAt(index));
+      view.setInt32(at + 8, all.bitsAt(index), true);
+      at += journalRecordBytes;
+    }
+  }
+
   expunged(first: number, last: number, modSeq: number): void {
     const at = this.#record(kinds.expunged, first, modSeq);
     this.#bytes.writeUInt32LE(last, at + 8);
@@ -154,9 +173,7 @@ export class JournalWriter implements JournalReader {
 
   #record(kind: number, id: number, modSeq: number): number {
     const at = this.#room(journalRecordBytes);
-    this.#view.setUint32(at, kind, true);
-    this.#view.setUint32(at + 4, id, true);
-    this.#view.setFloat64(at + 16, modSeq, true);
+    writeRecord(this.#view, at, kind, id, modSeq);
     return at;
   }
 
@@ -172,4 +189,10 @@ export class JournalWriter implements JournalReader {
     }
     return at;
   }
+}
+
+function writeRecord(view: DataView, at: number, kind: number, id: number, modSeq: number): void {
+  view.setUint32(at, kind, true);
+  view.setUint32(at + 4, id, true);
+  view.setFloat64(at + 16, modSeq, true);
 }

@@ -25,9 +25,9 @@ import { MailboxRefusal } from '../refusal.js';
 import { beginUidList } from '../takeover/first-list.js';
 import { KeywordFile } from './keyword-file.js';
 import { lockPatienceMs, MailboxLock } from './mailbox-lock.js';
-import { MessageTable, type RowPlace } from './message-table.js';
+import { bitsOfPlace, MessageTable, type RowPlace } from './message-table.js';
 import { DirectoryNames, type DirectoryParts } from './names/directory-names.js';
-import { bitsOfPlace, type Comparison } from './names/name-comparison.js';
+import type { Comparison } from './names/name-comparison.js';
 import { fileManner, type MailboxPlace } from './place.js';
 import { StateFile } from './state-file.js';
 import { TableUpkeep } from './table-upkeep.js';
@@ -37,7 +37,7 @@ import { type FileManner, UidListFile } from './uid-list-file.js';
 const syncPatienceMs = 5_000;
 const renamesInARow = 200;
 
-const noDifference: Comparison = { moved: [], appeared: [], gone: [], doubles: [] };
+const noDifference: Comparison = { moved: [], listed: [], unlisted: [], gone: [], doubles: [] };
 
 export class Mailbox {
   readonly place: MailboxPlace;
@@ -275,9 +275,7 @@ export class Mailbox {
 
   /** Letters that have no name get one, as Dovecot would give it. */
   #nameLetters(): void {
-    let used = 0;
-    for (let index = 0; index < this.table.count; index++) used |= this.table.bitsAt(index);
-    this.keywords.register([], used & keywordBits, this.manner());
+    this.keywords.register([], this.table.usedBits & keywordBits, this.manner());
   }
 
   /** Messages leave new/ for cur/ when somebody has opened the mailbox to change it. */

@@ -3,6 +3,8 @@
 // A row's index is its place; it changes when rows before it go, and then `generation` does. Columns are only added to or replaced as a whole, so an array of UIDs that somebody
 // took stays right for whoever took it.
 
+import { bitsOfInfo } from '../../../formats/mailbox/message-flags.js';
+
 /** Where a message's file is: new/ or cur/, and what stands behind the first colon of its name ('' without a colon; then there is none). */
 export interface RowPlace {
   readonly base: string;
@@ -10,9 +12,17 @@ export interface RowPlace {
   readonly isNew: boolean;
 }
 
+/** A message that has no mod-sequence yet. */
 export interface NewRow extends RowPlace {
   readonly uid: number;
-  readonly bits: number;
+}
+
+/** The bits of a file's flags. @param info what stands behind the first colon of its name */
+export function bitsOfPlace(info: string, isNew: boolean): number {
+  return isNew ? 0 : bitsOfInfo(info);
+}
+
+interface NumberedRow extends NewRow {
   readonly modSeq: number;
 }
 
@@ -108,15 +118,36 @@ export class MessageTable {
     this.#modSeqs[index] = modSeq;
   }
 
-  /** Adds messages. @param rows by rising UID; those above all that are there are cheap */
-  add(rows: readonly NewRow[]): void {
-    if (rows.length === 0) return;
-    if ((rows[0]?.uid ?? 0) <= this.lastUid) {
+  /** The first row without any of these bits; -1 when there is none. */
+  firstWithout(bits: number): number {
+    for (let index = 0; index < this.#count; index++) if (((this.#bits[index] ?? 0) & bits) === 0) return index;
+    return -1;
+  }
+
+  /** The bits that any message has. */
+  get usedBits(): number {
+    let used = 0;
+    for (let index = 0; index < this.#count; index++) used |= this.#bits[index] ?? 0;
+    return used;
+  }
+
+  /** Adds messages with UIDs that follow each other, the first above all that are there. */
+  append(places: readonly RowPlace[], firstUid: number): void {
+    this.#makeRoom(this.#count + places.length);
+    let uid = firstUid;
+    for (const place of places) this.#put(uid++, place);
+  }
+
+  /** Adds messages. @param rows by rising UID; those above all that are there are cheap @returns the first row that may be one of them */
+  add(rows: readonly NewRow[]): number {
+    if (rows.length > 0 && (rows[0]?.uid ?? 0) <= this.lastUid) {
       this.#merge(rows);
-      return;
+      return 0;
     }
-    this.#makeRoom(this.#count + rows.length);
-    for (const row of rows) this.#put(this.#count++, row);
+    const first = this.#count;
+    this.#makeRoom(first + rows.length);
+    for (const row of rows) this.#put(row.uid, row);
+    return first;
   }
 
   /** Removes rows. @param indexes rising */
@@ -150,12 +181,12 @@ export class MessageTable {
   }
 
   #merge(rows: readonly NewRow[]): void {
-    const all = [...rows];
+    const all: NumberedRow[] = rows.map((row) => ({ ...row, modSeq: 0 }));
     for (let index = 0; index < this.#count; index++) all.push(this.#rowAt(index));
     this.#rebuild(all.sort((a, b) => a.uid - b.uid));
   }
 
-  #rebuild(rows: readonly NewRow[]): void {
+  #rebuild(rows: readonly NumberedRow[]): void {
     this.#count = 0;
     this.#newCount = 0;
     this.generation++;
@@ -166,28 +197,25 @@ export class MessageTable {
     this.#isNew = new Uint8Array(rows.length);
     this.#bases = [];
     this.#infos = [];
-    for (const row of rows) this.#put(this.#count++, row);
+    for (const row of rows) {
+      this.setModSeq(this.#count, row.modSeq);
+      this.#put(row.uid, row);
+    }
   }
 
-  #rowAt(index: number): NewRow {
-    return {
-      uid: this.uidAt(index),
-      bits: this.bitsAt(index),
-      modSeq: this.modSeqAt(index),
-      isNew: this.isNewAt(index),
-      base: this.baseAt(index),
-      info: this.infoAt(index),
-    };
+  #rowAt(index: number): NumberedRow {
+    return { ...this.placeAt(index), uid: this.uidAt(index), modSeq: this.modSeqAt(index) };
   }
 
-  #put(index: number, row: NewRow): void {
-    this.#uids[index] = row.uid;
-    this.#bits[index] = row.bits;
-    this.#modSeqs[index] = row.modSeq;
-    this.#isNew[index] = row.isNew ? 1 : 0;
-    if (row.isNew) this.#newCount++;
-    this.#bases[index] = row.base;
-    this.#infos[index] = row.info;
+  /** Adds a row at the end, where there is room. */
+  #put(uid: number, { base, info, isNew }: RowPlace): void {
+    const index = this.#count++;
+    this.#uids[index] = uid;
+    this.#bits[index] = bitsOfPlace(info, isNew);
+    this.#isNew[index] = isNew ? 1 : 0;
+    if (isNew) this.#newCount++;
+    this.#bases[index] = base;
+    this.#infos[index] = info;
   }
 
   #makeRoom(count: number): void {

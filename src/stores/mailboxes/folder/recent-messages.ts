@@ -20,10 +20,9 @@ export class RecentMessages {
     return this.#ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   }
 
-  /** @param uids rising */
-  add(uids: readonly number[]): void {
-    if (uids.length === 0) return;
-    const added = rangesOf(uids);
+  /** @param added rising ranges that do not touch */
+  add(added: readonly NumberRange[]): void {
+    if (added.length === 0) return;
     const last = this.#ranges.at(-1);
     const [first, ...others] = added;
     if (last !== undefined && first !== undefined && first.first === last.last + 1) {

@@ -11,6 +11,7 @@ import { type FileMark, markOf, sameFile } from '../../../files/identity.js';
 import { giveTo } from '../../../files/owner.js';
 import { bytesPath, fileTrouble, openIfPresent, readAt, regularStatus } from '../../../files/read.js';
 import {
+  type JournalMessages,
   JournalWriter,
   journalHeaderBytes,
   journalRecordBytes,
@@ -21,14 +22,6 @@ import {
 import { mailboxFiles } from '../../../layout.js';
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import type { FileManner } from './uid-list-file.js';
-
-/** The messages that there are; a MessageTable. */
-export interface LiveMessages {
-  readonly count: number;
-  uidAt(index: number): number;
-  bitsAt(index: number): number;
-  modSeqAt(index: number): number;
-}
 
 interface Expunged extends NumberRange {
   readonly modSeq: number;
@@ -130,7 +123,7 @@ export class StateFile {
   /** A message has these flags since this mod-sequence. */
   noteMessage(uid: number, bits: number, modSeq: number): void {
     // A file that is written anew has all of them.
-    if (this.#seen !== undefined && !this.#mustRewrite) this.#pending.message(uid, bits, modSeq);
+    if (!this.#writesAll) this.#pending.message(uid, bits, modSeq);
   }
 
   noteExpunged(first: number, last: number, modSeq: number): void {
@@ -152,16 +145,21 @@ export class StateFile {
    * Writes what was noted. Does not throw: what could not be written is written next time.
    * @param live the messages that there are
    */
-  flush(manner: () => FileManner, live: LiveMessages): void {
+  flush(manner: () => FileManner, live: JournalMessages): void {
     const { bytes } = this.#pending;
     this.#pending = new JournalWriter();
     try {
       const isLong = this.#records > 2 * (live.count + this.#expunged.length) + slackRecords;
-      if (this.#seen === undefined || this.#mustRewrite || isLong) this.#rewrite(manner(), live);
+      if (this.#writesAll || isLong) this.#rewrite(manner(), live);
       else if (bytes.length > 0) this.#append(bytes);
     } catch {
       this.#mustRewrite = true;
     }
+  }
+
+  /** Whether the next `flush` writes the whole file. */
+  get #writesAll(): boolean {
+    return this.#seen === undefined || this.#mustRewrite;
   }
 
   #enterExpunged(first: number, last: number, modSeq: number): void {
@@ -246,7 +244,7 @@ export class StateFile {
     }
   }
 
-  #rewrite({ mode, uid, gid }: FileManner, live: LiveMessages): void {
+  #rewrite({ mode, uid, gid }: FileManner, live: JournalMessages): void {
     const records = this.#allRecords(live);
     const header = serializeJournalHeader({
       uidValidity: this.#uidValidity,
@@ -270,12 +268,11 @@ export class StateFile {
     this.#mustRewrite = false;
   }
 
-  #allRecords(live: LiveMessages): Buffer {
+  #allRecords(live: JournalMessages): Buffer {
     const records = new JournalWriter(live.count + this.#expunged.length + 16);
     for (const [number, name] of this.#names) records.keywordName(number, name);
     for (const { first, last, modSeq } of this.#expunged) records.expunged(first, last, modSeq);
-    for (let index = 0; index < live.count; index++)
-      records.message(live.uidAt(index), live.bitsAt(index), live.modSeqAt(index));
+    records.messages(live);
     for (const [uid, numbers] of this.#keywords) for (const number of numbers) records.keyword(uid, number, true, 0);
     return records.bytes;
   }

@@ -6,8 +6,8 @@
 
 import type { NumberRange } from '../../../protocols/imap/sequence-set.js';
 import type { MessageFacts } from '../mailbox-types.js';
-import type { MessageTable, NewRow, RowPlace } from './message-table.js';
-import { bitsOfPlace, type Comparison } from './names/name-comparison.js';
+import type { MessageTable, RowPlace } from './message-table.js';
+import type { Comparison } from './names/name-comparison.js';
 import { RecentMessages } from './recent-messages.js';
 import type { StateFile } from './state-file.js';
 import type { UidListFile } from './uid-list-file.js';
@@ -23,8 +23,8 @@ export class TableUpkeep {
   readonly #table: MessageTable;
   readonly #state: StateFile;
   readonly #uidList: UidListFile;
-  /** Whether there are rows without a mod-sequence. */
-  #isUnnumbered = false;
+  /** From here on there may be rows without a mod-sequence. */
+  #unnumberedFrom = Number.POSITIVE_INFINITY;
   readonly #unseen = new UnseenRecords();
   /** UIDs up to this were known; one that comes back was told to be gone. */
   #knownUid = 0;
@@ -51,7 +51,9 @@ export class TableUpkeep {
 
   /** Messages have got their UIDs. @param firstUid that of the first; those of the others follow it */
   enter(places: readonly RowPlace[], firstUid: number): void {
-    this.#add(places.map((place, index) => newRow(place, firstUid + index)));
+    this.#unnumberedFrom = Math.min(this.#unnumberedFrom, this.#table.count);
+    this.#table.append(places, firstUid);
+    if (places.length > 0) this.recent.add([{ first: firstUid, last: firstUid + places.length - 1 }]);
     this.#giveModSeqs();
     this.settle();
   }
@@ -63,7 +65,7 @@ export class TableUpkeep {
     this.#noteExpunged(rangesOf(uids));
     this.recent.remove(uids);
     for (const uid of uids) this.facts.delete(uid);
-    this.#table.remove(indexes);
+    this.#take(indexes);
   }
 
   /** A row has other flags. @param modSeq that of the operation */
@@ -85,31 +87,25 @@ export class TableUpkeep {
    * Takes in how the names on disk differ, and what others recorded of mod-sequences.
    * @returns files that have no UID yet
    */
-  apply({ moved, appeared, gone }: Comparison): RowPlace[] {
+  apply({ moved, listed, unlisted, gone }: Comparison): RowPlace[] {
     for (const { index, isNew, info, bits } of moved) {
       // Another session, of this process or not, has taken it for recent.
       if (this.#table.isNewAt(index) && !isNew) this.recent.remove([this.#table.uidAt(index)]);
       if (bits !== this.#table.bitsAt(index)) this.#unnumber(index);
       this.#table.setPlace(index, isNew, info, bits);
     }
-    const rows: NewRow[] = [];
-    const unlisted: RowPlace[] = [];
-    for (const place of appeared) {
-      const { uid } = place;
-      if (uid === undefined) unlisted.push(place);
-      else if (uid <= this.#knownUid) {
-        // A client was told that this UID is gone; the message comes back under a new one.
-        this.#uidList.rewriteNext();
-        unlisted.push(place);
-      } else rows.push(newRow(place, uid));
-    }
+    // A client was told that these UIDs are gone; the messages come back under new ones.
+    const back = listed.filter(({ uid }) => uid <= this.#knownUid);
+    if (back.length > 0) this.#uidList.rewriteNext();
+    const rows = back.length > 0 ? listed.filter(({ uid }) => uid > this.#knownUid) : [...listed];
     this.remove(gone);
     rows.sort((a, b) => a.uid - b.uid);
-    this.#add(rows, ({ isNew }) => isNew);
+    this.#unnumberedFrom = Math.min(this.#unnumberedFrom, this.#table.add(rows));
+    this.recent.add(rangesOf(rows.filter(({ isNew }) => isNew).map(({ uid }) => uid)));
     this.#state.refresh(this.#uidList.uidValidity, (uid, bits, modSeq) => this.#learn(uid, bits, modSeq));
-    if (this.#knownUid === 0) unlisted.push(...this.#takeOutExpunged());
+    const restored = this.#knownUid === 0 ? this.#takeOutExpunged() : [];
     this.#giveModSeqs();
-    return unlisted;
+    return [...unlisted, ...back, ...restored];
   }
 
   /** Whether messages that vq-state has a record of have no row. */
@@ -146,7 +142,7 @@ export class TableUpkeep {
     if (indexes.size === 0) return [];
     const places = [...indexes].map((index) => this.#table.placeAt(index));
     this.#uidList.rewriteNext();
-    this.#table.remove([...indexes].sort((a, b) => a - b));
+    this.#take([...indexes].sort((a, b) => a - b));
     return places;
   }
 
@@ -157,32 +153,27 @@ export class TableUpkeep {
     else this.#unnumber(index);
   }
 
-  #unnumber(index: number): void {
-    this.#table.setModSeq(index, 0);
-    this.#isUnnumbered = true;
+  /** @param indexes rising */
+  #take(indexes: readonly number[]): void {
+    this.#table.remove(indexes);
+    if (this.#unnumberedFrom !== Number.POSITIVE_INFINITY)
+      this.#unnumberedFrom = Math.min(this.#unnumberedFrom, indexes[0] ?? 0);
   }
 
-  #add(rows: readonly NewRow[], isRecent = (_: NewRow): boolean => true): void {
-    this.#table.add(rows);
-    const recent: number[] = [];
-    for (const row of rows) if (isRecent(row)) recent.push(row.uid);
-    this.recent.add(recent);
-    if (rows.length > 0) this.#isUnnumbered = true;
+  #unnumber(index: number): void {
+    this.#table.setModSeq(index, 0);
+    this.#unnumberedFrom = Math.min(this.#unnumberedFrom, index);
   }
 
   /** What changed and has no mod-sequence yet gets one. */
   #giveModSeqs(): void {
-    if (!this.#isUnnumbered) return;
-    this.#isUnnumbered = false;
+    const from = this.#unnumberedFrom;
+    this.#unnumberedFrom = Number.POSITIVE_INFINITY;
     let modSeq = 0;
-    for (let index = 0; index < this.#table.count; index++) {
+    for (let index = from; index < this.#table.count; index++) {
       if (this.#table.modSeqAt(index) !== 0) continue;
       if (modSeq === 0) modSeq = this.#state.next();
       this.noteFlags(index, modSeq);
     }
   }
-}
-
-function newRow({ base, info, isNew }: RowPlace, uid: number): NewRow {
-  return { uid, base, info, isNew, bits: bitsOfPlace(info, isNew), modSeq: 0 };
 }

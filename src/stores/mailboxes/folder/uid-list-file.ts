@@ -163,12 +163,13 @@ export class UidListFile {
     const mustRewrite = this.#mustRewrite || this.#isMostlyDead(live);
     const first = this.nextUid;
     const lines: string[] = [];
-    for (const [index, { base }] of named.entries()) {
+    let uid = first;
+    for (const { base } of named) {
       const guid = guids?.get(base);
       const extensions = guid === undefined ? noExtensions : [`G${guid}`];
       // What is written anew as a whole needs no lines of its own.
-      if (!mustRewrite) lines.push(uidRecordLine({ uid: first + index, base, extensions }));
-      this.#enter(first + index, base, extensions);
+      if (!mustRewrite) lines.push(uidRecordLine({ uid, base, extensions }));
+      this.#enter(uid++, base, extensions);
     }
     try {
       if (mustRewrite) await this.#rewrite(manner(), (uid) => uid >= first || isLive(uid));
@@ -284,10 +285,10 @@ export class UidListFile {
     const next: UidListHeader = { version: 3, uidValidity: header.uidValidity, headerNextUid, headerFields };
     const lines = [uidListHeaderLine(next)];
     const dead: string[] = [];
-    for (const [base, uid] of this.#uids) {
+    this.#uids.forEach((uid, base) => {
       if (isKept(uid)) lines.push(uidRecordLine({ uid, base, extensions: this.extensionsOf(uid) }));
       else dead.push(base);
-    }
+    });
     const bytes = Buffer.from(lines.join(''), 'latin1');
     await replaceFile(this.#path, bytes, { ...manner, temporaryName: 'dovecot-uidlist.tmp' });
     this.#header = next;

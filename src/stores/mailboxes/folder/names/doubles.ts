@@ -8,8 +8,8 @@
 import fs from 'node:fs';
 import { bytesPath, fileTrouble } from '../../../../files/read.js';
 import { mailboxFiles } from '../../../../layout.js';
-import type { MessageTable, RowPlace } from '../message-table.js';
-import { type AppearedFile, bitsOfPlace, type Comparison, type MovedRow } from './name-comparison.js';
+import { bitsOfPlace, type MessageTable, type RowPlace } from '../message-table.js';
+import type { Comparison, MovedRow } from './name-comparison.js';
 
 const settledMs = 30_000;
 
@@ -25,22 +25,26 @@ export interface ResolveDoubles {
 export function resolveDoubles(comparison: Comparison, options: ResolveDoubles): Comparison {
   if (comparison.doubles.length === 0) return comparison;
   const moved = new Map(comparison.moved.map((row) => [row.index, row]));
-  const appeared = new Map<string, AppearedFile>(comparison.appeared.map((file) => [file.base, file]));
+  const listed = new Map(comparison.listed.map((row) => [row.base, row]));
+  const unlisted = new Map(comparison.unlisted.map((place) => [place.base, place]));
   try {
     for (const second of comparison.doubles) {
       const uid = options.uidOf(second.base);
       const index = uid === undefined ? -1 : options.table.indexOf(uid);
-      const first = index < 0 ? appeared.get(second.base) : placeOf(options.table, index, moved.get(index));
+      const appeared = listed.get(second.base) ?? unlisted.get(second.base);
+      const first = index < 0 ? appeared : placeOf(options.table, index, moved.get(index));
       if (first === undefined) continue;
       const kept = resolve(first, second, options);
       if (kept === first) continue;
-      if (index < 0) appeared.set(kept.base, { ...kept, uid });
+      if (index < 0 && uid !== undefined) listed.set(kept.base, { ...kept, uid });
+      else if (index < 0) unlisted.set(kept.base, kept);
       else moved.set(index, { index, isNew: kept.isNew, info: kept.info, bits: bitsOfPlace(kept.info, kept.isNew) });
     }
   } catch (error) {
     throw fileTrouble(error);
   }
-  return { ...comparison, moved: [...moved.values()], appeared: [...appeared.values()], doubles: [] };
+  const compared = { moved: [...moved.values()], listed: [...listed.values()], unlisted: [...unlisted.values()] };
+  return { ...compared, gone: comparison.gone, doubles: [] };
 }
 
 function placeOf(table: MessageTable, index: number, moved: MovedRow | undefined): RowPlace {

@@ -5,8 +5,7 @@
 // somebody to find out who looks at the files.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { bitsOfInfo } from '../../../../formats/mailbox/message-flags.js';
-import type { MessageTable, RowPlace } from '../message-table.js';
+import { bitsOfPlace, type MessageTable, type NewRow, type RowPlace } from '../message-table.js';
 
 /** The names of one directory; undefined when it was not read. */
 export interface ReadNames {
@@ -21,15 +20,12 @@ export interface MovedRow {
   readonly bits: number;
 }
 
-/** A file that is none of the messages that are known. */
-export interface AppearedFile extends RowPlace {
-  /** What is recorded for it, if anything is. */
-  readonly uid: number | undefined;
-}
-
 export interface Comparison {
   readonly moved: readonly MovedRow[];
-  readonly appeared: readonly AppearedFile[];
+  /** Files that are none of the messages that are known, with the UIDs that are recorded for them. */
+  readonly listed: readonly NewRow[];
+  /** Likewise, without one. */
+  readonly unlisted: readonly RowPlace[];
   /** Indexes of rows whose file was not among the names, rising. */
   readonly gone: readonly number[];
   readonly doubles: readonly RowPlace[];
@@ -55,18 +51,16 @@ export async function compareNames(
   return comparing.result({ fresh: names.fresh !== undefined, seen: names.seen !== undefined });
 }
 
-/** The bits of a file's flags. @param info what stands behind the first colon of its name */
-export function bitsOfPlace(info: string, isNew: boolean): number {
-  return isNew ? 0 : bitsOfInfo(info);
-}
-
 class Comparing {
   readonly #table: MessageTable;
   readonly #uidOf: (base: string) => number | undefined;
   readonly #met: Uint8Array;
   readonly #moved: MovedRow[] = [];
-  readonly #appeared: AppearedFile[] = [];
-  readonly #appearedBases = new Set<string>();
+  readonly #listed: NewRow[] = [];
+  readonly #unlisted: RowPlace[] = [];
+  /** Bases of files that are no rows, once one has come that does not stand above the one before: in a directory that is read in the order of its names, each does. */
+  #bases: Set<string> | undefined;
+  #lastBase = '';
   readonly #doubles: RowPlace[] = [];
   /** Few infos occur, each very often. */
   readonly #infos = new Map<string, string>();
@@ -93,7 +87,7 @@ class Comparing {
       const wasRead = this.#table.isNewAt(index) ? read.fresh : read.seen;
       if (this.#met[index] === 0 && wasRead) gone.push(index);
     }
-    return { moved: this.#moved, appeared: this.#appeared, gone, doubles: this.#doubles };
+    return { moved: this.#moved, listed: this.#listed, unlisted: this.#unlisted, gone, doubles: this.#doubles };
   }
 
   #meetRow(index: number, name: string, colon: number, isNew: boolean): void {
@@ -107,10 +101,19 @@ class Comparing {
   }
 
   #appear(uid: number | undefined, base: string, info: string, isNew: boolean): void {
-    const file = { uid, base, info: this.#shared(info), isNew };
-    const isFirst = this.#appearedBases.size < this.#appearedBases.add(base).size;
-    if (isFirst) this.#appeared.push(file);
-    else this.#doubles.push(file);
+    const known = this.#shared(info);
+    if (!this.#isFirst(base)) this.#doubles.push({ base, info: known, isNew });
+    else if (uid === undefined) this.#unlisted.push({ base, info: known, isNew });
+    else this.#listed.push({ uid, base, info: known, isNew });
+  }
+
+  #isFirst(base: string): boolean {
+    if (this.#bases === undefined && base > this.#lastBase) {
+      this.#lastBase = base;
+      return true;
+    }
+    this.#bases ??= new Set([...this.#listed, ...this.#unlisted].map((file) => file.base));
+    return this.#bases.size < this.#bases.add(base).size;
   }
 
   #shared(info: string): string {
