@@ -12,6 +12,8 @@ export interface WordEdit {
   readonly setting: string;
   readonly word: string;
   readonly isOn: boolean;
+  /** All words as they are, where no line of the file itself has them: such a line is added at the end, where it comes after what is included. */
+  readonly included?: readonly string[];
 }
 
 export type Edit = LinesEdit | WordEdit;
@@ -39,17 +41,53 @@ function withLines(text: string, { lines, isOn }: LinesEdit): string | undefined
   return all.includes(`\n${to}\n`) ? text : undefined;
 }
 
-function withWord(text: string, { setting, word, isOn }: WordEdit): string | undefined {
+/** Stands before the line as it was, or before the words that were included, above the line that is in force now; with the last word both lines go again. */
+const before = '#before vqmail: ';
+const wasIncluded = ' # included';
+
+function withWord(text: string, { setting, word, isOn, included }: WordEdit): string | undefined {
   const lines = text.split('\n');
-  const at = lines.findIndex((line) => settingOf(line) === setting);
-  if (at < 0) return undefined;
+  const kept = lines.findIndex((line) => line.startsWith(before) && settingOf(line.slice(before.length)) === setting);
+  if (kept < 0 && included !== undefined) return isOn ? text : withLineAtEnd(lines, { setting, word, included });
+  const at = kept < 0 ? lines.findLastIndex((line) => settingOf(line) === setting) : kept + 1;
   const line = lines[at] ?? '';
-  const [name = '', value = ''] = [line.slice(0, line.indexOf('=')).trimEnd(), line.slice(line.indexOf('=') + 1)];
-  const words = value.split(/\s+/).filter((each) => each !== '' && each !== word);
-  lines[at] = [name, '=', ...words, ...(isOn ? [word] : [])].join(' ');
+  if (settingOf(line) !== setting) return undefined;
+  const words = wordsOf(line);
+  if (words.includes(word) === isOn) return text;
+  const original = kept < 0 ? line : (lines[kept] ?? '').slice(before.length);
+  const known = wordsOf(original);
+  const all = isOn ? [...words, word] : words.filter((each) => each !== word);
+  const after = [...known.filter((each) => all.includes(each)), ...all.filter((each) => !known.includes(each))];
+  const isAsBefore = kept >= 0 && after.join(' ') === known.join(' ');
+  const now = `${line.slice(0, line.indexOf('=')).trimEnd()} =${after.map((each) => ` ${each}`).join('')}`;
+  if (isAsBefore) lines.splice(kept, 2, ...(original.endsWith(wasIncluded) ? [] : [original]));
+  else if (kept >= 0 || isOn) lines[at] = now;
+  else lines.splice(at, 1, before + original, now);
   return lines.join('\n');
+}
+
+function withLineAtEnd(
+  lines: readonly string[],
+  {
+    setting,
+    word,
+    included,
+  }: { readonly setting: string; readonly word: string; readonly included: readonly string[] },
+): string {
+  const rest = included.filter((each) => each !== word);
+  const added = [
+    `${before}${setting} = ${included.join(' ')}${wasIncluded}`,
+    `${setting} =${rest.map((each) => ` ${each}`).join('')}`,
+  ];
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
+  return [...lines.slice(0, end), ...added, ...lines.slice(end)].join('\n');
 }
 
 function settingOf(line: string): string | undefined {
   return /^\s*(\w+)\s*=/.exec(line)?.[1];
+}
+
+function wordsOf(line: string): string[] {
+  const value = line.slice(line.indexOf('=') + 1).replace(/(^|\s)#.*/, '');
+  return value.replace(/["']/g, ' ').split(/\s+/).filter(Boolean);
 }

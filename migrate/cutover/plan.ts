@@ -1,15 +1,18 @@
 // Which service is stopped for a protocol, what starts in its place, and where.
 
+import path from 'node:path';
 import { PermanentError } from '../../src/errors.js';
 import type { Layout } from '../../src/layout.js';
+import { dovecotProtocols } from '../host/dovecot.js';
 import { frontEndParts } from '../host/front-ends.js';
 import { Looker } from '../host/part.js';
+import { Places } from '../host/places.js';
 import { type HeldPort, heldPorts, mailPorts } from '../host/ports.js';
 import { type Manager, mailServices, type Service } from '../host/services.js';
 import { shellWord } from '../service/files.js';
 import { layoutOptions, thisProgram } from '../service/program.js';
-import { type Control, controlOf, filesFor, ownControl } from './control.js';
-import { dovecotControl, postfixControl } from './front-end-parts.js';
+import { controlOf, filesFor, ownControl } from './control.js';
+import { dovecotPart, type FrontEndPart, postfixPart } from './front-end-parts.js';
 import type { Move } from './state.js';
 
 export const movedProtocols = ['smtp', 'submission', 'pop3', 'imap', 'queue'] as const;
@@ -31,6 +34,8 @@ export interface PlanOptions {
   readonly serve: readonly string[];
   /** For whose files, when the old service's manager is not to be ours. */
   readonly manager: 'systemd' | 'daemontools' | 'freebsd' | undefined;
+  /** Where proc(5) is. */
+  readonly proc?: string;
 }
 
 /** A plan, or why there is none and what to type instead. */
@@ -40,12 +45,12 @@ export type Plan = { readonly move: Move } | { readonly why: string; readonly co
 export function planOf(layout: Layout, protocols: readonly MovedProtocol[], options: PlanOptions): Plan {
   const looker = new Looker(layout);
   const wanted = new Set(protocols.flatMap((protocol) => family[protocol]));
-  const ports = heldPorts(looker);
+  const ports = heldPorts(looker, options.proc);
   const services = servicesFor(looker, wanted, ports, options);
   const part = partFor(looker, wanted, services, ports);
   const old = part === undefined ? services : [];
   const [first] = part === undefined ? services : [{ ...part, path: '', line: 1 }];
-  const listen = options.listen.length > 0 ? options.listen : placesOf(layout, old, wanted, ports);
+  const listen = options.listen.length > 0 ? options.listen : placesOf(layout, { old, part, wanted, ports });
   const name = `vqmail-${protocols.join('-')}`;
   const words = [
     ...listen.flatMap((place) => ['--listen', place]),
@@ -112,30 +117,30 @@ function servicesFor(
   return asked.length > 0 ? asked : once;
 }
 
-/** A front end that gives these protocols up and goes on with the rest. */
-interface FrontEndPart {
-  readonly name: string;
-  readonly manager: Manager;
-  readonly control: Control;
-}
-
 /** Postfix, where it has the customary ports; Dovecot, where it serves more than is to be moved, or answers for Postfix. */
 function partFor(
   looker: Looker,
   wanted: ReadonlySet<string>,
   services: readonly Service[],
   ports: readonly HeldPort[],
-): FrontEndPart | undefined {
+): (FrontEndPart & { readonly manager: Manager }) | undefined {
   const manager = managerOf(looker);
   const [first] = services;
   if (services.every(({ port }) => port !== undefined && mailPorts[port] === undefined)) {
-    const control = postfixControl(looker, wanted);
-    if (control !== undefined) return { name: 'Postfix', manager, control };
+    const part = postfixPart(looker, wanted);
+    if (part !== undefined && isAtWork(part, ports)) return { ...part, manager };
   }
   if (first !== undefined && (services.length > 1 || !first.programs.includes('dovecot'))) return undefined;
   const isAlone = first !== undefined && servedBy(first, looker, ports).every((protocol) => wanted.has(protocol));
-  const control = isAlone && !asksDovecot(looker) ? undefined : dovecotControl(looker, wanted);
-  return control === undefined ? undefined : { name: 'Dovecot', manager: first?.manager ?? manager, control };
+  const part = isAlone && !asksDovecot(looker) ? undefined : dovecotPart(looker, wanted);
+  if (part === undefined || (first === undefined && !isAtWork(part, ports))) return undefined;
+  return { ...part, manager: first?.manager ?? manager };
+}
+
+/** Its files may lie there from earlier times, while another program has the ports. */
+function isAtWork({ protocols, process: word }: FrontEndPart, ports: readonly HeldPort[]): boolean {
+  const seen = ports.filter(({ protocol = '', pid }) => protocols.has(protocol) && pid !== undefined);
+  return seen.length === 0 || seen.some(({ command }) => command.includes(word));
 }
 
 /** Whether Postfix asks Dovecot who may send. */
@@ -152,38 +157,44 @@ function managerOf(looker: Looker): Manager {
 function servedBy(service: Service, looker: Looker, ports: readonly HeldPort[]): string[] {
   if (!service.programs.includes('dovecot')) return service.protocol === undefined ? [] : [service.protocol];
   const held = ports.filter(({ command }) => command.includes('dovecot')).flatMap(({ protocol }) => protocol ?? []);
-  const named = frontEndParts(looker).flatMap(
-    ({ name }) => /^Dovecot: protocols = (.*)$/.exec(name)?.[1]?.split(/\s+/) ?? [],
+  const named = new Places(looker.layout).dovecotDirectories.flatMap(
+    (directory) => dovecotProtocols(looker, path.join(directory, 'dovecot.conf'))?.words ?? [],
   );
   const served = [...held, ...named].filter((protocol) => /^(?:imaps?|pop3s?|submission)$/.test(protocol));
   return served.length > 0 ? [...new Set(served)] : ['imap'];
 }
 
-function placesOf(
-  layout: Layout,
-  old: readonly Service[],
-  wanted: ReadonlySet<string>,
-  ports: readonly HeldPort[],
-): string[] {
+interface Leaving {
+  readonly old: readonly Service[];
+  /** A front end that goes on with the rest, in the place of services. */
+  readonly part: FrontEndPart | undefined;
+  readonly wanted: ReadonlySet<string>;
+  readonly ports: readonly HeldPort[];
+}
+
+function placesOf(layout: Layout, { old, part, wanted, ports }: Leaving): string[] {
   if (wanted.has('queue')) return [`qmqp=unix:${layout.control('vqmail/qmqp')}`];
   const told = old.flatMap(({ protocol, address, port }) =>
     protocol === undefined || port === undefined ? [] : [`${protocol}=${addressText(address ?? '0.0.0.0')}:${port}`],
   );
   if (told.length > 0) return told;
-  const customary = ports.filter(({ protocol }) => protocol !== undefined && wanted.has(protocol));
-  const theirs = customary.filter((port) => mayBeOf(port, old));
-  // Who gives up a part of what it serves is not among the services: all are its.
-  const held = theirs.length > 0 ? theirs : customary;
+  const left = [...wanted].filter((protocol) => part === undefined || part.protocols.has(protocol));
+  const customary = ports.filter(({ protocol }) => protocol !== undefined && left.includes(protocol));
+  const theirs = customary.filter((port) => (part === undefined ? mayBeOf(port, old) : mayHold(part, port)));
+  const held = theirs.length > 0 || part !== undefined ? theirs : customary;
   if (held.length > 0) return held.map(({ protocol, address, port }) => `${protocol}=${address}:${port}`);
-  const [first = ''] = wanted;
+  const [first = ''] = left;
   return [`${first}=0.0.0.0:${Object.entries(mailPorts).find(([, name]) => name === first)?.[0] ?? 0}`];
+}
+
+function mayHold({ process: word }: FrontEndPart, { pid, command }: HeldPort): boolean {
+  return pid === undefined || command.includes(word);
 }
 
 /** Other programs may have the same port at other addresses. */
 function mayBeOf({ pid, command }: HeldPort, services: readonly Service[]): boolean {
   const programs = services.flatMap((service) => service.programs);
-  const names = programs.map((name) => (name === 'postfix' ? 'master' : name));
-  return pid === undefined || names.some((name) => command.includes(name));
+  return pid === undefined || programs.some((name) => command.includes(name));
 }
 
 /** @throws PermanentError for a name */

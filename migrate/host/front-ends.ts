@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { isServedProtocol } from '../../src/settings.js';
+import { dovecotProtocols } from './dovecot.js';
 import type { Looker, Part, Support } from './part.js';
 import { Places } from './places.js';
 
@@ -49,6 +50,7 @@ const dovecotRules: readonly Rule[] = [
   ['protocols', /imap/, imap.support, imap.withDovecot],
   ['protocols', /pop3/, 'served', 'POP3 from the same Maildirs; see --uidl'],
   ['protocols', /lmtp/, 'served', 'the lmtp listener'],
+  ['protocols', /submission/, 'served', 'the submission listener; mail is not passed on to a relay, but sent'],
   ['protocols', /sieve/, 'missing', 'Sieve scripts are neither run nor managed'],
   ['mail_location', /maildir:/, 'served', 'the same Maildirs'],
   ['mail_location', /(mbox|dbox|mdbox|obox):/, 'missing', 'only Maildir is read'],
@@ -175,10 +177,20 @@ function dovecotParts(looker: Looker): Part[] {
       const lines = (looker.text(file) ?? '')
         .split('\n')
         .map((value, index) => ({ value: value.trim(), line: index + 1 }));
-      parts.push(...ruled(looker, file, 'Dovecot', dovecotRules, settings(lines, /^([a-z0-9_]+)\s*=\s*(.*)/)));
+      const said = settings(lines, /^([a-z0-9_]+)\s*=\s*(.*)/).filter(({ name }) => name !== 'protocols');
+      parts.push(...ruled(looker, file, 'Dovecot', dovecotRules, said));
     }
+    parts.push(...protocolParts(looker, main));
   }
   return parts;
+}
+
+/** What is served, whichever included file says it. */
+function protocolParts(looker: Looker, main: string): Part[] {
+  const served = dovecotProtocols(looker, main);
+  if (served === undefined || served.words.length === 0) return [];
+  const said = { name: 'protocols', value: served.words.join(' '), line: served.line };
+  return ruled(looker, served.path, 'Dovecot', dovecotRules, [said]);
 }
 
 function courierParts(looker: Looker): Part[] {
@@ -213,7 +225,7 @@ function ruled(
   file: string,
   program: string,
   rules: readonly Rule[],
-  found: readonly (Setting & { readonly name: string })[],
+  found: readonly { readonly name: string; readonly value: string; readonly line: number | undefined }[],
 ): Part[] {
   return rules.flatMap(([name, pattern, support, text]) => {
     const setting = found.find((each) => each.name === name && pattern.test(each.value));

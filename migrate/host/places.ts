@@ -19,6 +19,10 @@ export class Places {
   get dovecotDirectories(): string[] {
     return this.#all('/etc/dovecot', '/usr/local/etc/dovecot', '/etc');
   }
+  /** Where Debian's packages of Dovecot say which protocols are installed. */
+  get dovecotPackages(): string {
+    return this.#layout.disk('/usr/share/dovecot/protocols.d');
+  }
   get courierDirectories(): string[] {
     return this.#all('/etc/courier', '/usr/lib/courier-imap/etc', '/usr/local/etc/courier-imap', '/etc/courier-imap');
   }

@@ -13,6 +13,7 @@ import { needsRoot } from '../support/needs.js';
 import { newRoot, removeRoot } from '../support/recording.js';
 import { runToolProgram } from '../support/tool-program.js';
 import { treePicture } from '../support/tree-picture.js';
+import { writeProc } from './host/proc.js';
 
 const domain = '/home/vpopmail/domains/mailtest.example.jp';
 
@@ -201,20 +202,13 @@ describe('the ports that are held', () => {
   it('are told with the process that holds them, by /proc', (t) => {
     const proc = newRoot();
     t.after(() => removeRoot(proc));
-    fs.mkdirSync(path.join(proc, 'net'));
-    const line = (local: string, state: string, inode: number): string =>
-      `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 100 0 0 10 0\n`;
-    fs.writeFileSync(
-      path.join(proc, 'net/tcp'),
-      `  sl\n${line('0100007F:0019', '0A', 11)}${line('0100007F:006E', '01', 12)}${line('00000000:1F90', '0A', 13)}`,
-    );
-    fs.writeFileSync(
-      path.join(proc, 'net/tcp6'),
-      `  sl\n${line('00000000000000000000000001000000:008F', '0A', 14)}${line('00000000000000000000000000000000:006E', '0A', 15)}`,
-    );
-    fs.mkdirSync(path.join(proc, '77/fd'), { recursive: true });
-    fs.writeFileSync(path.join(proc, '77/cmdline'), 'tcpserver\x000\x0025\0');
-    for (const inode of [11, 14]) fs.symlinkSync(`socket:[${inode}]`, path.join(proc, `77/fd/${inode}`));
+    writeProc(proc, [
+      { at: '0100007F:0019', inode: 11, pid: 77, command: ['tcpserver', '0', '25'] },
+      { at: '0100007F:006E', inode: 12, isConnected: true },
+      { at: '00000000:1F90', inode: 13 },
+      { at: '00000000000000000000000001000000:008F', inode: 14, pid: 77, command: ['tcpserver', '0', '25'] },
+      { at: '00000000000000000000000000000000:006E', inode: 15 },
+    ]);
     assert.deepEqual(heldPorts(new Looker(new Layout()), proc), [
       { address: '127.0.0.1', port: 25, protocol: 'smtp', pid: 77, command: 'tcpserver 0 25' },
       { address: '[::]', port: 110, protocol: 'pop3', pid: undefined, command: '' },

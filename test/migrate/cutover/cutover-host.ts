@@ -96,6 +96,29 @@ export class CutoverHost extends ShadowHost {
     return said;
   }
 
+  /** The same, stopped when it has said a line. @returns what lets it go on, and gives its exit status */
+  async pausedAt(line: RegExp, args: readonly string[]): Promise<() => Promise<number | null>> {
+    const child = spawn(process.execPath, [vqmailProgram, '--root', this.root, 'migrate', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close') as Promise<[number | null]>;
+    let said = '';
+    await new Promise<void>((resolve) => {
+      child.stdout.setEncoding('latin1').on('data', (text: string) => {
+        const isSaid = line.test(said);
+        said += text;
+        if (isSaid || !line.test(said)) return;
+        child.kill('SIGSTOP');
+        resolve();
+      });
+      child.once('close', resolve);
+    });
+    return async () => {
+      child.kill('SIGCONT');
+      return (await ended)[0];
+    };
+  }
+
   get state(): boolean {
     return existsSync(this.layout.control('vqmail/cutover'));
   }

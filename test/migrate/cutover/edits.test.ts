@@ -19,17 +19,49 @@ describe('edits of a front end that goes on', () => {
     assert.equal(edited(master, { lines: 'submission inet n', isOn: false }), undefined);
   });
 
-  it('take a word out of a setting and put it back, whatever came out meanwhile', () => {
-    const pop3 = { setting: 'protocols', word: 'pop3' };
-    const imap = { setting: 'protocols', word: 'imap' };
-    const text = '#protocols = lmtp\nprotocols =  imap pop3\nlisten = *\n';
+  const pop3 = { setting: 'protocols', word: 'pop3' };
+  const imap = { setting: 'protocols', word: 'imap' };
+
+  it('take a word out of a setting and put it back, byte for byte', () => {
+    const text = '#protocols = lmtp\nprotocols=  "imap" pop3 # both\nlisten = *\n';
     const off = edited(text, { ...pop3, isOn: false }) ?? '';
-    assert.equal(off, '#protocols = lmtp\nprotocols = imap\nlisten = *\n');
+    const kept = '#before vqmail: protocols=  "imap" pop3 # both\n';
+    assert.equal(off, `#protocols = lmtp\n${kept}protocols = imap\nlisten = *\n`);
+    assert.equal(edited(off, { ...pop3, isOn: false }), off);
     const none = edited(off, { ...imap, isOn: false }) ?? '';
     assert.match(none, /^protocols =$/m);
-    assert.match(edited(none, { ...pop3, isOn: true }) ?? '', /^protocols = pop3$/m);
-    assert.match(edited(text, { ...pop3, isOn: true }) ?? '', /^protocols = imap pop3$/m);
+    const half = edited(none, { ...pop3, isOn: true }) ?? '';
+    assert.equal(half, `#protocols = lmtp\n${kept}protocols = pop3\nlisten = *\n`);
+    assert.equal(edited(half, { ...imap, isOn: true }), text);
+    assert.equal(edited(text, { ...pop3, isOn: true }), text);
+  });
+
+  it('leave what came into the setting meanwhile', () => {
+    const off = edited('protocols = imap pop3\n', { ...pop3, isOn: false }) ?? '';
+    const more = off.replace('protocols = imap\n', 'protocols = imap lmtp\n');
+    assert.match(edited(more, { ...pop3, isOn: true }) ?? '', /^protocols = imap pop3 lmtp$/m);
+    assert.match(edited('protocols = imap\n', { ...pop3, isOn: true }) ?? '', /^protocols = imap pop3$/m);
+  });
+
+  it('say the setting at the end, where what is included had it, and take that out again', () => {
+    for (const text of ['!include_try protocols.d/*\n', 'listen = *', '']) {
+      const included = ['imap', 'pop3', 'lmtp'];
+      const off = edited(text, { ...pop3, isOn: false, included }) ?? '';
+      assert.ok(off.startsWith(text) && /^protocols = imap lmtp$/m.test(off), off);
+      assert.equal(edited(off, { ...pop3, isOn: false, included }), off);
+      const none = edited(off, { ...imap, isOn: false }) ?? '';
+      assert.match(none, /^protocols = lmtp$/m);
+      const half = edited(none, { ...pop3, isOn: true, included }) ?? '';
+      assert.match(half, /^protocols = pop3 lmtp$/m);
+      assert.equal(edited(half, { ...imap, isOn: true }), text);
+      assert.equal(edited(text, { ...pop3, isOn: true, included }), text);
+    }
+  });
+
+  it('give up where the setting is gone', () => {
     assert.equal(edited('listen = *\n', { ...pop3, isOn: false }), undefined);
+    const off = edited('protocols = imap pop3\n', { ...pop3, isOn: false }) ?? '';
+    assert.equal(edited(off.replace(/^protocols.*\n/m, ''), { ...pop3, isOn: true }), undefined);
   });
 
   it('are told in words', () => {

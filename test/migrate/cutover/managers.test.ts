@@ -2,30 +2,14 @@
 // start what the files say.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { dovecotConfiguration } from '../../support/dovecot-configuration.js';
-import { needs, needsRoot, programPath } from '../../support/needs.js';
+import { needs, needsRoot } from '../../support/needs.js';
 import { freePort, waitForPort } from '../../support/ports.js';
 import { run } from '../../support/program.js';
 import { CutoverHost, isDown, movesAndReturns } from './cutover-host.js';
-
-/** Real Dovecot's configuration at customary ports of an address of this machine that no other test has. @returns what starts it */
-function dovecotAt(host: CutoverHost, address: string): string {
-  const file = path.join(host.root, 'etc/dovecot/dovecot.conf');
-  const places = { run: path.join(host.root, 'dovecot'), log: path.join(host.root, 'log'), users: `${file}.users` };
-  mkdirSync(places.run);
-  const { user, password, maildir, uid, gid } = host.account;
-  host.write(
-    places.users,
-    `${user}:{PLAIN}${password}:${uid}:${gid}::${path.dirname(maildir)}::userdb_mail=maildir:${maildir}\n`,
-  );
-  const text = dovecotConfiguration({ ...places, port: 143, protocol: 'imap' });
-  const ports = 'service pop3-login {\n  inet_listener pop3s {\n    port = 0\n  }\n}\n';
-  host.write(file, `${text.replace(/^protocols = .*$/m, 'protocols = imap pop3')}listen = ${address}\n${ports}`);
-  return `${programPath('dovecot')} -F -c ${file}`;
-}
+import { dovecotAt } from './dovecot-host.js';
 
 /** Stands in for systemctl: starts what ExecStart= says, with the sockets of the socket units that are named with it, and ends it by its process id. */
 const systemctl = (root: string): string => `
