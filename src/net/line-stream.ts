@@ -26,6 +26,8 @@ const nothing = Buffer.alloc(0);
 export class LineStream implements AsyncIterable<string> {
   readonly #socket: Connection;
   readonly #maxLineBytes: number;
+  /** More than a line may have, or whoever waits for one would wait for ever. */
+  readonly #maxWaitingBytes: number;
   #buffer: Buffer;
   /** Where the LF of the next line is; -1: not there yet. */
   #lineFeed: number;
@@ -37,6 +39,7 @@ export class LineStream implements AsyncIterable<string> {
   constructor(socket: Connection, options: LineStreamOptions) {
     this.#socket = socket;
     this.#maxLineBytes = options.maxLineBytes;
+    this.#maxWaitingBytes = Math.max(maxWaitingBytes, options.maxLineBytes + 1);
     this.#buffer = options.initial ?? nothing;
     this.#lineFeed = this.#buffer.indexOf(LF);
     socket.on('data', this.#onData).on('end', this.#onClose).on('close', this.#onClose).on('timeout', this.#onIdle);
@@ -138,7 +141,7 @@ export class LineStream implements AsyncIterable<string> {
     // What is empty keeps no piece of what came in.
     this.#buffer = count === this.#buffer.length ? nothing : this.#buffer.subarray(count);
     this.#lineFeed = this.#buffer.indexOf(LF);
-    if (this.#socket.isPaused() && this.#buffer.length < maxWaitingBytes) this.#socket.resume();
+    if (this.#socket.isPaused() && this.#buffer.length < this.#maxWaitingBytes) this.#socket.resume();
     return taken;
   }
 
@@ -149,7 +152,7 @@ export class LineStream implements AsyncIterable<string> {
       const found = chunk.indexOf(LF);
       if (found >= 0) this.#lineFeed = waiting + found;
     }
-    if (this.#buffer.length >= maxWaitingBytes) this.#socket.pause();
+    if (this.#buffer.length >= this.#maxWaitingBytes) this.#socket.pause();
     this.#wake?.();
   };
 

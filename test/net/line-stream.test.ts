@@ -117,6 +117,24 @@ test('a sender of many lines is held back, and none is lost', async (t) => {
   assert.equal(next, count);
 });
 
+test('a sender of one line is held back only when that is too long', async (t) => {
+  for (const [length, why] of [
+    [200_000, 'closed'],
+    [200_001, 'line-too-long'],
+    [300_000, 'line-too-long'],
+  ] as const) {
+    const { client, server } = await connection(t);
+    const lines = new LineStream(server, { ...limits, maxLineBytes: 200_000 });
+    client.write('x'.repeat(length));
+    if (why === 'closed') client.end('\n');
+    assert.equal((await lines.next())?.length, why === 'closed' ? length : undefined);
+    await until(
+      () => lines.ended === why,
+      () => `${length}: ${lines.ended}`,
+    );
+  }
+});
+
 test('another owner gets what nobody has asked for, and what comes later', async (t) => {
   const { client, server } = await connection(t);
   const lines = new LineStream(server, limits);

@@ -75,6 +75,8 @@ export interface LoggedInSession extends ImapSession {
   select(view: MailboxView | undefined): void;
   /** Tells what has changed in the selected mailbox. One call at a time. @throws MailboxRefusal LOST */
   tellChanges(how: TellHow): Promise<void>;
+  /** The client's silence counts from now on. */
+  stay(): void;
   readonly isCompressed: boolean;
   /** Compresses in both directions. Called when COMPRESS is answered. */
   compress(): Promise<void>;

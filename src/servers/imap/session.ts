@@ -143,6 +143,10 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     this.#isOver = true;
   }
 
+  stay(): void {
+    this.#timer.refresh();
+  }
+
   /** Serves the client to the end of the session. */
   async run(): Promise<void> {
     try {

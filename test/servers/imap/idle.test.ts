@@ -1,6 +1,8 @@
 // IDLE and COMPRESS.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
@@ -39,6 +41,25 @@ test('IDLE: anything but DONE ends it as no command; without a mailbox nothing i
   while (last === '* OK Still here') last = await client.response();
   assert.equal(last, 'a BAD Expected DONE.');
   assert.deepEqual(await client.ask('NOOP'), ['OK NOOP completed.']);
+});
+
+test('IDLE where the kernel has no watch to give: the mailbox is looked at', async (t) => {
+  t.mock.method(fs, 'watch', () => {
+    throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' });
+  });
+  const host = await imapHost(t);
+  host.put('cur/1.a:2,', 'a\n');
+  const client = await host.loggedIn('INBOX');
+  client.send('a IDLE\r\n');
+  assert.equal(await client.response(), '+ idling');
+  host.put('new/2.b', 'b\n');
+  assert.equal(await client.response(), '* 2 EXISTS');
+  assert.equal(await client.response(), '* 2 RECENT');
+  fs.unlinkSync(path.join(host.maildir(), 'cur/1.a:2,'));
+  assert.equal(await client.response(), '* 1 EXPUNGE');
+  client.send('DONE\r\n');
+  assert.equal((await client.responses('a')).at(-1), 'a OK Idle completed.');
+  assert.deepEqual(host.log, []);
 });
 
 test('COMPRESS=DEFLATE: both sides compress from the answer on', async (t) => {

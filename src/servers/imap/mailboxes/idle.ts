@@ -1,6 +1,6 @@
 // IDLE (RFC 2177): what happens in the selected mailbox is told at once, until the client says DONE. Without one nothing is told, and the client waits all the same.
 //
-// Now and then the client is told that we are still here, so that no box on the way forgets the connection.
+// Now and then the client is told that we are still here, so that no box on the way forgets the connection; as with Dovecot, a client that idles is not cut off for its silence.
 
 import { bad, type ImapCommand, type LoggedInSession, mustHaveNoArguments, ok } from '../command.js';
 
@@ -45,6 +45,7 @@ class Teller {
   }
 
   tellStillHere(): void {
+    this.#session.stay();
     if (this.#telling !== undefined) return;
     this.#session.output.untagged('OK Still here');
     void this.#session.output.flush();
