@@ -19,6 +19,8 @@ export class ImapTarget implements Target {
   readonly #session: ImapSession;
   /** Paths there by names here. */
   readonly #paths = new Map<string, string>();
+  /** The folders that were there at the start; undefined: nobody has looked. */
+  #there: ReadonlySet<string> | undefined;
 
   constructor(session: ImapSession) {
     this.#session = session;
@@ -48,13 +50,22 @@ export class ImapTarget implements Target {
   async #path(folder: string): Promise<string> {
     const known = folder === inbox ? inbox : this.#paths.get(folder);
     if (known !== undefined) return known;
+    this.#there ??= await this.#session.repeatable(selectablePaths);
+    const there = this.#there;
     const path = await this.#session.repeatable(async (client) => {
       const { prefix = '', delimiter = '/' } = client.namespace ?? {};
-      return (await client.mailboxCreate(pathThere(folder, delimiter ?? '', prefix))).path;
+      const wanted = pathThere(folder, delimiter ?? '', prefix);
+      // Not every server says [ALREADYEXISTS] when it refuses to make what is there.
+      return there.has(wanted) ? wanted : (await client.mailboxCreate(wanted)).path;
     }, 'change');
     this.#paths.set(folder, path);
     return path;
   }
+}
+
+async function selectablePaths(client: ImapFlow): Promise<Set<string>> {
+  const list = await client.list();
+  return new Set(list.flatMap(({ path, flags }) => (flags.has('\\Noselect') ? [] : [path])));
 }
 
 class ImapTargetFolder implements TargetFolder {

@@ -90,7 +90,11 @@ interface KeywordsLeft {
 
 /** @returns keywords that have no letter */
 async function takeOverKeywords(mailbox: Mailbox): Promise<KeywordsLeft> {
-  const keywords = await readCourierKeywords(mailbox.place.directory);
+  const { keywords, lost } = possible(await readCourierKeywords(mailbox.place.directory));
+  if (lost.size > 0)
+    mailbox.log.warning(
+      `mailbox ${mailbox.place.directory}: Courier's keywords ${[...lost].map((name) => JSON.stringify(name)).join(', ')} cannot be kept`,
+    );
   const names = mostUsedFirst(keywords.values());
   if (names.length === 0) return { names: [], byBase: new Map() };
   mailbox.keywords.refresh();
@@ -114,7 +118,16 @@ async function takeOverKeywords(mailbox: Mailbox): Promise<KeywordsLeft> {
   return { names: left, byBase };
 }
 
-/** Keyword names by base of a message, without those that cannot be keywords here; none where Courier has left none. @throws TemporaryError */
+/** Without names that cannot be keywords here, and those. */
+function possible(all: ReadonlyMap<string, readonly string[]>): {
+  keywords: ReadonlyMap<string, readonly string[]>;
+  lost: ReadonlySet<string>;
+} {
+  const lost = new Set([...all.values()].flat().filter((name) => !isKeyword(name)));
+  return { keywords: new Map([...all].map(([base, names]) => [base, names.filter(isKeyword)])), lost };
+}
+
+/** Keyword names by base of a message; none where Courier has left none. @throws TemporaryError */
 export async function readCourierKeywords(directory: string): Promise<Map<string, readonly string[]>> {
   const folder = mailboxFiles.courierKeywords(directory);
   const names = (await listDirectory(folder)) ?? [];
@@ -122,8 +135,7 @@ export async function readCourierKeywords(directory: string): Promise<Map<string
     const bytes = readIfPresent(`${folder}/${name}`);
     return bytes === undefined ? [] : [{ name, bytes }];
   });
-  const keywords = parseCourierKeywords(files);
-  return new Map([...keywords].map(([base, found]) => [base, found.filter(isKeyword)]));
+  return parseCourierKeywords(files);
 }
 
 function mostUsedFirst(all: Iterable<readonly string[]>): string[] {

@@ -1,0 +1,228 @@
+// What real servers have that does not fit at once: keywords, odd messages, dates, folders that show others' mail, servers without UIDPLUS; and Dovecot and Courier as targets.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { copyAccount } from '../../../migrate/copy/copy.js';
+import { openHostAccount } from '../../../migrate/copy/host-account.js';
+import { HostTarget } from '../../../migrate/copy/host-target.js';
+import { Journal } from '../../../migrate/copy/journal.js';
+import { ImapSource } from '../../../migrate/imap/imap-source.js';
+import { parseImapPlace } from '../../../migrate/imap/place.js';
+import { ImapSession } from '../../../migrate/imap/session.js';
+import { courierPrograms } from '../../support/courier.js';
+import { mailOwner } from '../../support/delivery-host.js';
+import { imapHost, testPassword } from '../../support/imap-host.js';
+import { imapProxy } from '../../support/imap-proxy.js';
+import { needs, needsRoot } from '../../support/needs.js';
+import { day, TwoServers } from './two-servers.js';
+
+const longKeyword = 'k'.repeat(60);
+
+describe('migrate import and export, what does not fit', () => {
+  for (const server of ['dovecot', 'courier'] as const)
+    it(`takes folders of any name, flags, keywords and dates to ${server} and back, and follows flags`, async (t) => {
+      if (server === 'dovecot' ? !needs(t, 'dovecot') : !needs(t, ...courierPrograms)) return;
+      if (!needsRoot(t)) return;
+      const host = new TwoServers(t);
+      fs.writeFileSync(path.join(host.maildir, 'dovecot-keywords'), '0 $Label1\n1 Junk\n2 caf\xe9\n', 'latin1');
+      host.put(host.maildir, 'cur/10.M1.h:2,FSab', 'Subject: 1\n\nA line.\n');
+      host.put(host.maildir, 'cur/11.M1.h:2,RTac', 'Subject: 2\n\n', day + 1);
+      host.put(host.maildir, 'new/12.M1.h', 'Subject: 3\n\n', day + 2);
+      const folders = ['Sub', 'INBOX.Sub', 'Work.&ZeVnLIqe-', 'Caf&AOk-', 'R&-D', 'case', 'Case', 'a b.c'];
+      for (const [index, name] of folders.entries())
+        host.put(host.maildir, `.${name}/cur/2${index}.M1.h:2,S`, `Subject: in ${name}\n\n`, day + index);
+      host.give(host.maildir);
+      const before = await host.seen();
+      const port = await host[server](t);
+      const out = await host.copy('export', port);
+      assert.deepEqual(out.told, ['INBOX, noted: the keyword caf\xe9 cannot be kept']);
+      assert.deepEqual([out.counts.copied, out.counts.failed], [3 + folders.length, 0]);
+      assert.deepEqual((await host.copy('export', port)).counts.known, 3 + folders.length);
+      fs.renameSync(path.join(host.maildir, 'cur/10.M1.h:2,FSab'), path.join(host.maildir, 'cur/10.M1.h:2,Rb'));
+      assert.deepEqual((await host.copy('export', port)).counts.changed, 1);
+      fs.rmSync(host.maildir, { recursive: true });
+      host.makeMaildir(host.maildir);
+      host.give(host.maildir);
+      const back = await host.copy('import', port);
+      assert.deepEqual([back.counts.copied, back.told], [3 + folders.length, []]);
+      const shown = (await host.seen()).map(({ name, messages }) => [name, messages]);
+      assert.deepEqual(
+        shown,
+        before.map(({ name, messages }) => [
+          name,
+          messages.map((text) => text.replace(' caf\xe9', '').replace('FS $Label1 Junk', 'R Junk')),
+        ]),
+      );
+    });
+
+  it('finds the UIDs where the server does not tell them (no UIDPLUS), and follows flags', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    for (const number of [10, 11]) host.put(host.maildir, `cur/${number}.M1.h:2,S`, `Subject: ${number}\n\n`);
+    host.give(host.maildir);
+    const rewrite = (answer: string): string => answer.replace(/ UIDPLUS/g, '').replace(/\[APPENDUID [0-9 ]*\] /g, '');
+    const proxy = await imapProxy(t, await host.dovecot(t), () => 'pass', { rewrite });
+    assert.equal((await host.copy('export', proxy)).counts.copied, 2);
+    fs.renameSync(path.join(host.maildir, 'cur/11.M1.h:2,S'), path.join(host.maildir, 'cur/11.M1.h:2,F'));
+    const { counts } = await host.copy('export', proxy);
+    assert.deepEqual([counts.copied, counts.known, counts.changed], [0, 2, 1]);
+    const there = fs.readdirSync(path.join(host.oldMaildir, 'cur')).map((name) => name.replace(/.*,/, ''));
+    assert.deepEqual(there.sort(), ['F', 'S']);
+  });
+
+  it('tells a keyword once that the target has no room for (PERMANENTFLAGS without \\*)', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    fs.writeFileSync(path.join(host.maildir, 'dovecot-keywords'), '0 $Label1\n1 Junk\n');
+    for (const number of [10, 11]) host.put(host.maildir, `cur/${number}.M1.h:2,Sab`, `Subject: ${number}\n\n`);
+    host.give(host.maildir);
+    const rewrite = (answer: string): string => answer.replace(/(PERMANENTFLAGS \([^)]*)\\\*/g, '$1$Label1');
+    const proxy = await imapProxy(t, await host.dovecot(t), () => 'pass', { rewrite });
+    const { counts, told } = await host.copy('export', proxy);
+    assert.deepEqual(told, ['INBOX, noted: the keyword Junk cannot be kept']);
+    assert.deepEqual([counts.copied, counts.failed], [2, 0]);
+    const keywords = fs.readFileSync(path.join(host.oldMaildir, 'dovecot-keywords'), 'latin1');
+    assert.equal(keywords, '0 $Label1\n');
+    const again = await host.copy('export', proxy);
+    assert.deepEqual([again.counts.changed, again.told], [0, told]);
+  });
+
+  it('tells a keyword once that cannot be kept here', async (t) => {
+    if (!needs(t, ...courierPrograms) || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    for (const number of [10, 11]) host.put(host.oldMaildir, `cur/${number}.M1.h:2,S`, `Subject: ${number}\n\n`);
+    const keywords = path.join(host.oldMaildir, 'courierimapkeywords');
+    fs.mkdirSync(keywords);
+    for (const number of [10, 11]) fs.writeFileSync(path.join(keywords, `${number}.M1.h`), `Later\n${longKeyword}\n`);
+    const { counts, told } = await host.copy('import', await host.courier(t));
+    assert.deepEqual(told, [`INBOX, noted: the keyword ${longKeyword} cannot be kept`]);
+    assert.deepEqual([counts.copied, counts.failed], [2, 0]);
+    assert.deepEqual((await host.seen())[0]?.messages, [`S Later ${day} Subject: 10`, `S Later ${day} Subject: 11`]);
+  });
+
+  it('copies messages without head, without date, with lines of any kind, of 50 MB; and tells one of no bytes', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    const texts = [
+      '\nonly a body\n',
+      'Subject: no body',
+      'Subject: bare\r\rCR\n\n\0 and \xff and a last line',
+      `Subject: long\n\n${'x'.repeat(100_000)}\n`,
+      `Subject: 50 MB\n\n${`${'y'.repeat(75)}\n`.repeat(690_000)}`,
+    ];
+    for (const [index, text] of texts.entries()) {
+      host.put(host.oldMaildir, `cur/1${index}.M1.h:2,S`, '');
+      fs.writeFileSync(path.join(host.oldMaildir, `cur/1${index}.M1.h:2,S`), text, 'latin1');
+    }
+    host.put(host.oldMaildir, 'cur/19.M1.h:2,S', '');
+    const port = await host.dovecot(t);
+    const { counts, told } = await host.copy('import', port);
+    assert.deepEqual(told, ["INBOX 6: Can't save a zero byte message"]);
+    assert.deepEqual([counts.copied, counts.failed], [texts.length, 1]);
+    const parts = ['cur', 'new'].map((part) => path.join(host.maildir, part));
+    const files = parts.flatMap((part) => fs.readdirSync(part).map((name) => path.join(part, name)));
+    const copies = files.map((file) => fs.readFileSync(file, 'latin1').replaceAll('\r\n', '\n'));
+    // Dovecot itself gives NUL as 0x80: a literal cannot have it.
+    const expected = texts.map((text) => text.replaceAll('\0', '\x80'));
+    assert.deepEqual(copies.map(short).sort(), expected.map(short).sort());
+  });
+
+  it('keeps the moment of a date in any zone; one that is none is now', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    for (const number of [10, 11, 12]) host.put(host.oldMaildir, `cur/${number}.M1.h:2,S`, `Subject: ${number}\n\n`);
+    const dates = ['15-Nov-2023 07:13:20 +0900', '14-Nov-2023 14:43:20 -0730', '00-Xxx-0000 00:00:00 +0000'];
+    const rewrite = (answer: string): string => {
+      let index = 0;
+      return answer.replace(/INTERNALDATE "[^"]*"/g, () => `INTERNALDATE "${dates[index++]}"`);
+    };
+    const proxy = await imapProxy(t, await host.dovecot(t), () => 'pass', { rewrite });
+    const { counts } = await host.copy('import', proxy);
+    assert.equal(counts.copied, 3);
+    const messages = (await host.seen())[0]?.messages ?? [];
+    assert.deepEqual(messages.slice(0, 2), [`S ${day} Subject: 10`, `S ${day} Subject: 11`]);
+    const [, seconds] = messages[2]?.split(' ') ?? [];
+    assert.ok(Number(seconds) > day + 3e7);
+  });
+
+  it('is repeated: what is new and marked at the source follows, what is expunged there stays here', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    for (const number of [10, 11, 12]) host.put(host.oldMaildir, `cur/${number}.M1.h:2,S`, `Subject: ${number}\n\n`);
+    const port = await host.dovecot(t);
+    await host.copy('import', port);
+    fs.renameSync(path.join(host.oldMaildir, 'cur/11.M1.h:2,S'), path.join(host.oldMaildir, 'cur/11.M1.h:2,FR'));
+    fs.rmSync(path.join(host.oldMaildir, 'cur/10.M1.h:2,S'));
+    host.put(host.oldMaildir, 'new/13.M1.h', 'Subject: 13\n\n');
+    host.give(host.oldMaildir);
+    const { counts, told } = await host.copy('import', port);
+    assert.deepEqual([counts.copied, counts.known, counts.changed, told], [1, 2, 1, []]);
+    assert.deepEqual((await host.seen())[0]?.messages, [
+      `S ${day} Subject: 10`,
+      `FR ${day} Subject: 11`,
+      `S ${day} Subject: 12`,
+      `${day} Subject: 13`,
+    ]);
+  });
+
+  for (const hasIds of [true, false])
+    it(`of a folder that shows all mail ${hasIds ? 'copies what no other has' : 'copies nothing, where messages have no ids'}`, async (t) => {
+      const old = await imapHost(t);
+      for (const folder of ['Work', 'All', 'Starred', 'Trash']) old.makeFolder(folder);
+      old.put('cur/1.a:2,S', 'Subject: 1\n\n', { mtime: day });
+      old.put('.Work/cur/2.a:2,S', 'Subject: w\n\n', { mtime: day });
+      old.put('.All/cur/3.a:2,F', 'Subject: archived\n\n', { mtime: day });
+      for (const [from, to] of [
+        ['INBOX', 'All'],
+        ['Work', 'All'],
+        ['All', 'Starred'],
+      ] as const)
+        await (await old.loggedIn(from)).tagged(`COPY 1 ${to}`);
+      const rewrite = (answer: string): string =>
+        answer
+          .replace(hasIds ? / COMPRESS=DEFLATE/g : / (COMPRESS=DEFLATE|OBJECTID)/g, '')
+          .replace(/\* LIST \(([^)]*)\) ("." "?All"?\r)/, '* LIST ($1 \\All) $2')
+          .replace(/\* LIST \(([^)]*)\) ("." "?Starred"?\r)/, '* LIST ($1 \\Flagged) $2');
+      const port = await imapProxy(t, old.port, () => 'pass', { rewrite });
+      const host = new TwoServers(t);
+      const source = new ImapSource(
+        new ImapSession(parseImapPlace(`imap://test@mailtest.example.jp@127.0.0.1:${port}`), {
+          password: testPassword,
+          allowAnyCertificate: false,
+          allowClear: false,
+          tell: () => {},
+        }),
+      );
+      const journal = Journal.open(path.join(host.folder, 'state'), 'a', 'b', mailOwner);
+      const told: string[] = [];
+      const counts = await copyAccount(source, new HostTarget(openHostAccount(host.layout, 'joe@a.jp')), journal, {
+        report: (folder, what, problem) => void told.push(`${folder} ${what}: ${problem}`),
+        note: (folder, text) => void told.push(`${folder}: ${text}`),
+        progress: () => {},
+      });
+      journal.close();
+      await source.close();
+      const isShown = 'shows what other folders hold and is left out';
+      assert.equal(counts.failed, 0);
+      assert.deepEqual(
+        told.sort(),
+        hasIds ? ['All: of it only what no other folder holds is copied', `Starred: ${isShown}`] : [`All: ${isShown}`],
+      );
+      assert.deepEqual(
+        (await host.seen()).map(({ name, messages }) => [name, ...messages]),
+        [
+          ['INBOX', `S ${day} Subject: 1`],
+          hasIds ? ['All', `F ${day} Subject: archived`] : ['Starred', `F ${day} Subject: archived`],
+          ['Trash'],
+          ['Work', `S ${day} Subject: w`],
+        ],
+      );
+    });
+});
+
+/** A text in few words, for messages of assertions. */
+function short(text: string): string {
+  return `${text.length} ${text.slice(0, 40)}...${text.slice(-20)}`;
+}
