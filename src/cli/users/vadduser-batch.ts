@@ -56,7 +56,7 @@ export async function addListedAccounts(
   let refused = 0;
   const refuse = (line: number, text: string): void => {
     refused++;
-    io.stderr(`${shown}:${line}: ${text}\n`);
+    io.stderr(`${shown}:${line}: ${text.replace(/[\x00-\x1f\x7f]/g, '?')}\n`);
   };
   for (const read of list) {
     if ('problem' in read) refuse(read.line, read.problem);

@@ -41,6 +41,9 @@ const columnOfName: Readonly<Record<string, Column>> = {
   quota: 'quota',
 };
 const usualColumns: readonly Column[] = ['address', 'password', 'gecos', 'quota'];
+const vpasswdFields = 'NAME:HASH:1:FLAGS:COMMENT:DIRECTORY:QUOTA';
+/** What is meant to be one. */
+const vpasswdLike = /^[^:,@]*:[^:,]*:[^,]*$/;
 const vpasswdForm = /^[^:,@]*:[^:]*:-?[0-9]+:-?[0-9]+:[^:]*:[^:]*:/;
 
 /** Reads a list. */
@@ -55,6 +58,7 @@ export function* parseAccountList(bytes: Buffer): Generator<AccountListLine> {
     isFirst = false;
     if (named !== undefined) columns = named;
     else if (vpasswdForm.test(text)) yield { line, entry: vpasswdEntry(text) };
+    else if (vpasswdLike.test(text)) yield { line, problem: `is no whole line of vpasswd, ${vpasswdFields}; mend it` };
     else yield { line, ...csvEntry(text, columns) };
   }
 }
