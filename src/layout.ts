@@ -173,6 +173,8 @@ export const mailboxFiles = {
   cache: (directory: string): string => `${directory}/vq-cache`,
   /** What the client that made it wants it for (formats/mailbox/special-use.ts). */
   specialUse: (directory: string): string => `${directory}/vq-special-use`,
+  /** Where Dovecot puts what stands among the messages and is none. */
+  extra: (directory: string, name: string): string => `${directory}/extra-${name}`,
   folderMark: (directory: string): string => `${directory}/maildirfolder`,
   courierUidList: (directory: string): string => `${directory}/courierimapuiddb`,
   courierKeywords: (directory: string): string => `${directory}/courierimapkeywords`,

@@ -5,6 +5,7 @@
 //
 // What sets \Seen sets it before the message is sent, some messages at a time, so that the flags in the answer are those on disk.
 
+import { TemporaryError } from '../../../errors.js';
 import { flagBits } from '../../../formats/mailbox/message-flags.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { type FetchItem, parseFetchItems } from '../../../protocols/imap/fetch-items.js';
@@ -108,6 +109,7 @@ class Fetching {
   readonly #isUid: boolean;
   readonly #out: AnswerBuffer;
   #gone = 0;
+  #trouble: TemporaryError | undefined;
   #unknownEncodings = 0;
 
   constructor(session: SelectedSession, plan: FetchPlan, isUid: boolean) {
@@ -140,7 +142,7 @@ class Fetching {
       for (const [done, sequence] of sequences.entries()) {
         if (setsSeen && done % seenAtOnce === 0)
           newlySeen = await this.#setSeen(sequences.slice(done, done + seenAtOnce));
-        const answered = answer.message(sequence, newlySeen.has(sequence));
+        const answered = this.#orTrouble(answer, sequence, newlySeen.has(sequence));
         this.#count(answered instanceof Promise ? await answered : answered);
         const isTurn = answered instanceof Promise || done % answersBetweenBreaths === 0;
         const pause = this.#out.taken() ?? (isTurn ? output.breathe() : undefined);
@@ -155,6 +157,22 @@ class Fetching {
       await this.#out.flush();
     }
   }
+
+  /** A message that cannot be read keeps nobody from the others. */
+  #orTrouble(answer: FetchAnswer, sequence: number, isNewlySeen: boolean): Answered | Promise<Answered> {
+    try {
+      const answered = answer.message(sequence, isNewlySeen);
+      return answered instanceof Promise ? answered.catch(this.#noteTrouble) : answered;
+    } catch (error) {
+      return this.#noteTrouble(error);
+    }
+  }
+
+  #noteTrouble = (error: unknown): Answered => {
+    if (!(error instanceof TemporaryError)) throw error;
+    this.#trouble ??= error;
+    return 'answered';
+  };
 
   /** @returns the messages that had not been seen */
   async #setSeen(sequences: readonly number[]): Promise<ReadonlySet<number>> {
@@ -175,6 +193,7 @@ class Fetching {
 
   /** RFC 2180 4.1.2: what is there is sent, and the client is told that something is missing. A UID that is gone is no fault of the client. */
   #completion(): Completion {
+    if (this.#trouble !== undefined) throw this.#trouble;
     if (this.#unknownEncodings > 0) return no('Unknown Content-Transfer-Encoding.', 'UNKNOWN-CTE');
     if (this.#gone === 0) return ok('Fetch completed.');
     if (this.#isUid) return ok('Some messages were already expunged.', 'EXPUNGEISSUED');

@@ -202,12 +202,21 @@ export class UidListFile {
     const isSameFile = seen !== undefined && sameFile(status, seen.mark) && size >= seen.size;
     if (isSameFile && size === seen.size) return 'same';
     const mayGoOn = isSameFile && !this.#mustRewrite;
+    const before = { uidValidity: this.uidValidity, nextUid: this.nextUid };
     if (!mayGoOn) this.#forget();
     const start = mayGoOn ? seen.size : 0;
     const text = readAt(fd, start, size - start).toString('latin1');
     this.#giveUp(text.slice(await this.#parse(text, mayGoOn)));
     this.#seen = { mark: markOf(status), size: start + text.length };
+    this.#neverBelow(before);
     return mayGoOn ? 'longer' : 'other';
+  }
+
+  /** An older file that somebody has put back: UIDs that this process knows to be given are not given again. */
+  #neverBelow({ uidValidity, nextUid }: { readonly uidValidity: number; readonly nextUid: number }): void {
+    if (uidValidity !== this.uidValidity || nextUid <= this.nextUid) return;
+    this.#claimed = nextUid - 1;
+    this.#mustRewrite = true;
   }
 
   /** @returns how much of the text is good lines */

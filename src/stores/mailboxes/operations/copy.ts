@@ -3,7 +3,7 @@
 //   COPY    hard links in the target's tmp/, without a lock; then, under the target's lock, all are renamed into cur/ and get UIDs. One file stands in both mailboxes.
 //   MOVE    under both locks, the one with the lesser path first: each file is renamed from one cur/ to the other, all get UIDs.
 //
-// A copy keeps the name (base) of the message, unless the target's list has it already or the name does not tell the size; then it gets a new one, and the old one is kept as the record's G, the
+// A copy keeps the name (base) of the message, unless the target's list has it already or the name does not tell the size, or a wrong one; then it gets a new one, and the old one is kept as the record's G, the
 // message's GUID. Keywords are looked up by name in the target, where they have other letters.
 //
 //   crash while                      leaves
@@ -189,11 +189,13 @@ class Entering {
     const numbers = registerKeywords(this.#target, keywords.filter(isStorable));
     this.#others.push(numbers.others);
     const letters = lettersOfBits(bits | numbers.bits);
-    const named = parseMaildirBase(base).sizeBytes;
+    const named = parseMaildirBase(base);
+    const isTrue =
+      named.sizeBytes === sizeBytes && (named.wireSizeBytes === undefined || named.wireSizeBytes === wireBytes);
     const isFree = this.#target.uidList.uidOf(base) === undefined && !this.#taken.has(base);
     // Both sizes or none: of a name with S= alone Dovecot 2.3 makes one with a wrong W= when it copies it for the second time, and cuts the message off.
     const sizes = wireBytes === undefined ? '' : `,S=${sizeBytes},W=${wireBytes}`;
-    const own = named === sizeBytes && isFree ? base : `${nextUniqueName()}${sizes}`;
+    const own = isTrue && isFree ? base : `${nextUniqueName()}${sizes}`;
     if (own !== base) this.#guids.set(own, base);
     return { base: own, info: `2,${letters}`, isNew: false };
   }

@@ -13,6 +13,7 @@ import type { MessageFacts, OpenedMessage } from '../mailbox-types.js';
 import { MailboxRefusal } from '../refusal.js';
 import { cachedWireBytes, sizesEntry } from './cache.js';
 import { LineEnds } from './line-ends.js';
+import { putDirectoryAside } from './put-aside.js';
 import { lookFromOutside, withMessage } from './whereabouts.js';
 
 const pieceBytes = 64 * 1024;
@@ -26,18 +27,18 @@ export async function openMessage(mailbox: Mailbox, uid: number): Promise<Opened
     const opened = await withMessage(mailbox, uid, lookFromOutside(mailbox), (path) =>
       fs.openSync(bytesPath(path), O_RDONLY | O_NONBLOCK),
     );
-    return opened && openedMessage(mailbox, uid, opened.value);
+    if (opened === undefined) return undefined;
+    const status = fs.fstatSync(opened.value);
+    if (status.isFile()) return openedMessage(mailbox, uid, opened.value, status);
+    fs.closeSync(opened.value);
+    if (status.isDirectory()) await putDirectoryAside(mailbox, uid);
+    return undefined;
   } catch (error) {
     throw error instanceof MailboxRefusal ? error : fileTrouble(error);
   }
 }
 
-function openedMessage(mailbox: Mailbox, uid: number, fd: number): OpenedMessage | undefined {
-  const status = fs.fstatSync(fd);
-  if (!status.isFile()) {
-    fs.closeSync(fd);
-    return undefined;
-  }
+function openedMessage(mailbox: Mailbox, uid: number, fd: number, status: fs.Stats): OpenedMessage {
   const known = mailbox.facts.get(uid);
   // Somebody put another file in its place.
   if (known !== undefined && known.sizeBytes !== status.size) mailbox.facts.delete(uid);
@@ -60,7 +61,7 @@ export function factsOf(mailbox: Mailbox, uid: number): MessageFacts | undefined
       `${mailbox.place.directory}/${mailbox.table.isNewAt(row) ? 'new' : 'cur'}/${mailbox.table.nameAt(row)}`,
     );
     const status = fs.statSync(path, { throwIfNoEntry: false });
-    const wireBytes = status && knownWireBytes(mailbox, row, status.size);
+    const wireBytes = status?.isFile() ? knownWireBytes(mailbox, row, status.size) : undefined;
     if (status === undefined || wireBytes === undefined) return readFacts(mailbox, uid);
     return keep(mailbox, uid, {
       sizeBytes: status.size,
