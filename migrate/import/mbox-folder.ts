@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { bytesPath } from '../../src/files/read.js';
 import type { ListedMessage, SourceFolder } from '../copy/ends.js';
 import { hashedText } from '../text-hash.js';
-import { MboxScanner, parseMboxMessage } from './mbox.js';
+import { declaredEnd, MboxScanner, parseMboxMessage } from './mbox.js';
 
 const pieceBytes = 1024 * 1024;
 
@@ -62,7 +62,17 @@ function rangesIn(fd: number): Range[] {
     scanner.add(piece.subarray(0, count));
     size += count;
   }
-  return scanner.starts.map((start, index) => ({ start, end: scanner.starts[index + 1] ?? size }));
+  const ends = [...scanner.starts.slice(1), size];
+  const ranges: Range[] = [];
+  for (const [index, start] of scanner.starts.entries()) {
+    if (start < (ranges.at(-1)?.end ?? 0)) continue;
+    const end = ends[index] ?? size;
+    const declared = start + (declaredEnd(readRange(fd, { start, end })) ?? 0);
+    // The empty line before the next message may be counted or not.
+    const further = declared > end ? ends.find((each) => each >= declared && each <= declared + 2) : undefined;
+    ranges.push({ start, end: further ?? end });
+  }
+  return ranges;
 }
 
 function readRange(fd: number, { start, end }: Range): Buffer {

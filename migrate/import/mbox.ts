@@ -11,6 +11,8 @@
 //   >From the start                                   one `>` is taken off a line of any number of `>` and `From `
 //                                                     the empty line before the next message is none of this one's
 //
+// A line in a message that would begin another one begins none when the message has a Content-Length that ends at a later beginning, or at the end of the file (mboxcl2).
+//
 // The fields that are marks of the file are left out of the message, as Dovecot leaves them out. A date without a zone is UTC, as qmail writes it. Pure functions over bytes.
 
 import { flagBits } from '../../src/formats/mailbox/message-flags.js';
@@ -65,8 +67,21 @@ export interface MboxMessage extends NamedFlags {
   readonly isInternal: boolean;
 }
 
+/** No head is longer in which a Content-Length is looked for. */
+const headBytes = 256 * 1024;
+
 const markFields =
   /^(status|x-status|x-keywords|x-uid|x-imap|x-imapbase|x-mozilla-status2?|x-mozilla-keys|content-length):/i;
+
+/**
+ * Where a message says by Content-Length that it ends, counted from its `From ` line; undefined when it says nothing.
+ * @param bytes the message with its whole head
+ */
+export function declaredEnd(bytes: Buffer): number | undefined {
+  const head = /^[^\n]*\n(?:[^\r\n][^\n]*\n)*?content-length:[ \t]*([0-9]{1,12})[ \t]*\r?\n(?:[^\r\n][^\n]*\n)*\r?\n/i;
+  const found = head.exec(bytes.toString('latin1', 0, headBytes));
+  return found === null ? undefined : found[0].length + Number(found[1]);
+}
 
 /** Reads a message from its `From ` line up to the next one's. */
 export function parseMboxMessage(bytes: Buffer): MboxMessage {

@@ -38,15 +38,20 @@ export function foldersBelow(root: string, tell: Tell): Map<string, TreeFolder> 
     if (before === undefined) found.set(known, folder);
     else tell(folder.path, `is ${known} too, which is ${before.path} already`);
   };
+  // A symbolic link may lead to where the look came from.
+  const entered = new Set<string>();
   const look = (place: string, levels: readonly string[]): void => {
     const status = fs.statSync(bytesPath(place));
     if (status.isFile()) {
-      if (beginsAsMbox(place)) enter(levels, { kind: 'mbox', path: place });
+      if (status.size === 0 ? isEmptyMbox(place, root) : beginsAsMbox(place))
+        enter(levels, { kind: 'mbox', path: place });
       else if (status.size > 0 && !beside.test(place))
         tell(place, 'is no mbox file: it does not begin with a From line');
       return;
     }
-    if (!status.isDirectory()) return;
+    const isNew = !entered.has(`${status.dev}:${status.ino}`);
+    if (!status.isDirectory() || !isNew) return;
+    entered.add(`${status.dev}:${status.ino}`);
     const names = fs.readdirSync(bytesPath(place), 'latin1').sort();
     const isMaildir = names.includes('cur') && names.includes('new');
     if (isMaildir) enter(levels, { kind: 'maildir', path: place });
@@ -72,6 +77,11 @@ function levelOf(name: string, above: readonly string[]): string[] {
   const plain = name.replace(/\.sbd$/, '').replaceAll('.', '_');
   if (above.length === 0 && /^(inbox|mbox)$/i.test(plain)) return [];
   return [folderOfDirectory(`.${plain}`) ?? plain];
+}
+
+/** Whether a file without anything in it is a folder without messages. */
+function isEmptyMbox(place: string, root: string): boolean {
+  return place === root || !path.basename(place).includes('.');
 }
 
 function beginsAsMbox(file: string): boolean {

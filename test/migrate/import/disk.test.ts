@@ -97,6 +97,51 @@ describe('migrate import, from disk', () => {
     assert.match(again.stdout, / 4 folders, 0 messages copied, 6 were there, 1 not copied\n$/);
   });
 
+  it('takes of mbox files: quoted lines, Content-Length, marks, empty files; tells keywords that cannot be kept', async (t) => {
+    const host = new ImportHost(t);
+    const from = 'From a@b Tue Nov 14 22:13:20 2023\n';
+    const inner = `a line\n\n${from}Subject: no message\n\nthe end\n`;
+    const whole = `${from}Subject: whole\nContent-Length: ${inner.length}\nStatus: O\n\n${inner}\n`;
+    host.put('mail/Length', `${whole}${from}Subject: 2\n\n`);
+    host.put('mail/Last', whole.slice(0, -1));
+    host.put(
+      'mail/Wrong',
+      `${from}Subject: 1\nContent-Length: 5000\n\nx\n\n${from}Subject: 2\nContent-Length: 1\n\nlonger\n`,
+    );
+    host.put('mail/Quotes', `${from}Subject: q\n\n>From here\n>>From there\n> From nowhere\n`);
+    host.put('mail/Marks', `${from}Subject: m\nStatus: RO\nX-Status: AFTD\nX-Keywords: $Label1 a"b Junk\n\n`);
+    host.put('mail/Drafts', '');
+    host.put('mail/notes.txt', '');
+    fs.symlinkSync('.', path.join(host.folder, 'mail/loop'));
+    const { exit, stdout, stderr } = await host.import('mail');
+    assert.deepEqual({ exit, stderr }, { exit: 0, stderr: '' });
+    assert.equal(
+      stdout,
+      'joe@a.jp Marks: the keyword a"b cannot be kept\njoe@a.jp 6 folders, 7 messages copied, 0 were there\n',
+    );
+    assert.deepEqual(
+      (await host.seen()).map(({ name, messages }) => [name, ...messages]),
+      [
+        ['INBOX'],
+        ['Drafts'],
+        ['Last', `${day} Subject: whole`],
+        ['Length', `${day} Subject: whole`, `${day} Subject: 2`],
+        ['Marks', `DFRST $Label1 Junk ${day} Subject: m`],
+        ['Quotes', `${day} Subject: q`],
+        ['Wrong', `${day} Subject: 1`, `${day} Subject: 2`],
+      ],
+    );
+    const text = (folder: string): string => {
+      const directory = path.join(host.accountDirectory, 'Maildir', `.${folder}`);
+      const [file = ''] = ['cur', 'new'].flatMap((part) =>
+        fs.readdirSync(path.join(directory, part)).map((name) => path.join(directory, part, name)),
+      );
+      return fs.readFileSync(file, 'latin1').replaceAll('\r\n', '\n');
+    };
+    assert.equal(text('Last'), `Subject: whole\n\n${inner}`);
+    assert.equal(text('Quotes'), 'Subject: q\n\nFrom here\n>From there\n> From nowhere\n');
+  });
+
   it('is repeated: brings what is new, follows flags, puts nothing in twice', async (t) => {
     const host = new ImportHost(t);
     host.put('old/cur/10.M1.h:2,', 'Subject: 1\n\n');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fromLineTime, MboxScanner, parseMboxMessage } from '../../../migrate/import/mbox.js';
+import { declaredEnd, fromLineTime, MboxScanner, parseMboxMessage } from '../../../migrate/import/mbox.js';
 import { flagBits } from '../../../src/formats/mailbox/message-flags.js';
 
 describe('mbox', () => {
@@ -43,6 +43,20 @@ describe('mbox', () => {
       'Subject: 3\r\n\r\nDOS\r\n',
       'Subject: 4\n\nno end',
     ]);
+  });
+
+  it('reads where a message says that it ends', () => {
+    const rows: readonly [text: string, end: number | undefined][] = [
+      [
+        'From a\nSubject: x\nContent-Length: 7\nX: y\n\nbody\n',
+        'From a\nSubject: x\nContent-Length: 7\nX: y\n\n'.length + 7,
+      ],
+      ['From a\r\ncontent-length:3\r\n\r\nabc', 'From a\r\ncontent-length:3\r\n\r\n'.length + 3],
+      ['From a\nSubject: x\n\nContent-Length: 7\n\n', undefined],
+      ['From a\nContent-Length: many\n\n', undefined],
+      ['From a\nContent-Length: 7\n', undefined],
+    ];
+    for (const [text, end] of rows) assert.equal(declaredEnd(Buffer.from(text)), end, text);
   });
 
   const head = 'From a@b Tue Nov 24 02:03:31 2026\n';
