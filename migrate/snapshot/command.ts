@@ -102,7 +102,12 @@ async function take(
   try {
     const messagesPerSecond = rate === undefined ? undefined : Number(rate);
     return await orFail(`unable to write ${path}`, () =>
-      takeSnapshot(io.layout, path, { uidl, bodies, messagesPerSecond, progress: bar.update }),
+      takeSnapshot(io.layout, path, {
+        uidl,
+        bodies,
+        messagesPerSecond,
+        progress: (done, of, messages) => bar.update(done, of, `, ${messages} messages`),
+      }),
     );
   } finally {
     bar.stop();

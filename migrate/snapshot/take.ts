@@ -26,8 +26,8 @@ export interface SnapshotOptions {
   readonly bodies: boolean;
   /** At most so many messages a second; undefined: as fast as it goes. */
   readonly messagesPerSecond: number | undefined;
-  /** Told of accounts that are done. */
-  readonly progress: (done: number, of: number) => void;
+  /** Told of accounts that are done, and messages. */
+  readonly progress: (done: number, of: number, messages: number) => void;
   /** Milliseconds that go by, and waiting for some; of the machine unless given. */
   readonly clock?: Clock;
 }
@@ -87,7 +87,8 @@ async function fill(
   const accounts = [...maildirs(layout)];
   let [folders, messages] = [before.done.size, before.messages];
   for (const [index, { account, maildir, trouble }] of accounts.entries()) {
-    options.progress(index, accounts.length);
+    const tell = (): void => options.progress(index, accounts.length, messages);
+    tell();
     try {
       if (trouble !== undefined) throw trouble;
       for (const { name, directory } of [{ name: inbox, directory: maildir }, ...listFolders(maildir)]) {
@@ -102,6 +103,7 @@ async function fill(
           if (pending.length === blockMessages) {
             append({ ...block, messages: pending, more: true });
             pending = [];
+            tell();
           }
           pending.push(message);
           messages++;
@@ -114,7 +116,7 @@ async function fill(
       append({ account, trouble: describe(error) });
     }
   }
-  options.progress(accounts.length, accounts.length);
+  options.progress(accounts.length, accounts.length, messages);
   const end = { accounts: accounts.length, folders, messages };
   append({ end });
   return end;

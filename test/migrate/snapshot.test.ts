@@ -225,6 +225,19 @@ describe('migrate snapshot and verify', () => {
     assert.equal((await take('slow', 150)).pauses, 0, 'who is slow anyway does not wait');
   });
 
+  it('tells how far it is, in the middle of a large folder too', async (t) => {
+    const host = new MailHost(t);
+    for (let number = 1000; number < 2200; number++) host.message('ann', `cur/${number}.M1.h:2,S`, 'Subject: x\n\n');
+    const told: number[] = [];
+    await takeSnapshot(host.layout, path.join(host.folder, 'told'), {
+      uidl: 'qmail',
+      bodies: false,
+      messagesPerSecond: undefined,
+      progress: (_done, _of, messages) => void told.push(messages),
+    });
+    assert.deepEqual(told, [0, 4, 504, 1004, 1205]);
+  });
+
   it('leaves other files alone, and says what is wrong with them', async (t) => {
     const host = new MailHost(t);
     fs.writeFileSync(path.join(host.folder, 'before'), 'my letters\n');
