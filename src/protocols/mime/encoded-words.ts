@@ -11,6 +11,7 @@ const word = /=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bq])\?([^?]*)\?=/gi;
 
 /** @param text of a field, Latin-1, folded or not */
 export function decodeHeaderText(text: string, charsets: Charsets): string {
+  if (!text.includes('=?')) return decodeRaw(text, charsets);
   const parts: string[] = [];
   let pending: Pending | undefined;
   let at = 0;

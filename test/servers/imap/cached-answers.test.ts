@@ -44,6 +44,56 @@ test('answers from the cache are those from the messages', async (t) => {
   );
 });
 
+test('SEARCH, SORT and THREAD find the same in the cache as in the messages, in folded and repeated fields too', async (t) => {
+  const host = await imapHost(t);
+  const odd = [
+    'Subject: two\n  lines\nSubject: second\nTo: a@x.example,\n\tb@y.example\nDate: Mon, 2 Mar 2026 00:00:00 +0000',
+    'subject : blank before the colon\nX-Odd: y\nFROM: "Smith, J." <j@x.example>\nDate: nonsense',
+    'Subject: =?UTF-8?B?R3LDvMOfZQ==?=\nReferences: <1@x>\n <2@x>\nIn-Reply-To: <9@x>\nMessage-ID: <3@x>',
+    'No header at all',
+    'Subject: no end of a line',
+    '',
+  ];
+  for (const [index, text] of odd.entries()) host.put(`cur/${index}.a:2,S`, index === 4 ? text : `${text}\n\nbody\n`);
+  const commands = [
+    ...['"two  lines"', 'second', 'subject', 'gr\u00fc\u00dfe', 'end', 'blank'].map(
+      (word) =>
+        `SEARCH SUBJECT {${Buffer.byteLength(word.replaceAll('"', ''))}+}\r\n${Buffer.from(word.replaceAll('"', '')).toString('latin1')}`,
+    ),
+    'SEARCH TO b@y',
+    'SEARCH FROM "smith, j. <"',
+    'SEARCH HEADER X-Odd y',
+    'SEARCH HEADER References ""',
+    'SEARCH HEADER In-Reply-To 9@',
+    'SEARCH SENTSINCE 1-Mar-2026',
+    ...['SUBJECT', 'FROM', 'TO', 'DATE', 'DISPLAYFROM', 'REVERSE SUBJECT DATE'].map(
+      (keys) => `SORT (${keys}) UTF-8 ALL`,
+    ),
+    ...['REFERENCES', 'ORDEREDSUBJECT', 'REFS'].map((algorithm) => `UID THREAD ${algorithm} UTF-8 ALL`),
+  ];
+  const all = async (): Promise<string[]> => {
+    const client = await host.loggedIn('INBOX');
+    const answers: string[] = [];
+    for (const command of commands) answers.push((await client.ask(command)).join('\n'));
+    return answers;
+  };
+  const without = new OpenMailboxes({ log: silentLog, hasCache: false });
+  const first = await all();
+  assert.ok(existsSync(path.join(host.maildir(), 'vq-cache')));
+  assert.deepEqual(await all(), first);
+  host.mailboxes.close();
+  assert.deepEqual(await all(), first, 'the next process');
+  const other = await imapHost(t, { mailboxes: without });
+  for (const [index, text] of odd.entries()) other.put(`cur/${index}.a:2,S`, index === 4 ? text : `${text}\n\nbody\n`);
+  const client = await other.loggedIn('INBOX');
+  for (const [index, command] of commands.entries())
+    assert.equal((await client.ask(command)).join('\n'), first[index], command);
+  for (let index = 0; index < odd.length; index++)
+    writeFileSync(path.join(host.maildir(), `cur/${index}.a:2,S`), 'Subject: x\n\n');
+  const again = await all();
+  assert.deepEqual(again[0], first[0], 'no message is read any more');
+});
+
 test('without the file, and with a broken one, the answers are the same', async (t) => {
   const host = await imapHost(t);
   const file = await filled(host);

@@ -15,6 +15,7 @@ import { emailId } from '../fetch/fetch-answer.js';
 import { membershipOf } from '../messages/message-set.js';
 import type { SearchedMessage } from './searched-message.js';
 import { hasText, type TextPattern } from './text-match.js';
+import { whenRead } from './when-read.js';
 
 export interface Matcher {
   readonly cost: number;
@@ -66,6 +67,11 @@ export function matcherOf(key: SearchKey, context: SearchContext): Matcher {
   }
 }
 
+/** Whether a test asks for more of a message than its number and flags. */
+export function looksInside({ cost }: Matcher): boolean {
+  return cost > costs.number;
+}
+
 function cheap(matches: (message: SearchedMessage) => boolean): Matcher {
   return { cost: costs.number, matches };
 }
@@ -110,10 +116,7 @@ function withFacts(test: (facts: MessageFacts) => boolean): Matcher {
   const check = (facts: MessageFacts | undefined): boolean => facts !== undefined && test(facts);
   return {
     cost: costs.facts,
-    matches(message) {
-      const facts = message.facts();
-      return facts instanceof Promise ? facts.then(check) : check(facts);
-    },
+    matches: (message) => whenRead(message.facts(), check),
   };
 }
 
@@ -145,12 +148,12 @@ function dateMatcher({ which, relation, day }: DateKey): Matcher {
   if (which === 'saved') return withFacts(({ savedMs }) => test(localSecondsOf(savedMs)));
   return {
     cost: costs.header,
-    async matches(message) {
-      const [value = ''] = await message.field('date');
-      const sent = parseRfc5322Date(value);
-      // As Dovecot: what says no date was sent at the beginning of time.
-      return test(sent === undefined ? 0 : sent.unixSeconds + sent.offsetMinutes * 60);
-    },
+    matches: (message) =>
+      whenRead(message.field('date'), ([value = '']) => {
+        const sent = parseRfc5322Date(value);
+        // As Dovecot: what says no date was sent at the beginning of time.
+        return test(sent === undefined ? 0 : sent.unixSeconds + sent.offsetMinutes * 60);
+      }),
   };
 }
 
@@ -181,14 +184,15 @@ function headerMatcher(name: string, wanted: string): Matcher {
   const isOfAddresses = addressFields.has(name);
   return {
     cost: costs.header,
-    async matches(message) {
+    matches(message) {
       const { charsets } = message.world;
-      const values = await message.field(name);
       const isIn = (text: string): boolean => collationKey(text).includes(wanted);
-      return values.some(
-        (value) =>
-          isIn(searchableValue(name, value, charsets)) ||
-          (isOfAddresses && isIn(decodeHeaderText(plainAddresses(value), charsets))),
+      return whenRead(message.field(name), (values) =>
+        values.some(
+          (value) =>
+            isIn(searchableValue(name, value, charsets)) ||
+            (isOfAddresses && isIn(decodeHeaderText(plainAddresses(value), charsets))),
+        ),
       );
     },
   };
@@ -197,10 +201,7 @@ function headerMatcher(name: string, wanted: string): Matcher {
 function notOf(matcher: Matcher): Matcher {
   return {
     cost: matcher.cost,
-    matches(message) {
-      const found = matcher.matches(message);
-      return found instanceof Promise ? found.then((matches) => !matches) : !found;
-    },
+    matches: (message) => whenRead(matcher.matches(message), (matches) => !matches),
   };
 }
 

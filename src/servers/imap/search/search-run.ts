@@ -1,15 +1,15 @@
 // Goes through the messages of the selected mailbox with the keys of SEARCH, SORT or THREAD. Others have their turn in between.
 
 import { type SearchKey, usesSequenceNumbers } from '../../../protocols/imap/search-keys.js';
+import type { ViewCache } from '../../../stores/mailboxes/operations/cache.js';
 import { type Completion, ok, type SelectedSession, uidRequired } from '../command.js';
 import { ReadingRoom } from '../fetch/message-text.js';
 import { sequencesOf } from '../messages/message-set.js';
-import { matcherOf } from './matchers.js';
+import { looksInside, matcherOf } from './matchers.js';
 import { SearchedMessage, type SearchWorld } from './searched-message.js';
 
-export function searchWorld(session: SelectedSession): SearchWorld {
-  const { selected, services } = session;
-  return { ...services.reading, view: selected.view, memory: selected.largeMessage, room: new ReadingRoom() };
+function searchWorld({ selected, services }: SelectedSession, cache: ViewCache | undefined): SearchWorld {
+  return { ...services.reading, view: selected.view, memory: selected.largeMessage, room: new ReadingRoom(), cache };
 }
 
 /** Messages that match. */
@@ -32,12 +32,13 @@ export async function searchMessages(
   const matcher = matcherOf(key, { selected, nowMs: Date.now(), decode });
   const found: number[] = [];
   const sequences = untilEnough(candidates(session, key), () => found.length >= most);
-  const gone = await forEachMessage(session, sequences, (message) => {
+  const test = (message: SearchedMessage): Promise<void> | undefined => {
     const matches = matcher.matches(message);
     if (matches instanceof Promise) return matches.then((isMatch) => void (isMatch && found.push(message.sequence)));
     if (matches) found.push(message.sequence);
     return undefined;
-  });
+  };
+  const gone = await forEachMessage(session, sequences, test, looksInside(matcher));
   return { sequences: found, gone };
 }
 
@@ -46,14 +47,31 @@ export function completed(command: 'Search' | 'Sort' | 'Thread', gone: number): 
   return ok(`${command} completed.`, gone > 0 ? 'EXPUNGEISSUED' : undefined);
 }
 
-/** Does something with messages one after the other. Those that are gone are left out. @returns how many are gone */
+/**
+ * Does something with messages one after the other. Those that are gone are left out.
+ * @param usesCache whether `act` asks for more than numbers and flags
+ * @returns how many are gone
+ */
 export async function forEachMessage(
   session: SelectedSession,
   sequences: Iterable<number>,
   act: (message: SearchedMessage) => Promise<void> | undefined,
+  usesCache = true,
 ): Promise<number> {
-  const { output, selected } = session;
-  const world = searchWorld(session);
+  const cache = usesCache ? await session.selected.view.openCache() : undefined;
+  try {
+    return await goThrough(session, searchWorld(session, cache), sequences, act);
+  } finally {
+    await cache?.close();
+  }
+}
+
+async function goThrough(
+  { output, selected }: SelectedSession,
+  world: SearchWorld,
+  sequences: Iterable<number>,
+  act: (message: SearchedMessage) => Promise<void> | undefined,
+): Promise<number> {
   let gone = 0;
   for (const sequence of sequences) {
     if (selected.view.flagsAt(sequence) === undefined) {

@@ -6,7 +6,9 @@ import { compareKeys, orderingKey } from '../../../protocols/imap/collation.js';
 import { type Decoder, SyntaxProblem } from '../../../protocols/imap/decoder.js';
 import { type MailAddress, parseAddresses } from '../../../protocols/mime/addresses.js';
 import { decodeHeaderText } from '../../../protocols/mime/encoded-words.js';
+import type { MessageFacts } from '../../../stores/mailboxes/mailbox-types.js';
 import type { SearchedMessage } from './searched-message.js';
+import { type NowOrLater, whenRead } from './when-read.js';
 
 export interface SortKey {
   readonly by: SortBy;
@@ -51,42 +53,51 @@ export interface Sortable {
   readonly values: readonly (string | number)[];
 }
 
-export async function sortableOf(message: SearchedMessage, keys: readonly SortKey[]): Promise<Sortable> {
-  const values: (string | number)[] = [];
-  for (const { by } of keys) values.push(await sortValue(message, by));
-  return { sequence: message.sequence, values };
+export function sortableOf(message: SearchedMessage, keys: readonly SortKey[]): NowOrLater<Sortable> {
+  const { sequence } = message;
+  const values = keys.map(({ by }) => sortValue(message, by));
+  if (values.every((value) => !(value instanceof Promise))) return { sequence, values: values as SortValue[] };
+  return Promise.all(values).then((read) => ({ sequence, values: read }));
 }
 
-async function sortValue(message: SearchedMessage, by: SortBy): Promise<string | number> {
+type SortValue = string | number;
+
+function sortValue(message: SearchedMessage, by: SortBy): NowOrLater<SortValue> {
   switch (by) {
     case 'ARRIVAL':
-      return Math.floor(((await message.facts())?.internalDateMs ?? 0) / 1000);
+      return whenRead(message.facts(), arrivedAt);
     case 'SIZE':
-      return (await message.facts())?.wireBytes ?? 0;
+      return whenRead(message.facts(), (facts) => facts?.wireBytes ?? 0);
     case 'DATE':
       return sentAt(message);
     case 'SUBJECT':
-      return orderingKey(baseSubject(await subjectOf(message)).text);
+      return whenRead(subjectOf(message), (subject) => orderingKey(baseSubject(subject).text));
     case 'DISPLAYFROM':
       return displayName(message, 'from');
     case 'DISPLAYTO':
       return displayName(message, 'to');
     default:
-      return orderingKey(firstAddress(await message.field(by.toLowerCase()))?.mailbox ?? '');
+      return whenRead(message.field(by.toLowerCase()), (values) => orderingKey(firstAddress(values)?.mailbox ?? ''));
   }
 }
 
+function arrivedAt(facts: MessageFacts | undefined): number {
+  return Math.floor((facts?.internalDateMs ?? 0) / 1000);
+}
+
 /** Seconds since 1970: the Date field, or when the message came. */
-export async function sentAt(message: SearchedMessage): Promise<number> {
-  const [value = ''] = await message.field('date');
-  const sent = parseRfc5322Date(value);
-  return sent?.unixSeconds ?? Math.floor(((await message.facts())?.internalDateMs ?? 0) / 1000);
+export function sentAt(message: SearchedMessage): NowOrLater<number> {
+  const sent = whenRead(message.field('date'), ([value = '']) => parseRfc5322Date(value)?.unixSeconds);
+  if (typeof sent === 'number') return sent;
+  if (sent === undefined) return whenRead(message.facts(), arrivedAt);
+  return sent.then((seconds) => seconds ?? whenRead(message.facts(), arrivedAt));
 }
 
 /** Decoded; of several the first, as Dovecot sorts (ENVELOPE tells the last). */
-export async function subjectOf(message: SearchedMessage): Promise<string> {
-  const value = (await message.field('subject'))[0] ?? '';
-  return decodeHeaderText(value.replace(/\r?\n/g, '').trim(), message.world.charsets);
+export function subjectOf(message: SearchedMessage): NowOrLater<string> {
+  return whenRead(message.field('subject'), ([value = '']) =>
+    decodeHeaderText(value.replace(/\r?\n/g, '').trim(), message.world.charsets),
+  );
 }
 
 /** Of the first field of the name. */
@@ -94,12 +105,14 @@ function firstAddress(values: readonly string[]): MailAddress | undefined {
   return parseAddresses((values[0] ?? '').trim())[0];
 }
 
-async function displayName(message: SearchedMessage, field: 'from' | 'to'): Promise<string> {
-  const address = firstAddress(await message.field(field));
-  if (address === undefined) return '';
-  const { name, mailbox = '', domain } = address;
-  if (name !== undefined && name !== '') return orderingKey(decodeHeaderText(name, message.world.charsets));
-  return orderingKey(domain === undefined ? mailbox : `${mailbox}@${domain}`);
+function displayName(message: SearchedMessage, field: 'from' | 'to'): NowOrLater<string> {
+  return whenRead(message.field(field), (values) => {
+    const address = firstAddress(values);
+    if (address === undefined) return '';
+    const { name, mailbox = '', domain } = address;
+    if (name !== undefined && name !== '') return orderingKey(decodeHeaderText(name, message.world.charsets));
+    return orderingKey(domain === undefined ? mailbox : `${mailbox}@${domain}`);
+  });
 }
 
 /** In order; messages that are equal by all keys keep that of the mailbox. */

@@ -34,11 +34,12 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   if (tellsModSeq) useModSequences(session);
   const found = await searchMessages(session, searched, decode);
   const sortables: Sortable[] = [];
-  const goneLater = await forEachMessage(
-    session,
-    found.sequences,
-    async (message) => void sortables.push(await sortableOf(message, keys)),
-  );
+  const goneLater = await forEachMessage(session, found.sequences, (message) => {
+    const sortable = sortableOf(message, keys);
+    if (sortable instanceof Promise) return sortable.then((read) => void sortables.push(read));
+    sortables.push(sortable);
+    return undefined;
+  });
   sortMessages(sortables, keys);
   const result = { tag: command.tag, isUid, sequences: sortables.map(({ sequence }) => sequence), tellsModSeq };
   if (options === undefined) await tellPlainResult(session, 'SORT', result);
