@@ -19,6 +19,7 @@ interface ImapError {
   readonly serverResponseCode?: unknown;
   readonly response?: unknown;
   readonly authenticationFailed?: unknown;
+  readonly tlsFailed?: unknown;
   readonly message: string;
 }
 
@@ -47,6 +48,9 @@ const lostCodes = [
   'EPIPE',
 ];
 
+/** Of Node's TLS. */
+const certificateCodes = /CERT|_SIGNATURE|ERR_TLS_/;
+
 /** What was asked for: something that is there, or that something becomes otherwise. */
 export type Act = 'look' | 'change';
 
@@ -67,6 +71,14 @@ export function isLost(error: unknown): boolean {
 /** Whether the server itself has ended the session and gives a reason that is none for waiting, as Dovecot does over a message that it cannot read. */
 export function isEndedOver(error: unknown): boolean {
   return isLost(error) && facts(error).reason !== undefined && !isBusy(error, 'look');
+}
+
+/** What is to be done when there is no safe connection; undefined: that was not the trouble. */
+export function tlsProblem(error: unknown): string | undefined {
+  const { code, tlsFailed, message } = facts(error);
+  if (typeof code === 'string' && certificateCodes.test(code))
+    return `its certificate cannot be believed (${message}); --any-certificate goes on all the same`;
+  return tlsFailed === true ? `${message}; --clear sends the password without TLS` : undefined;
 }
 
 /** What is told and done about an error that stays: a refusal (PermanentError) or trouble (TemporaryError). */

@@ -1,11 +1,12 @@
 // A session with another IMAP server that outlives connections: when the server asks for patience, or the connection is lost, it waits, longer each time, and goes on.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ImapFlow, ImapFlowOptions, MailboxObject } from 'imapflow';
+import type { ImapFlow, MailboxObject } from 'imapflow';
 import { PermanentError } from '../../src/errors.js';
+import { connectImap } from '../clients/imap.js';
 import { LostConnection } from '../copy/ends.js';
-import { type Act, isBusy, isEndedOver, isLost, lastingError } from './failure.js';
-import { asUtf8, type ImapPlace, isOwnMachine, placeName } from './place.js';
+import { type Act, isBusy, isEndedOver, isLost, lastingError, tlsProblem } from './failure.js';
+import { type ImapPlace, isOwnMachine, placeName } from './place.js';
 
 export interface SessionOptions {
   /** Latin-1, one character a byte. */
@@ -112,41 +113,24 @@ export class ImapSession {
     if (this.#client?.usable) return this.#client;
     this.#client?.close();
     this.#client = undefined;
-    const { ImapFlow } = await import('imapflow');
-    const client = new ImapFlow(this.#clientOptions());
-    // Told by the command that was under way.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-    } catch (error) {
-      client.close();
-      throw error;
-    }
-    if (!client.secureConnection && !this.#mayBeClear()) {
-      client.close();
-      throw new PermanentError('5.7.0', `${this.name}: offers no TLS; --clear sends the password without it`);
-    }
-    this.#client = client;
-    this.#wasConnected = true;
-    return client;
-  }
-
-  #clientOptions(): ImapFlowOptions {
     const { host, port, isTls, user } = this.#place;
     const { password, allowAnyCertificate } = this.#options;
-    return {
+    const client = await connectImap(user, password, {
       host,
       port,
       secure: isTls,
       // Without it the password would go out before we could look.
       ...(!isTls && !this.#mayBeClear() && { doSTARTTLS: true }),
-      auth: { user: asUtf8(user), pass: asUtf8(password) },
-      tls: { rejectUnauthorized: !allowAnyCertificate },
+      tls: { rejectUnauthorized: !allowAnyCertificate && !isOwnMachine(this.#place) },
       clientInfo: { name: 'vqmail migrate' },
-      logger: false,
-      disableAutoIdle: true,
       maxLiteralSize: 1024 * 1024 * 1024,
-    };
+    }).catch((error: unknown) => {
+      const problem = tlsProblem(error);
+      throw problem === undefined ? error : new PermanentError('5.7.0', `${this.name}: ${problem}`);
+    });
+    this.#client = client;
+    this.#wasConnected = true;
+    return client;
   }
 
   #mayBeClear(): boolean {

@@ -6,9 +6,10 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { isFull } from '../../../migrate/copy/copy.js';
 import { PermanentError, TemporaryError } from '../../../src/errors.js';
+import { makeSelfSigned } from '../../../src/stores/certificates/self-signed.js';
 import { imapProxy, type ProxyAct } from '../../support/imap-proxy.js';
 import { needs, needsRoot } from '../../support/needs.js';
-import { TwoServers } from './two-servers.js';
+import { session, TwoServers } from './two-servers.js';
 
 const commands = {
   login: / (LOGIN|AUTHENTICATE) /,
@@ -99,6 +100,35 @@ describe('migrate import and export, with servers in trouble', () => {
         error instanceof TemporaryError &&
         /: the login was refused: \[AUTHENTICATIONFAILED\] Invalid credentials$/.test(error.message),
     );
+  });
+
+  it('sends no password without TLS to another machine, or to one whose certificate nobody vouches for', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    const certificate = path.join(host.folder, 'certificate.pem');
+    fs.writeFileSync(certificate, await makeSelfSigned(['mail.example.jp'], 30, Date.now()));
+    const ports = {
+      clear: await host.dovecot(t),
+      tls: await host.dovecot(t, `ssl = yes\nssl_cert = <${certificate}\nssl_key = <${certificate}\n`),
+    };
+    // An address of this machine in a form that is taken for another one's.
+    const other = { host: '127.1' };
+    const rows: readonly [port: number, place: Parameters<typeof session>[2], refused: RegExp | undefined][] = [
+      [ports.clear, {}, undefined],
+      [ports.clear, other, /^imap:.*: Server does not support STARTTLS; --clear sends the password without TLS$/],
+      [ports.clear, { ...other, allowClear: true }, undefined],
+      [ports.tls, {}, undefined],
+      [ports.tls, other, /: its certificate cannot be believed \(self-signed certificate\); --any-certificate goes on/],
+      [ports.tls, { ...other, allowClear: true }, /--any-certificate goes on/],
+      [ports.tls, { ...other, allowAnyCertificate: true }, undefined],
+    ];
+    for (const [port, place, refused] of rows) {
+      const asked = session(port, [], place);
+      const isSecure = asked.repeatable(async (client) => client.secureConnection);
+      if (refused === undefined) assert.equal(await isSecure, port === ports.tls);
+      else await assert.rejects(isSecure, (error) => error instanceof PermanentError && refused.test(error.message));
+      await asked.close();
+    }
   });
 
   const refusing: readonly [act: ProxyAct, told: string][] = [

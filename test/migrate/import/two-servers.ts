@@ -132,14 +132,21 @@ export class TwoServers extends VpopmailHost {
 }
 
 /** A session that does not wait. */
-export function session(port: number, paused: number[] = []): ImapSession {
-  return new ImapSession(parseImapPlace(`imap://old@example.jp@127.0.0.1:${port}`), {
+export function session(port: number, paused: number[] = [], place: Partial<Place> = {}): ImapSession {
+  const { host = '127.0.0.1', allowAnyCertificate = false, allowClear = false } = place;
+  return new ImapSession(parseImapPlace(`imap://old@example.jp@${host}:${port}`), {
     password,
-    allowAnyCertificate: false,
-    allowClear: false,
+    allowAnyCertificate,
+    allowClear,
     tell: () => {},
     pause: async (ms) => void paused.push(ms),
   });
+}
+
+interface Place {
+  readonly host: string;
+  readonly allowAnyCertificate: boolean;
+  readonly allowClear: boolean;
 }
 
 export const quiet = { report: () => {}, note: () => {}, progress: () => {} };
