@@ -7,7 +7,7 @@ import {
   nextUid,
   parseUidList,
   serializeUidList,
-  uidRecordLine,
+  UidListWriter,
 } from '../../../src/formats/mailbox/dovecot-uidlist.js';
 
 const parse = (text: string) => parseUidList(Buffer.from(text, 'latin1'), 'dovecot-uidlist');
@@ -28,7 +28,11 @@ test('version 3 is read field by field', () => {
   assert.deepEqual([first.uid, first.base], [1, '1795485529.M967745P30976.vm,S=133']);
   assert.equal(extensionOf(second, 'P'), 'UID7-1000');
   assert.equal(extensionOf(second, 'O'), undefined);
-  assert.equal(uidRecordLine(second), '2 W141 PUID7-1000 :1795485529.M972479P30976.vm,S=133\n');
+  const writer = new UidListWriter(0);
+  writer.record(second.uid, second.base.padEnd(1000, '\xff'), second.extensions);
+  writer.record(3, 'b', []);
+  const long = '1795485529.M972479P30976.vm,S=133'.padEnd(1000, '\xff');
+  assert.equal(writer.bytes.toString('latin1'), `2 W141 PUID7-1000 :${long}\n3 :b\n`);
 });
 
 const kept: readonly [text: string, why: string][] = [

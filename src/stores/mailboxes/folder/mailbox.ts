@@ -281,9 +281,9 @@ export class Mailbox {
   /** Messages leave new/ for cur/ when somebody has opened the mailbox to change it. */
   async #moveNew(): Promise<void> {
     const { table, place } = this;
+    if (table.newCount === 0) return;
     const indexes: number[] = [];
     for (let index = 0; index < table.count; index++) if (table.isNewAt(index)) indexes.push(index);
-    if (indexes.length === 0) return;
     await this.changing({ fresh: true, seen: true }, async () => {
       for (const [done, index] of indexes.entries()) {
         if (done % renamesInARow === renamesInARow - 1) await nextTurn();

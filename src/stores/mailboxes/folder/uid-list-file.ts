@@ -19,9 +19,8 @@ import {
   parseUidListHeader,
   parseUidRecords,
   type UidListHeader,
+  UidListWriter,
   type UidRecord,
-  uidListHeaderLine,
-  uidRecordLine,
 } from '../../../formats/mailbox/dovecot-uidlist.js';
 import { mailboxFiles } from '../../../layout.js';
 import type { Owner } from '../mailbox-types.js';
@@ -56,8 +55,10 @@ export class UidListFile {
   readonly #path: string;
   #seen: Seen | undefined;
   #header: UidListHeader | undefined;
-  /** UID by base, of all records, by rising UID. */
+  /** UID by base, of all records but those of `#late`, by rising UID. */
   #uids = new Map<string, number>();
+  /** A new list's records, by their UIDs: they are entered when somebody asks for one, which the first look at a mailbox need not wait for. */
+  #late: { readonly firstUid: number; readonly bases: readonly string[] } | undefined;
   /** Of the few records that have any. */
   #extensions = new Map<number, readonly string[]>();
   #lastUid = 0;
@@ -90,16 +91,16 @@ export class UidListFile {
 
   /** The UID recorded for a base. */
   uidOf(base: string): number | undefined {
-    return this.#uids.get(base);
+    return this.#entered().get(base);
   }
 
   /** All records, by rising UID unless a base has come again. */
   get records(): Iterable<[base: string, uid: number]> {
-    return this.#uids;
+    return this.#entered();
   }
 
   get recordCount(): number {
-    return this.#uids.size;
+    return this.#uids.size + (this.#late?.bases.length ?? 0);
   }
 
   extensionsOf(uid: number): readonly string[] {
@@ -162,18 +163,23 @@ export class UidListFile {
   ): Promise<number> {
     const mustRewrite = this.#mustRewrite || this.#isMostlyDead(live);
     const first = this.nextUid;
-    const lines: string[] = [];
-    let uid = first;
-    for (const { base } of named) {
-      const guid = guids?.get(base);
-      const extensions = guid === undefined ? noExtensions : [`G${guid}`];
-      // What is written anew as a whole needs no lines of its own.
-      if (!mustRewrite) lines.push(uidRecordLine({ uid, base, extensions }));
-      this.#enter(uid++, base, extensions);
+    const lines = new UidListWriter(mustRewrite ? 0 : named.length);
+    if (mustRewrite && this.recordCount === 0 && guids === undefined) {
+      this.#late = { firstUid: first, bases: named.map(({ base }) => base) };
+      this.#lastUid = first + named.length - 1;
+    } else {
+      let uid = first;
+      for (const { base } of named) {
+        const guid = guids?.get(base);
+        const extensions = guid === undefined ? noExtensions : [`G${guid}`];
+        // What is written anew as a whole needs no lines of its own.
+        if (!mustRewrite) lines.record(uid, base, extensions);
+        this.#enter(uid++, base, extensions);
+      }
     }
     try {
       if (mustRewrite) await this.#rewrite(manner(), (uid) => uid >= first || isLive(uid));
-      else if (named.length > 0) await this.#appendLines(lines.join(''));
+      else if (named.length > 0) await this.#appendLines(lines.bytes);
     } catch (error) {
       this.#seen = undefined;
       throw fileTrouble(error);
@@ -192,7 +198,7 @@ export class UidListFile {
   }
 
   #isMostlyDead(live: number): boolean {
-    return this.#uids.size > fewRecords && live < leastLive * this.#uids.size;
+    return this.recordCount > fewRecords && live < leastLive * this.recordCount;
   }
 
   async #read(fd: number): Promise<'same' | 'longer' | 'other'> {
@@ -252,17 +258,28 @@ export class UidListFile {
 
   /** @returns false when the base has come again: its place is the new one, at the end */
   #enter(uid: number, base: string, extensions: readonly string[]): boolean {
-    const isFirst = this.#uids.size < this.#uids.set(base, uid).size;
+    const uids = this.#entered();
+    const isFirst = uids.size < uids.set(base, uid).size;
     if (!isFirst) {
-      this.#uids.delete(base);
-      this.#uids.set(base, uid);
+      uids.delete(base);
+      uids.set(base, uid);
     }
     if (extensions.length > 0) this.#extensions.set(uid, extensions);
     this.#lastUid = uid;
     return isFirst;
   }
 
+  #entered(): Map<string, number> {
+    if (this.#late !== undefined) {
+      let uid = this.#late.firstUid;
+      for (const base of this.#late.bases) this.#uids.set(base, uid++);
+      this.#late = undefined;
+    }
+    return this.#uids;
+  }
+
   #forget(): void {
+    this.#late = undefined;
     this.#seen = undefined;
     this.#header = undefined;
     this.#uids = new Map();
@@ -272,8 +289,7 @@ export class UidListFile {
     this.#mustRewrite = false;
   }
 
-  async #appendLines(lines: string): Promise<void> {
-    const bytes = Buffer.from(lines, 'latin1');
+  async #appendLines(bytes: Buffer): Promise<void> {
     const fd = fs.openSync(bytesPath(this.#path), fs.constants.O_WRONLY | fs.constants.O_APPEND);
     try {
       // A list that ends in the middle of a line is written anew by whoever meets it next.
@@ -292,14 +308,16 @@ export class UidListFile {
     const headerFields =
       this.guid === '' ? [`G${randomBytes(16).toString('hex')}`, ...header.headerFields] : header.headerFields;
     const next: UidListHeader = { version: 3, uidValidity: header.uidValidity, headerNextUid, headerFields };
-    const lines = [uidListHeaderLine(next)];
+    const lines = new UidListWriter(this.recordCount);
+    lines.header(next);
     const dead: string[] = [];
     this.#uids.forEach((uid, base) => {
-      if (isKept(uid)) lines.push(uidRecordLine({ uid, base, extensions: this.extensionsOf(uid) }));
+      if (isKept(uid)) lines.record(uid, base, this.extensionsOf(uid));
       else dead.push(base);
     });
-    const bytes = Buffer.from(lines.join(''), 'latin1');
-    await replaceFile(this.#path, bytes, { ...manner, temporaryName: 'dovecot-uidlist.tmp' });
+    let late = this.#late?.firstUid ?? 0;
+    for (const base of this.#late?.bases ?? []) lines.record(late++, base, noExtensions);
+    await replaceFile(this.#path, lines.bytes, { ...manner, temporaryName: 'dovecot-uidlist.tmp' });
     this.#header = next;
     for (const base of dead) {
       this.#extensions.delete(this.#uids.get(base) ?? 0);

@@ -64,6 +64,7 @@ class Comparing {
   readonly #doubles: RowPlace[] = [];
   /** Few infos occur, each very often. */
   readonly #infos = new Map<string, string>();
+  #lastInfo = '';
 
   constructor(table: MessageTable, uidOf: (base: string) => number | undefined) {
     this.#table = table;
@@ -76,9 +77,9 @@ class Comparing {
     const base = colon < 0 ? name : name.slice(0, colon);
     const uid = this.#uidOf(base);
     const index = uid === undefined ? -1 : this.#table.indexOf(uid);
-    if (index < 0) this.#appear(uid, base, colon < 0 ? '' : name.slice(colon + 1), isNew);
+    if (index < 0) this.#appear(uid, base, this.#infoOf(name, colon), isNew);
     else if (this.#met[index] === 0) this.#meetRow(index, name, colon, isNew);
-    else this.#doubles.push({ base, info: colon < 0 ? '' : name.slice(colon + 1), isNew });
+    else this.#doubles.push({ base, info: this.#infoOf(name, colon), isNew });
   }
 
   result(read: { readonly fresh: boolean; readonly seen: boolean }): Comparison {
@@ -92,19 +93,15 @@ class Comparing {
 
   #meetRow(index: number, name: string, colon: number, isNew: boolean): void {
     this.#met[index] = 1;
-    const info = this.#table.infoAt(index);
-    const isSameInfo =
-      info === '' ? colon < 0 : colon >= 0 && name.length - colon - 1 === info.length && name.endsWith(info);
-    if (isSameInfo && this.#table.isNewAt(index) === isNew) return;
-    const now = colon < 0 ? '' : this.#shared(name.slice(colon + 1));
+    if (isInfo(this.#table.infoAt(index), name, colon) && this.#table.isNewAt(index) === isNew) return;
+    const now = this.#infoOf(name, colon);
     this.#moved.push({ index, isNew, info: now, bits: bitsOfPlace(now, isNew) });
   }
 
   #appear(uid: number | undefined, base: string, info: string, isNew: boolean): void {
-    const known = this.#shared(info);
-    if (!this.#isFirst(base)) this.#doubles.push({ base, info: known, isNew });
-    else if (uid === undefined) this.#unlisted.push({ base, info: known, isNew });
-    else this.#listed.push({ uid, base, info: known, isNew });
+    if (!this.#isFirst(base)) this.#doubles.push({ base, info, isNew });
+    else if (uid === undefined) this.#unlisted.push({ base, info, isNew });
+    else this.#listed.push({ uid, base, info, isNew });
   }
 
   #isFirst(base: string): boolean {
@@ -116,10 +113,18 @@ class Comparing {
     return this.#bases.size < this.#bases.add(base).size;
   }
 
-  #shared(info: string): string {
-    const known = this.#infos.get(info);
-    if (known !== undefined) return known;
-    this.#infos.set(info, info);
-    return info;
+  /** What stands behind the first colon of a name; one string for all names with the same. */
+  #infoOf(name: string, colon: number): string {
+    if (isInfo(this.#lastInfo, name, colon)) return this.#lastInfo;
+    const info = colon < 0 ? '' : name.slice(colon + 1);
+    const known = this.#infos.get(info) ?? info;
+    this.#infos.set(known, known);
+    this.#lastInfo = known;
+    return known;
   }
+}
+
+function isInfo(info: string, name: string, colon: number): boolean {
+  if (info === '') return colon < 0;
+  return colon >= 0 && name.length - colon - 1 === info.length && name.endsWith(info);
 }
