@@ -118,10 +118,7 @@ export class MailboxView {
   /** The first message without \Seen; 0 when there is none. */
   get firstUnseen(): number {
     const { table } = this.#mailbox;
-    if (table.generation === this.#generation) {
-      const row = table.firstWithout(flagBits.seen);
-      return row < this.count ? row + 1 : 0;
-    }
+    if (table.generation === this.#generation) return table.firstUnseen < this.count ? table.firstUnseen + 1 : 0;
     for (let sequence = 1; sequence <= this.count; sequence++) {
       const flags = this.flagsAt(sequence);
       if (flags !== undefined && (flags & flagBits.seen) === 0) return sequence;

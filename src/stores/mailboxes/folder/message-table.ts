@@ -3,7 +3,7 @@
 // A row's index is its place; it changes when rows before it go, and then `generation` does. Columns are only added to or replaced as a whole, so an array of UIDs that somebody
 // took stays right for whoever took it.
 
-import { bitsOfInfo } from '../../../formats/mailbox/message-flags.js';
+import { bitsOfInfo, flagBits } from '../../../formats/mailbox/message-flags.js';
 
 /** Where a message's file is: new/ or cur/, and what stands behind the first colon of its name ('' without a colon; then there is none). */
 export interface RowPlace {
@@ -35,6 +35,8 @@ export class MessageTable {
   #bases: string[] = [];
   #infos: string[] = [];
   #newCount = 0;
+  /** All rows before this one have \Seen. */
+  #seenBefore = 0;
   /** Another number whenever rows went or came in between. */
   generation = 0;
 
@@ -112,16 +114,18 @@ export class MessageTable {
     this.#isNew[index] = isNew ? 1 : 0;
     this.#infos[index] = info;
     this.#bits[index] = bits;
+    if ((bits & flagBits.seen) === 0) this.#seenBefore = Math.min(this.#seenBefore, index);
   }
 
   setModSeq(index: number, modSeq: number): void {
     this.#modSeqs[index] = modSeq;
   }
 
-  /** The first row without any of these bits; -1 when there is none. */
-  firstWithout(bits: number): number {
-    for (let index = 0; index < this.#count; index++) if (((this.#bits[index] ?? 0) & bits) === 0) return index;
-    return -1;
+  /** The first row without \Seen; `count` when there is none. */
+  get firstUnseen(): number {
+    while (this.#seenBefore < this.#count && ((this.#bits[this.#seenBefore] ?? 0) & flagBits.seen) !== 0)
+      this.#seenBefore++;
+    return this.#seenBefore;
   }
 
   /** The bits that any message has. */
@@ -172,6 +176,7 @@ export class MessageTable {
     this.#bases = textsWithout(this.#bases, indexes, kept);
     this.#infos = textsWithout(this.#infos, indexes, kept);
     this.#count = count;
+    this.#seenBefore = 0;
     this.generation++;
   }
 
@@ -189,6 +194,7 @@ export class MessageTable {
   #rebuild(rows: readonly NumberedRow[]): void {
     this.#count = 0;
     this.#newCount = 0;
+    this.#seenBefore = 0;
     this.generation++;
     // New columns: somebody may have taken the old ones.
     this.#uids = new Uint32Array(rows.length);
