@@ -73,6 +73,32 @@ describe('migrate snapshot and what clients see', () => {
       });
 });
 
+it('of more than 26 keywords of Dovecot, those that it keeps in its index alone are seen by nobody else', async (t) => {
+  if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+  const host = new ShadowHost(t, 'dovecot-basic');
+  const client = await openImap(
+    { protocol: 'imap', host: '127.0.0.1', port: await startDovecot(t, host.account, 'imap'), tls: 'none' },
+    host.account.user,
+    host.account.password,
+  );
+  const names = Array.from({ length: 30 }, (_, index) => `Mine${index}`);
+  await client.mailboxCreate('Many');
+  await client.append('Many', 'Subject: x\r\n\r\n');
+  await client.mailboxOpen('Many');
+  for (const name of names) assert.ok(await client.messageFlagsAdd('1', [name]));
+  const shown = await client.fetchOne('1', { flags: true });
+  client.close();
+  assert.ok(shown !== false && shown !== undefined);
+  assert.deepEqual([...flagsFrom(shown.flags ?? []).keywords].sort(), [...names].sort());
+  const { folders } = await snapshotOf(t, host, 'dovecot');
+  const [seen = ''] = folders.get('Many')?.all ?? [];
+  const [, flags = ''] = /^flags *([^;]*)/.exec(seen) ?? [];
+  assert.deepEqual(flags.split(' ').sort(), names.slice(0, 26).sort());
+  const { ports } = await host.serve('--uidl', 'dovecot');
+  const [ours] = (await byImap(host, ports.imap ?? 0)).get('Many')?.all ?? [];
+  assert.equal(ours, seen);
+});
+
 async function started(t: TestContext, host: ShadowHost, server: string, uidl: 'dovecot' | 'courier'): Promise<Ports> {
   if (server === 'dovecot')
     return { imap: await startDovecot(t, host.account, 'imap'), pop3: await startDovecot(t, host.account) };

@@ -236,6 +236,52 @@ describe('migrate import, from disk', () => {
     assert.equal(new Set(subjects).size, count);
   });
 
+  it('takes a list of many: trouble with one is told with its line, and the next is begun', async (t) => {
+    const host = new ImportHost(t);
+    host.domain('b.jp', { accounts: { ann: 0 } });
+    host.put('joe/cur/10.M1.h:2,S', 'Subject: 1\n\n');
+    host.put('ann/cur/11.M1.h:2,S', 'Subject: 2\n\n');
+    host.put('a, b/cur/12.M1.h:2,S', 'Subject: 3\n\n');
+    const at = (name: string): string => path.join(host.folder, name);
+    const lines = [
+      '# source, account',
+      '',
+      `${at('joe')},joe@a.jp`,
+      `${at('joe')}`,
+      `${at('joe')},nobody@a.jp`,
+      `${at('nowhere')},joe@a.jp`,
+      'imap://old@127.0.0.1:1,joe@a.jp,secret',
+      `${at('joe')},joe@a.jp,secret,more`,
+      `${at('ann')},ann@b.jp\r`,
+      `"${at('a, b')}",ann@b.jp`,
+    ];
+    host.put('list', `${lines.join('\n')}\n`);
+    const { exit, stdout, stderr } = await callTool(host.root, ['migrate', 'import', '--list', at('list')]);
+    assert.equal(exit, 111);
+    assert.deepEqual(
+      stdout.split('\n').map((line) => line.replace(/ \d.*/, '')),
+      ['joe@a.jp', 'ann@b.jp', 'ann@b.jp', ''],
+    );
+    assert.deepEqual(
+      stderr
+        .replaceAll(host.folder, '')
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(0, 60)),
+      [
+        '/list:4: is not SOURCE,ACCOUNT or SOURCE,ACCOUNT,PASSWORD',
+        '/list:5: nobody@a.jp: there is no such account (vadduser makes one)',
+        '/list:6: unable to read /nowhere: file does not exist',
+        '/list:7: imap://old@127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1',
+        '/list:8: is not SOURCE,ACCOUNT or SOURCE,ACCOUNT,PASSWORD',
+      ].map((line) => line.slice(0, 60)),
+    );
+    assert.deepEqual((await seenMailboxes(host.layout, 'ann@b.jp'))[0]?.messages, [
+      `S ${day} Subject: 2`,
+      `S ${day} Subject: 3`,
+    ]);
+  });
+
   it('refuses what it cannot do in one line', async (t) => {
     const host = new ImportHost(t);
     const rows: readonly [args: readonly string[], exit: number, text: RegExp][] = [
