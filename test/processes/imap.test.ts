@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { changeAccount, removeAccount, setField } from '../support/account-change.js';
 import { ImapClient } from '../support/imap-client.js';
 import { needsRoot } from '../support/needs.js';
@@ -136,6 +137,28 @@ test('sessions of one process, with the prefix INBOX. and mailboxes that everybo
   assert.deepEqual(await client.ask('LSUB "" *'), ['* LSUB () "." INBOX.Sent', 'OK Lsub completed.']);
   assert.equal((await client.ask('SELECT INBOX')).at(-1), 'OK [READ-WRITE] Select completed.');
   await idleThrough(client, () => send(server.ports.smtp, own.user), 1);
+});
+
+test('--max-sessions-per-user counts over all workers: the client is told, may go on, and a session that ends makes room', async (t) => {
+  if (!needsRoot(t)) return;
+  const { server } = await startSampleHost(t, ['--workers', '2', '--max-sessions-per-user', '2', ...imap]);
+  const port = server.ports.imap ?? 0;
+  const [first] = [await logIn(t, port, own.user), await logIn(t, port, own.user)];
+  const third = await ImapClient.connect(port);
+  t.after(() => third.destroy());
+  await third.response();
+  const asked = `LOGIN ${own.user} password`;
+  assert.equal(await third.tagged(asked), 'NO [UNAVAILABLE] Too many connections of this user, try again later.');
+  assert.deepEqual(await third.ask('NOOP'), ['OK NOOP completed.']);
+  await logIn(t, port, 'hanako@mailtest.example.jp');
+  assert.deepEqual(await first?.ask('LOGOUT'), ['* BYE Logging out', 'OK Logout completed.']);
+  // It does not close its side: it is cut off, after a while.
+  let answer = '';
+  for (let tries = 0; tries < 1500 && !answer.startsWith('OK '); tries++) {
+    await pause(20);
+    answer = await third.tagged(asked);
+  }
+  assert.match(answer, /^OK \[CAPABILITY /);
 });
 
 test('a unix socket', async (t) => {

@@ -99,6 +99,7 @@ export class ImapTransport {
   close(): void {
     if (this.#connection.destroyed) return;
     this.writer.end();
+    this.lines.stop();
     this.#connection.resume();
     this.lines.setIdle(closingMs);
   }

@@ -300,6 +300,7 @@ export class Pop3Session {
   #close(): void {
     if (this.#socket.destroyed) return;
     this.#output.end();
+    this.#lines.stop();
     this.#socket.resume();
     this.#lines.setIdle(closingMs);
   }
