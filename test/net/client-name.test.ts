@@ -57,4 +57,7 @@ test('own addresses: loopback and 0.0.0.0 are, a documentation address is not', 
   assert.ok(isOwnAddress('0.0.0.0'));
   assert.ok(!isOwnAddress('192.0.2.7'));
   assert.ok(!isOwnAddress('127.0.0.2'));
+  for (const ip of ['::', '0:0::0', '::FFFF:127.0.0.1', '::ffff:7f00:1', '::ffff:0.0.0.0'])
+    assert.ok(isOwnAddress(ip), ip);
+  for (const ip of ['2001:db8::7', '::ffff:192.0.2.7', 'nonsense', '']) assert.ok(!isOwnAddress(ip), ip);
 });

@@ -10,7 +10,8 @@ export interface SinkOptions {
   readonly port?: number;
   /** What it says first; `DROP` closes the connection instead. */
   readonly greeting?: string;
-  /** By verb, `.` for the end of the message: the reply with its line ends, `DROP`, or one for each time, the last for all further ones. EHLO is unknown unless it is here. */
+  /** By verb, `.` for the end of the message: the reply with its line ends, `DROP`, `CUT ` and the beginning of a reply behind which the connection is closed, or one for each time, the last for all
+   * further ones. EHLO is unknown unless it is here. */
   readonly replies?: Readonly<Record<string, string | readonly string[]>>;
   /** Before each reply. */
   readonly delayMs?: number;
@@ -205,6 +206,7 @@ class Talk {
     if (this.#options.delayMs !== undefined) await sleep(this.#options.delayMs);
     if (reply === 'DROP') return void this.#socket.destroy();
     if (reply === '') return;
+    if (reply.startsWith('CUT ')) return void this.#socket.end(reply.slice(4), 'latin1');
     this.#session.events.push({ sink: reply });
     this.#socket.write(reply, 'latin1');
   }

@@ -9,7 +9,7 @@
 // Trouble with our own files is a temporary report, and the log says which. Everything is looked up for each attempt, as a process of its own would.
 
 import net from 'node:net';
-import { describe, TemporaryError } from '../../errors.js';
+import { describe, errnoOf, TemporaryError } from '../../errors.js';
 import { routeFor, routeOfSender, type SmtpRoute } from '../../formats/controls/smtp-routes.js';
 import { lower } from '../../mail/address.js';
 import { dial, TlsError, UnreachedError, upgradeToTls } from '../../net/dial.js';
@@ -57,7 +57,7 @@ export class RemoteDelivery {
     this.#nowSeconds = context.nowSeconds ?? (() => Math.floor(Date.now() / 1000));
     this.#search = {
       names: context.names ?? dnsNames(),
-      isOwnAddress: context.isOwnAddress ?? ((ip) => ip === '::' || isOwnAddress(ip)),
+      isOwnAddress: context.isOwnAddress ?? isOwnAddress,
       random: context.random ?? Math.random,
     };
   }
@@ -164,10 +164,20 @@ export class RemoteDelivery {
       return session;
     } catch (error) {
       if (!(error instanceof UnreachedError)) throw error;
+      this.#tellBadAddress(target.ip, settings, error);
       if (error.timedOut) await this.#tcpto.timedOut(target.ip, this.#nowSeconds());
       else await this.#tcpto.reached(target.ip, look);
       return undefined;
     }
+  }
+
+  /** An address in control/outgoingip that this host does not have, or has no more, holds all mail up. */
+  #tellBadAddress(ip: string, settings: RemoteSettings, { cause }: UnreachedError): void {
+    const from = localAddressFor(ip, settings);
+    if (from !== undefined && errnoOf(cause) === 'EADDRNOTAVAIL')
+      this.#context.log.warning(
+        `control/${net.isIPv4(ip) ? 'outgoingip' : 'outgoingip6'}: no connection can be made from ${from}: is it an address of this host?`,
+      );
   }
 
   /** @throws UnreachedError */
@@ -181,7 +191,7 @@ export class RemoteDelivery {
       ip: target.ip,
       port: route.port,
       timeoutMs: settings.connectTimeoutMs,
-      localAddress: net.isIPv4(target.ip) ? settings.outgoingIp : settings.outgoingIp6,
+      localAddress: localAddressFor(target.ip, settings),
     });
     const timeoutMs = settings.ioTimeoutMs;
     try {
@@ -219,6 +229,10 @@ interface Approach {
   readonly settings: RemoteSettings;
   readonly route: SmtpRoute;
   readonly policyOf: string | undefined;
+}
+
+function localAddressFor(ip: string, { outgoingIp, outgoingIp6 }: RemoteSettings): string | undefined {
+  return net.isIPv4(ip) ? outgoingIp : outgoingIp6;
 }
 
 function isNamedBy(policy: StsPolicy): (target: Target) => boolean {

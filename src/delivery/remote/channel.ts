@@ -1,7 +1,8 @@
 // The remote channel of the queue: qmail-rspawn's and qmail-remote's work for messages of the queue, without a process for each.
 //
 // The recipients of an attempt go by their domains, as qmail-rspawn takes them (what follows the last `@`); those of one domain share a session and a copy of
-// the message, up to `recipientsPerMessage` of them. Domains are tried at the same time. Each recipient's report is the one that a session of its own would have given.
+// the message, up to `recipientsPerMessage` of them. Domains are tried at the same time. Each recipient's report is the one that a session of its own would have given: those that a server
+// has no room for behind others follow in a message of their own at once (RFC 5321 4.5.3.1.10).
 
 import { lower, splitAddress } from '../../mail/address.js';
 import type { DeliveryAttempt, DeliveryChannel, DeliveryReport } from '../report.js';
@@ -65,9 +66,14 @@ async function deliver(
     );
     const outgoing = OutgoingMessage.open(message.path);
     const one = async ({ host, recipients: members }: Group): Promise<void> => {
-      const request = { host, sender, recipients: members.map(({ address }) => address), message: outgoing };
-      const result = await delivery.attempt(request);
-      for (const [place, { index }] of members.entries()) tell(index, reportOf(result, place));
+      for (let left = members; left.length > 0; ) {
+        const request = { host, sender, recipients: left.map(({ address }) => address), message: outgoing };
+        const result = await delivery.attempt(request);
+        // Fewer each time: somebody was taken before them.
+        const isForNext = (place: number): boolean => result.recipients[place]?.isOverLimit === true;
+        for (const [place, { index }] of left.entries()) if (!isForNext(place)) tell(index, reportOf(result, place));
+        left = left.filter((_, place) => isForNext(place));
+      }
     };
     await Promise.all(groups.map(one)).finally(() => outgoing.close());
   } catch (error) {

@@ -20,6 +20,8 @@ export interface MessageReport {
 export interface RecipientReport {
   readonly letter: RecipientLetter;
   readonly text: string;
+  /** The server may have had enough recipients, and would take this one with another message (RFC 5321 4.5.3.1.10). */
+  readonly isOverLimit?: boolean;
 }
 
 /** What became of one message for one host. `recipients` has one for each recipient, in order, as far as the session got. */
@@ -86,10 +88,14 @@ export function unwilling(letter: MessageLetter, ip: string, why: string, status
   return { letter, text: `Connected to ${ip} but ${why}. (#${status})\n` };
 }
 
-/** A recipient that was answered with `reply`. */
-export function recipientReport(ip: string, reply: SmtpReply): RecipientReport {
+/** A recipient that was answered with `reply`. @param isBehindOthers whether one before it was taken */
+export function recipientReport(ip: string, reply: SmtpReply, isBehindOthers: boolean): RecipientReport {
   if (reply.code < 400) return { letter: 'r', text: '' };
-  return { letter: reply.code < 500 ? 's' : 'h', text: `${ip} does not like recipient.\n${remoteSaid(reply)}` };
+  return {
+    letter: reply.code < 500 ? 's' : 'h',
+    text: `${ip} does not like recipient.\n${remoteSaid(reply)}`,
+    isOverLimit: isBehindOthers && (reply.code === 452 || reply.code === 552),
+  };
 }
 
 /** No recipient was taken. The replies stand in their reports. */

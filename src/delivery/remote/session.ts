@@ -2,7 +2,8 @@
 //
 //   greeting     not 220: not now, even for 5xx. Another MX host may be tried, as may it when the connection ends before the greeting
 //   EHLO         a refusal for good (5xx) leads to HELO, as qmail says; then not 250: not now
-//   STARTTLS     where offered. Opportunistic: a refused command goes on in clear, a failed handshake begins anew in clear, once (attempt.ts); no certificate is looked at.
+//   STARTTLS     where offered. Opportunistic: a refused command goes on in clear, a failed handshake, and a connection that ends on it, begins anew in clear, once (attempt.ts); no
+//                certificate is looked at.
 //                Required, by a word in the route or by control/tlshosts: without it, or with a wrong certificate, not now, and another MX host may be tried
 //   AUTH         where the route has a user. Never without TLS, unless the route says `clear`. Failures are temporary: they are ours
 //
@@ -74,7 +75,7 @@ class Opening {
     if (greeting.code !== 220) throw this.#refuse('greeting failed', greeting, true);
     this.isGreeted = true;
     let extensions = await this.#hello();
-    if (await this.#encrypt(extensions)) extensions = await this.#hello();
+    if (await this.#encrypt(extensions)) extensions = await this.#untilDied(this.#hello());
     if (this.#options.login !== undefined) await this.#authenticate(this.#options.login, extensions);
     return { conversation: this.#conversation, extensions, words: this.#options.words, messages: 0 };
   }
@@ -92,7 +93,7 @@ class Opening {
     const { tls } = this.#options;
     if (this.#conversation.isSecure || tls.mode === 'never') return false;
     if (!extensions.has('STARTTLS')) return this.#withoutTls('it is not offered');
-    const reply = await this.#conversation.command('STARTTLS');
+    const reply = await this.#untilDied(this.#conversation.command('STARTTLS'));
     if (reply.code !== 220) return this.#withoutTls(`it was refused: ${firstLine(reply)}`);
     try {
       await this.#conversation.startTls(tls);
@@ -102,6 +103,15 @@ class Opening {
       if (tls.mode === 'may') throw new OpportunisticTlsFailed(error.message);
       throw new SessionRefused(tlsRequired(this.#conversation.ip, tls, error.message), true);
     }
+  }
+
+  /** A connection that ends at STARTTLS, or at once behind a handshake: so end servers that cannot do what they offer, or that do not like our side of it, in TLS 1.3. */
+  async #untilDied<T>(step: Promise<T>): Promise<T> {
+    return step.catch((error: unknown) => {
+      if (!(error instanceof ConnectionDied) || this.#options.tls.mode !== 'may') throw error;
+      this.#conversation.abort();
+      throw new OpportunisticTlsFailed(error.message);
+    });
   }
 
   #withoutTls(why: string): false {

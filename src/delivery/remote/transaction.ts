@@ -33,7 +33,7 @@ export interface Envelope {
 /** What became of the message and of the session. */
 export interface TransactionEnd {
   readonly result: RemoteResult;
-  /** `open`: it may take another message; `closed`; `stale`: it had taken messages before and was gone when this one began, which is no fault of this message. */
+  /** `open`: it may take another message; `closed`; `stale`: it had taken messages before, and was gone, or would take no more, when this one began, which need not be a fault of this message. */
   readonly session: 'open' | 'closed' | 'stale';
 }
 
@@ -78,7 +78,7 @@ class Transaction {
       this.#conversation.abort();
       if (error instanceof MessageTrouble) return error.report;
       if (!(error instanceof ConnectionDied)) throw error;
-      this.isStale = this.#session.messages > 0 && !this.#isAnswered;
+      this.isStale ||= this.#session.messages > 0 && !this.#isAnswered;
       return connectionDied(this.#conversation.ip, this.#isCritical);
     }
   }
@@ -145,6 +145,8 @@ class Transaction {
   async #first(mail: string | undefined): Promise<SmtpReply> {
     const reply = await (mail === undefined ? this.#conversation.reply() : this.#conversation.command(mail));
     this.#isAnswered = true;
+    // `421 too many messages in this connection`, and the like: a session of its own may tell another story.
+    this.isStale = this.#session.messages > 0 && reply.code >= 400;
     return reply;
   }
 
@@ -160,7 +162,8 @@ class Transaction {
 
   #tell(reply: SmtpReply | undefined): void {
     const { ip } = this.#conversation;
-    if (reply !== undefined) this.recipients.push(recipientReport(ip, reply));
+    const isBehindOthers = this.recipients.some(({ letter }) => letter === 'r');
+    if (reply !== undefined) this.recipients.push(recipientReport(ip, reply, isBehindOthers));
     else {
       const { text } = unwilling('D', ip, 'the recipient is not ASCII, and SMTPUTF8 is not offered', '5.6.7');
       this.recipients.push({ letter: 'h', text });

@@ -104,6 +104,24 @@ test('a kept session that the other side has given up is not told as a failure',
   await channel.close();
 });
 
+test('a kept session that takes no more messages is not told as a failure', async () => {
+  const ok = Array<string>(12).fill('250 ok\r\n');
+  for (const no of ['421 too many messages in this connection\r\n', '452 enough\r\n', '550 one message a session\r\n'])
+    for (const offers of ['250 8BITMIME', '250 PIPELINING']) {
+      const { sink, host } = await pair({
+        replies: { EHLO: `250-x\r\n${offers}\r\n`, MAIL: [...ok, no, '250 ok\r\n', no, no, '250 ok\r\n'] },
+      });
+      const channel = host.channel();
+      const outcomes: (string | undefined)[] = [];
+      for (let i = 0; i < 15; i++) outcomes.push((await host.send({ recipients }, channel))[0]?.outcome);
+      const refused = no.startsWith('5') ? 'failure' : 'deferral';
+      // The second time the session of its own says the same, and that is told.
+      assert.deepEqual(outcomes, [...Array<string>(13).fill('success'), refused, 'success']);
+      assert.equal(sink.messages().length, 14);
+      await channel.close();
+    }
+});
+
 test('a kept session that ends meanwhile is not used', async () => {
   const { sink, host } = await pair();
   const channel = host.channel();
