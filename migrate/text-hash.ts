@@ -42,6 +42,30 @@ export function hashedText(text: Buffer): HashedText {
   return hash.end();
 }
 
+/** A hash of what no server changes in a text as it stores it: Courier takes out every CR and ends the last line. Takes a text in pieces. */
+export class StoredTextHash {
+  readonly #hash = createHash('sha256');
+  #last: number | undefined;
+
+  add(piece: Buffer): void {
+    const text = piece.includes(0x0d) ? Buffer.from(piece.toString('latin1').replaceAll('\r', ''), 'latin1') : piece;
+    this.#last = text.at(-1) ?? this.#last;
+    this.#hash.update(text);
+  }
+
+  /** @returns 22 characters of base64url */
+  end(): string {
+    if (this.#last !== 0x0a) this.#hash.update('\n');
+    return this.#hash.digest('base64url').slice(0, 22);
+  }
+}
+
+export function storedTextHash(text: Buffer): string {
+  const hash = new StoredTextHash();
+  hash.add(text);
+  return hash.end();
+}
+
 /** The bytes with every CR LF as LF. */
 function withoutCarriageReturns(bytes: Buffer): Buffer {
   if (bytes.indexOf('\r\n') < 0) return bytes;

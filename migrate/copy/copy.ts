@@ -9,7 +9,7 @@
 import { describe, PermanentError } from '../../src/errors.js';
 import { MailboxRefusal } from '../../src/stores/mailboxes/refusal.js';
 import { flagChanges, flagText, parseFlagText } from '../flag-text.js';
-import { hashedText } from '../text-hash.js';
+import { storedTextHash } from '../text-hash.js';
 import {
   type ListedMessage,
   LostConnection,
@@ -66,14 +66,20 @@ export async function copyAccount(
   const names = listed.filter((name) => options.isWanted?.(name) ?? true);
   for (const name of names) {
     try {
+      const { known, failed, copied } = counts;
+      let copiedBefore = 0;
       for (let losses = 0; ; losses++) {
         try {
           await new FolderCopy(name, journal, counts, { ...options, report, note }).run(source, target);
           break;
         } catch (error) {
           if (!(error instanceof LostConnection) || losses === mostLosses) throw error;
+          // All of the folder is gone through again.
+          copiedBefore = counts.copied - copied;
+          Object.assign(counts, { known, failed });
         }
       }
+      counts.known -= copiedBefore;
       counts.folders++;
     } catch (error) {
       if (!(error instanceof PermanentError) || isFull(error)) throw error;
@@ -200,7 +206,7 @@ class FolderCopy {
         this.#step();
         continue;
       }
-      const copy = { message, text, hash: hashedText(text).hash };
+      const copy = { message, text, hash: storedTextHash(text) };
       if (this.#isThere(copy)) continue;
       batch.push(copy);
       bytes += text.length;

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import type { MailboxView } from '../../src/stores/mailboxes/mailbox-view.js';
-import { TextHash } from '../text-hash.js';
+import { StoredTextHash } from '../text-hash.js';
 
 const pieceBytes = 256 * 1024;
 
@@ -21,14 +21,14 @@ export async function hashesFrom(view: MailboxView, fromUid: number): Promise<Ma
   const found = new Map<string, number[]>();
   for (const uid of view.uids) {
     if (uid < fromUid) continue;
-    const text = new TextHash();
+    const text = new StoredTextHash();
     let isGone = false;
     for await (const piece of piecesOf(view, uid)) {
       if (piece === undefined) isGone = true;
       else text.add(piece);
     }
     if (isGone) continue;
-    const { hash } = text.end();
+    const hash = text.end();
     found.set(hash, [...(found.get(hash) ?? []), uid]);
   }
   return found;

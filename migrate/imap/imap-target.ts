@@ -5,7 +5,7 @@ import { PermanentError } from '../../src/errors.js';
 import { inbox } from '../../src/formats/mailbox/folder-names.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
 import type { NewCopy, Target, TargetFolder } from '../copy/ends.js';
-import { hashedText } from '../text-hash.js';
+import { storedTextHash } from '../text-hash.js';
 import { flagNames, isAtom } from './flags.js';
 import { pathThere } from './folder-names.js';
 import type { ImapSession } from './session.js';
@@ -32,7 +32,8 @@ export class ImapTarget implements Target {
     return this.#session.inFolder(
       path,
       false,
-      async (_, mailbox) => new ImapTargetFolder(this.#session, path, mailbox),
+      async (client, mailbox) =>
+        new ImapTargetFolder(this.#session, path, mailbox, await uidNextOf(client, path, mailbox)),
     );
   }
 
@@ -68,6 +69,13 @@ async function selectablePaths(client: ImapFlow): Promise<Set<string>> {
   return new Set(list.flatMap(({ path, flags }) => (flags.has('\\Noselect') ? [] : [path])));
 }
 
+/** Courier does not tell it in answer to SELECT. Messages are looked for from 1 on where nobody tells it. */
+async function uidNextOf(client: ImapFlow, path: string, selected: { readonly uidNext?: number }): Promise<number> {
+  if (selected.uidNext !== undefined && selected.uidNext > 0) return selected.uidNext;
+  const status = await client.status(path, { uidNext: true });
+  return (status === false ? undefined : status.uidNext) ?? 1;
+}
+
 class ImapTargetFolder implements TargetFolder {
   readonly uidValidity: number;
   readonly #session: ImapSession;
@@ -75,7 +83,7 @@ class ImapTargetFolder implements TargetFolder {
   readonly #permanent: ReadonlySet<string> | undefined;
   #uidNext: number;
 
-  constructor(session: ImapSession, path: string, { uidValidity, uidNext, permanentFlags }: MailboxObject) {
+  constructor(session: ImapSession, path: string, { uidValidity, permanentFlags }: MailboxObject, uidNext: number) {
     this.#session = session;
     this.#path = path;
     this.uidValidity = Number(uidValidity);
@@ -134,7 +142,7 @@ class ImapTargetFolder implements TargetFolder {
         const range = uids.slice(at, at + textsAtOnce).join(',');
         for await (const { uid, source } of client.fetch(range, { uid: true, source: true }, { uid: true })) {
           if (source === undefined) continue;
-          const { hash } = hashedText(source);
+          const hash = storedTextHash(source);
           found.set(hash, [...(found.get(hash) ?? []), uid]);
         }
       }
