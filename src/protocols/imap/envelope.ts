@@ -14,7 +14,7 @@ import { nstring, nstringUnfolded, quotedOrLiteral, stringForHumans } from './st
 /**
  * Of the texts that describe a message: ENVELOPE, BODYSTRUCTURE, picked header fields, PREVIEW. They are kept on disk; who makes one of them otherwise raises this, and they are made anew.
  */
-export const describedVersion = 1;
+export const describedVersion = 2;
 
 type Fields = MimePart['fields'];
 

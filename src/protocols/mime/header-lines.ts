@@ -25,7 +25,7 @@ export function* headerFields(header: Buffer): Generator<HeaderField, void, unde
     while (end < header.length && (header[end] === blank || header[end] === tab)) end = endOfLine(header, end);
     const at = header.indexOf(colon, start);
     const hasName = at >= 0 && at < lineEnd;
-    const name = hasName ? header.toString('latin1', start, at).trimEnd().toLowerCase() : '';
+    const name = hasName ? header.toString('latin1', start, endOfFieldName(header, start, at)).toLowerCase() : '';
     yield { name, start, end, valueStart: hasName ? at + 1 : start };
     start = end;
   }
@@ -39,6 +39,13 @@ export function bodyStartIn(bytes: Buffer): number {
     start = end;
   }
   return -1;
+}
+
+/** What stands between a name and its colon does not belong to it (RFC 5322 4.5.8), nor do NULs, as in Dovecot. */
+export function endOfFieldName(header: Buffer, start: number, colonAt: number): number {
+  let end = colonAt;
+  while (end > start && (header[end - 1] ?? 0) <= blank) end--;
+  return end;
 }
 
 /**

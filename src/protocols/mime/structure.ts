@@ -10,6 +10,7 @@
 
 import { type ContentType, parseContentType, parseTransferEncoding } from './content-fields.js';
 import { difference, type Extent, withoutLineEnd } from './extent.js';
+import { endOfFieldName } from './header-lines.js';
 
 export interface MimePart {
   /** Where the header begins, in stored bytes from the beginning of the message. */
@@ -54,6 +55,8 @@ const deepest = 100;
 const mostParts = 10_000;
 /** Of all the fields of a message. */
 const mostFieldBytes = 1024 * 1024;
+/** With what may stand between a name and its colon. */
+const longestWantedName = 40;
 /** No boundary is longer with what may stand around it. */
 const longestBoundaryLine = 2048;
 
@@ -189,11 +192,9 @@ export class StructureParser {
 
   /** @returns undefined for a field that does not matter */
   #wantedName(bytes: Buffer, start: number, end: number): string | undefined {
-    const text = bytes.toString('latin1', start, Math.min(end, start + 40));
-    const name = text
-      .slice(0, Math.max(0, text.indexOf(':')))
-      .trimEnd()
-      .toLowerCase();
+    const colon = bytes.subarray(start, Math.min(end, start + longestWantedName)).indexOf(':');
+    if (colon < 0) return undefined;
+    const name = bytes.toString('latin1', start, endOfFieldName(bytes, start, start + colon)).toLowerCase();
     return (this.#current().isMessage ? messageFields : partFields).has(name) ? name : undefined;
   }
 

@@ -71,6 +71,21 @@ test('FETCH answers as Dovecot does', async (t) => {
 
 test('FETCH of broken messages answers as Dovecot does', (t) => compare(t, broken()));
 
+/** In names of fields, in front of their colon, in values, in a line that is empty but for it, in a body. Where NULs stand in front of a colon, Dovecot leaves them out of picked fields: RFC 9051 6.4.5 has these be what the header has. */
+const nuls = [
+  'Sub\0ject: a\nFrom: a@b.example\n\nbody\n',
+  '\0Subject: a\nFrom: a@b.example\n\nbody\n',
+  'Subject: a\0b\nFr\0om: a@b.example\nFrom: c@d.example\n\nbo\0dy\n',
+  'X-None: y\n\0\n\nbody\n',
+  'Content-Ty\0pe: text/html\nContent-Type\0: text/x\0y; charset=a\0b\nMIME-Version\0 \0: 1.0\nTo\0: x@y.example\n\nbody\n',
+];
+
+test('FETCH of messages with NULs answers as Dovecot does', (t) =>
+  compare(
+    t,
+    nuls.map((text) => Buffer.from(text, 'latin1')),
+  ));
+
 async function compare(t: TestContext, all: readonly Buffer[]): Promise<void> {
   if (!needs(t, 'doveadm')) return;
   const { view, dovecot, messages } = await corpusMailbox(t, all);
