@@ -36,6 +36,7 @@ const fields: readonly [why: string, before: string, after: string][] = [
   ['8-bit words are quoted', 'To: jo\xe9@a.b\n\n', 'To: "jo\xe9"@a.b\n'],
   ['inner brackets of a comment are left out', 'To: a@b.c (x (y) z)\n\n', 'To: a@b.c (x y z)\n'],
   ['a colon outside of a group: the field stays as it is', 'To: a:b\n\n', 'To: a:b\n'],
+  ['a blank in front of a bracket is no comma', 'To: <a@b.c> <d@e.f>\n\n', 'To: <a@b.c> <d@e.f>\n'],
   ['two groups', 'To: g: a@b.c; , h: d@e.f;\n\n', 'To: g: a@b.c;, h: d@e.f;\n'],
 ];
 for (const [why, before, after] of fields) test(why, () => assert.equal(given(before), after));
@@ -50,6 +51,26 @@ test('the last address of the first Return-Path is the sender', () => {
   assert.equal(sender('Return-Path: a@b.c\nReturn-Path: d@e.f\n'), 'a@b.c');
   assert.equal(sender('Return-Path: a@b.c\n', 'r'), 'a@b.c-@[]');
   assert.equal(sender('Return-Path: a@b.c\n', 's'), 'joe@mail.example.gr.jp');
+});
+
+test('recipients of fields that cannot be understood, and of those with a NUL', () => {
+  const recipients = (text: string): readonly string[] => inject(Buffer.from(`${text}\n`), options).recipients;
+  assert.deepEqual(recipients('To: a@b.c>\n'), ['a@b.c'], 'what was read counts');
+  assert.deepEqual(recipients('To: z@b.c, x:a@b.c\n'), ['a@b.c']);
+  assert.deepEqual(
+    recipients('To: a@b.c\0Te@f.g\nCc: d@e.f\n'),
+    ['a@b.c', 'd@e.f'],
+    'the envelope ends an address there',
+  );
+});
+
+test('a sender that cannot be understood', () => {
+  const of = (changed: Partial<InjectOptions>) => () => inject(Buffer.from('\n'), { ...options, ...changed });
+  assert.throws(of({ sender: '"a@b.c"' }), /^Error: unable to parse this line:\n"\\"a"@b\.c"$/);
+  assert.throws(
+    of({ from: { name: undefined, user: 'joe', host: 'x"' } }),
+    /^Error: unable to parse this line:\njoe@x"$/,
+  );
 });
 
 test('recipients that are given as arguments', () => {

@@ -23,7 +23,7 @@ export async function qmailQmqpc(_args: string[], io: ToolIo): Promise<number> {
   const message = qmqpEnqueuer({ servers: () => servers }).begin({ invokedBy: { uid: process.getuid?.() ?? 0 } });
   try {
     for await (const piece of inputPieces(io)) await message.write(piece);
-    const envelope = parseEnvelope(await io.readDescriptor(1));
+    const envelope = parseEnvelope(await io.readDescriptor(1), Number.POSITIVE_INFINITY);
     if (typeof envelope === 'number') return wrongEnvelope;
     await message.commit(envelope);
     return 0;

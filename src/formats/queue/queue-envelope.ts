@@ -58,8 +58,11 @@ export function parseInfo(bytes: Buffer): string | undefined {
   return end > 0 && bytes[0] === 0x46 ? bytes.toString('latin1', 1, end) : undefined;
 }
 
-/** The envelope that was written to descriptor 1 of qmail-queue, whole; bytes behind its end are not looked at. */
-export function parseEnvelope(bytes: Buffer): Envelope | EnvelopeProblem {
+/**
+ * The envelope that was written to descriptor 1 of qmail-queue, whole; bytes behind its end are not looked at.
+ * @param longest the longest address, in bytes: qmail-qmqpc leaves that to the queue host
+ */
+export function parseEnvelope(bytes: Buffer, longest = longestAddress): Envelope | EnvelopeProblem {
   let at = 0;
   const next = (letter: string): string | EnvelopeProblem | undefined => {
     if (at >= bytes.length) return 54;
@@ -67,7 +70,7 @@ export function parseEnvelope(bytes: Buffer): Envelope | EnvelopeProblem {
     if (bytes[at] !== letter.charCodeAt(0)) return 91;
     const end = bytes.indexOf(0, at + 1);
     const length = (end < 0 ? bytes.length : end) - at - 1;
-    if (length > longestAddress) return 11;
+    if (length > longest) return 11;
     if (end < 0) return 54;
     const text = bytes.toString('latin1', at + 1, end);
     at = end + 1;

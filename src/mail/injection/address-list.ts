@@ -3,7 +3,7 @@
 //
 //   Cc: hanako@mailtest.example.jp, Group: a@else.example, "B C" <b@else.example>;        b, a, hanako
 //
-// A blank between addresses counts as a comma and becomes one. What stands in front of `<` is a name and stays.
+// A blank between addresses counts as a comma and becomes one, but for that in front of `<`. What stands there is a name and stays.
 
 import type { Token } from './tokens.js';
 
@@ -92,17 +92,13 @@ class ListReader {
     this.#flushWithComma();
     this.#keep(token);
     for (let inner = this.#next(); inner !== undefined && inner.type !== '<'; inner = this.#next()) this.#add(inner);
+    this.#put(this.#rewrite(this.#address.toReversed()));
     const opening = this.#next();
     if (opening === undefined) return false;
-    this.#put(this.#rewrite(this.#address.toReversed()));
     this.#keep(opening);
     for (let name = this.#next(); name !== undefined && partOfName.has(name.type); name = this.#next())
       this.#keep(name);
     this.#joins = false;
-    const before = this.#next();
-    // What stands in front of a name is another address.
-    if (before !== undefined && before.type !== ',' && before.type !== ':' && before.type !== ';')
-      this.#out.push({ type: ',' });
     return true;
   }
 

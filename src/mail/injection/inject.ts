@@ -70,11 +70,23 @@ export function inject(bytes: Buffer, options: InjectOptions): Injected {
   const work = new Injection(options, isResent);
   for (const field of fields) work.field(field);
   return {
-    sender: work.sender(),
-    recipients: work.recipients(),
+    sender: upToNul(work.sender()),
+    recipients: work.recipients().map(upToNul),
     header: work.header() + (needsEmptyLine ? '\n' : ''),
     bodyOffset,
   };
+}
+
+/** An address as it goes into the envelope, where a NUL ends it. */
+function upToNul(address: string): string {
+  return address.split('\0', 1)[0] ?? '';
+}
+
+/** An address that is not from the message. @throws InjectError */
+function ownTokens(quoted: string): Token[] {
+  const tokens = parseTokens(quoted);
+  if (tokens === undefined) throw new InjectError(`unable to parse this line:\n${quoted}`);
+  return tokens;
 }
 
 class Injection {
@@ -147,7 +159,7 @@ class Injection {
 
   #from(): string {
     const { name, user, host = this.#options.names.defaultHost } = this.#options.from;
-    const address = this.#complete(parseTokens(quoteAddress(`${user}@${host}`)) ?? []);
+    const address = this.#complete(ownTokens(quoteAddress(`${user}@${host}`)));
     const start: Token[] = [{ type: 'atom', text: 'From' }, { type: ':' }];
     if (name === undefined) return serializeTokens([...start, ...address], 0);
     if (this.#has('c')) return serializeTokens([...start, ...address, { type: 'comment', text: name }], 0);
@@ -198,7 +210,7 @@ class Injection {
   }
 
   #completed(quoted: string): string {
-    return addressText(this.#complete(parseTokens(quoted) ?? []));
+    return addressText(this.#complete(ownTokens(quoted)));
   }
 
   #complete(address: readonly Token[]): readonly Token[] {
