@@ -56,6 +56,15 @@ test('a directory among the messages is put aside, and a message that cannot be 
   const news = await client.ask('NOOP');
   const expunged = [...answers, ...news].filter((answer) => answer.endsWith(' EXPUNGE'));
   assert.deepEqual(expunged.sort(), ['* 2 EXPUNGE', '* 3 EXPUNGE']);
+  for (const [command, found] of [
+    ['UID SEARCH TEXT hello', '* SEARCH 1 5'],
+    ['UID SORT (SIZE) UTF-8 SUBJECT hello', '* SORT 1 5'],
+    ['UID THREAD REFS UTF-8 SUBJECT hello', '* THREAD (1)(5)'],
+  ] as const) {
+    const [first, ...others] = await client.ask(command);
+    assert.equal(first, found);
+    assert.match(others.at(-1) ?? '', /^NO \[UNAVAILABLE\] /);
+  }
   assert.equal(existsSync(path.join(maildir, 'cur/2.empty')), false);
   assert.ok(
     existsSync(path.join(maildir, 'extra-3.full:2,/inside')) || existsSync(path.join(maildir, 'extra-3.full/inside')),

@@ -144,3 +144,30 @@ test('with UTF8=ACCEPT texts are UTF-8, and no charset is named', async (t) => {
   assert.match(await client.tagged('SEARCH CHARSET UTF-8 ALL'), /^BAD .*CHARSET cannot be used with UTF8=ACCEPT/);
   assert.equal((await client.ask(Buffer.from('SEARCH SUBJECT "grüße"')))[0], '* SEARCH 1');
 });
+
+test('SORT=DISPLAY orders by what people see: the name, else the address; I18NLEVEL=1: case counts for nothing in any script', async (t) => {
+  const host = await imapHost(t);
+  const people = [
+    '"Zoe" <a@x.example>',
+    'b@x.example',
+    '=?UTF-8?B?w4lyaWM=?= <z@x.example>',
+    '"anna" <y@x.example>',
+    'Äbel',
+  ];
+  const subjects = ['STRASSE', 'straße', 'ÉCLAIR', 'éclair', 'Σίσυφος'];
+  for (const [index, from] of people.entries())
+    host.put(`cur/${index}.a:2,S`, `From: ${from}\nTo: ${people[4 - index]}\nSubject: ${subjects[index]}\n\nx\n`);
+  const client = await host.loggedIn('INBOX');
+  const sorted = async (keys: string): Promise<string | undefined> => (await client.ask(`SORT (${keys}) UTF-8 ALL`))[0];
+  assert.equal(await sorted('DISPLAYFROM'), '* SORT 4 5 2 3 1');
+  assert.equal(await sorted('REVERSE DISPLAYFROM'), '* SORT 1 3 2 5 4');
+  assert.equal(await sorted('DISPLAYTO'), '* SORT 2 1 4 3 5');
+  assert.equal(await sorted('FROM'), '* SORT 1 5 2 4 3');
+  const found = async (text: string): Promise<string | undefined> => {
+    const bytes = Buffer.from(text);
+    return (await client.ask(Buffer.concat([Buffer.from(`SEARCH SUBJECT {${bytes.length}+}\r\n`), bytes])))[0];
+  };
+  assert.equal(await found('éCLAIR'), '* SEARCH 3 4');
+  assert.equal(await found('ΣΊΣΥΦΟΣ'), '* SEARCH 5');
+  assert.equal(await found('Strasse'), '* SEARCH 1', 'i;unicode-casemap knows simple case only');
+});

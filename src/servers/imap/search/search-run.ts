@@ -1,5 +1,6 @@
 // Goes through the messages of the selected mailbox with the keys of SEARCH, SORT or THREAD. Others have their turn in between.
 
+import { TemporaryError } from '../../../errors.js';
 import { type SearchKey, usesSequenceNumbers } from '../../../protocols/imap/search-keys.js';
 import type { ViewCache } from '../../../stores/mailboxes/operations/cache.js';
 import { type Completion, ok, type SelectedSession, uidRequired } from '../command.js';
@@ -16,8 +17,15 @@ function searchWorld({ selected, services }: SelectedSession, cache: ViewCache |
 export interface Found {
   /** Ascending. */
   readonly sequences: readonly number[];
-  /** How many could not be looked at because another session has expunged them. */
+  readonly missed: Missed;
+}
+
+/** What could not be looked at. */
+export interface Missed {
+  /** How many, because another session has expunged them. */
   readonly gone: number;
+  /** Why one could not be read. The others were. */
+  readonly trouble: TemporaryError | undefined;
 }
 
 /** @param decode reads the client's texts @param most so many that match are enough; the first are found */
@@ -38,26 +46,26 @@ export async function searchMessages(
     if (matches) found.push(message.sequence);
     return undefined;
   };
-  const gone = await forEachMessage(session, sequences, test, looksInside(matcher));
-  return { sequences: found, gone };
+  const missed = await forEachMessage(session, sequences, test, looksInside(matcher));
+  return { sequences: found, missed };
 }
 
-/** The answer to a command that has looked at messages. As Dovecot's it says when the result may lack some. */
-export function completed(command: 'Search' | 'Sort' | 'Thread', gone: number): Completion {
-  return ok(`${command} completed.`, gone > 0 ? 'EXPUNGEISSUED' : undefined);
+/** The answer to a command that has looked at messages and told what it found. As Dovecot's it says when the result may lack some. @throws TemporaryError when a message could not be read */
+export function completed(command: 'Search' | 'Sort' | 'Thread', ...all: readonly Missed[]): Completion {
+  for (const { trouble } of all) if (trouble !== undefined) throw trouble;
+  return ok(`${command} completed.`, all.some(({ gone }) => gone > 0) ? 'EXPUNGEISSUED' : undefined);
 }
 
 /**
  * Does something with messages one after the other. Those that are gone are left out.
  * @param usesCache whether `act` asks for more than numbers and flags
- * @returns how many are gone
  */
 export async function forEachMessage(
   session: SelectedSession,
   sequences: Iterable<number>,
   act: (message: SearchedMessage) => Promise<void> | undefined,
   usesCache = true,
-): Promise<number> {
+): Promise<Missed> {
   const cache = usesCache ? await session.selected.view.openCache() : undefined;
   try {
     return await goThrough(session, searchWorld(session, cache), sequences, act);
@@ -71,8 +79,9 @@ async function goThrough(
   world: SearchWorld,
   sequences: Iterable<number>,
   act: (message: SearchedMessage) => Promise<void> | undefined,
-): Promise<number> {
+): Promise<Missed> {
   let gone = 0;
+  let trouble: TemporaryError | undefined;
   for (const sequence of sequences) {
     if (selected.view.flagsAt(sequence) === undefined) {
       gone++;
@@ -82,6 +91,9 @@ async function goThrough(
     try {
       const acting = act(message);
       if (acting !== undefined) await acting;
+    } catch (error) {
+      if (!(error instanceof TemporaryError)) throw error;
+      trouble ??= error;
     } finally {
       message.close();
     }
@@ -90,7 +102,7 @@ async function goThrough(
     if (pause !== undefined) await pause;
     if (output.isBroken) break;
   }
-  return gone;
+  return { gone, trouble };
 }
 
 /** When the keys name messages by numbers, only those are looked at. */

@@ -37,11 +37,11 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
     const decode = textReader(charset, session.services.reading.charsets);
     const tellsModSeq = usesModSequences(key);
     if (tellsModSeq) useModSequences(session);
-    const { sequences, gone } = await searchMessages(session, key, decode, mostWanted(options));
+    const { sequences, missed } = await searchMessages(session, key, decode, mostWanted(options));
     const result = { tag: command.tag, isUid, sequences, tellsModSeq };
     if (options === undefined) await tellPlainResult(session, 'SEARCH', result);
     else tellExtendedResult(session, options, result);
-    return completed('Search', gone);
+    return completed('Search', missed);
   } catch (error) {
     // RFC 5182 2.1: a search that fails leaves nothing saved.
     if (saves) session.selected.savedUids = [];

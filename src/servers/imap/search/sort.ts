@@ -34,7 +34,7 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   if (tellsModSeq) useModSequences(session);
   const found = await searchMessages(session, searched, decode);
   const sortables: Sortable[] = [];
-  const goneLater = await forEachMessage(session, found.sequences, (message) => {
+  const missed = await forEachMessage(session, found.sequences, (message) => {
     const sortable = sortableOf(message, keys);
     if (sortable instanceof Promise) return sortable.then((read) => void sortables.push(read));
     sortables.push(sortable);
@@ -44,5 +44,5 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   const result = { tag: command.tag, isUid, sequences: sortables.map(({ sequence }) => sequence), tellsModSeq };
   if (options === undefined) await tellPlainResult(session, 'SORT', result);
   else tellExtendedResult(session, options, result);
-  return completed('Sort', found.gone + goneLater);
+  return completed('Sort', found.missed, missed);
 }

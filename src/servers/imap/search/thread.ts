@@ -46,14 +46,14 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   decoder.end();
   const found = await searchMessages(session, key, textReader(charset, session.services.reading.charsets));
   const messages: ThreadMessage[] = [];
-  const goneLater = await forEachMessage(
+  const missed = await forEachMessage(
     session,
     found.sequences,
     async (message) => void messages.push(await threadMessage(message, isUid)),
   );
   const threads = formatThreads(algorithm(messages));
   session.output.untagged(threads === '' ? 'THREAD' : `THREAD ${threads}`);
-  return completed('Thread', found.gone + goneLater);
+  return completed('Thread', found.missed, missed);
 }
 
 async function threadMessage(message: SearchedMessage, isUid: boolean): Promise<ThreadMessage> {
