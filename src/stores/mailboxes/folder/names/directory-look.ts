@@ -4,7 +4,8 @@
 // systems with whole seconds: within a second and a tick).
 //
 // What we change ourselves, under the lock, changes the times too. Then the new times are taken over, and the names are not read again; a change by others in just that moment would be
-// missed, so the look is `suspect`, and is made again once that is cheap in comparison: a directory of 100,000 names is not read after each change of a flag.
+// missed, so the look is `suspect`, and is made again once that is cheap in comparison: a directory of 100,000 names is not read after each change of a flag. A look within `racyMs` of a change
+// of ours is suspect too, and no more: while one message after the other is put here, the names are not read for each.
 
 import fs from 'node:fs';
 import { type Identity, racyMs, sameIdentity } from '../../../../files/identity.js';
@@ -19,6 +20,8 @@ const secondMs = 1_000;
 export class DirectoryLook {
   readonly #path: string | Buffer;
   #identity: Identity | undefined;
+  /** After our last change. */
+  #ours: Identity | undefined;
   #isRacy = true;
   #isSuspect = false;
   #lookedAtMs = 0;
@@ -56,18 +59,23 @@ export class DirectoryLook {
     return () => {
       const after = this.#stat();
       const isSame = before !== undefined && after !== undefined && sameIdentity(before, after);
+      const isSettledBefore = before !== undefined && isSettled(before, nowMs);
+      const isOurs = before !== undefined && this.#ours !== undefined && sameIdentity(before, this.#ours);
       this.#identity = before;
-      this.#isRacy = before === undefined || !isSettled(before, nowMs);
-      this.#isSuspect = false;
+      this.#isRacy = !isSettledBefore && !isOurs;
+      this.#isSuspect = !isSettledBefore && isOurs;
       this.#lookedAtMs = nowMs;
+      this.#changedAtMs = nowMs;
       this.#lookMs = performance.now() - startMs;
-      return isSame && !this.#isRacy;
+      return isSame && isSettledBefore;
     };
   }
 
-  /** After names were changed by us, where `state` was `known` right before. @throws TemporaryError */
-  changedByUs(nowMs: number): void {
-    this.#identity = this.#stat();
+  /** After names were changed by us. @param wasKnown whether `state` was `known` right before @throws TemporaryError */
+  changedByUs(nowMs: number, wasKnown: boolean): void {
+    this.#ours = this.#stat();
+    this.#identity = wasKnown ? this.#ours : undefined;
+    if (!wasKnown) return;
     // From the first of a row of changes on.
     if (!this.#isSuspect) this.#changedAtMs = nowMs;
     this.#isSuspect = true;

@@ -82,8 +82,7 @@ export class DirectoryNames {
       return await act();
     } finally {
       for (const [index, look] of changed.entries()) {
-        if (known[index]) look.changedByUs(nowMs);
-        else look.forget();
+        look.changedByUs(nowMs, known[index] === true);
       }
     }
   }
