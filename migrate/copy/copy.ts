@@ -87,7 +87,14 @@ export async function copyAccount(
     }
   }
   const subscribed = (await source.subscriptions()).filter((name) => names.includes(name));
-  if (subscribed.length > 0) await target.subscribe(subscribed);
+  for (const name of subscribed) {
+    try {
+      await target.subscribe(name);
+    } catch (error) {
+      if (!(error instanceof PermanentError)) throw error;
+      report(name, '', `cannot be subscribed: ${error.message}`);
+    }
+  }
   return counts;
 }
 

@@ -67,7 +67,8 @@ export interface Target {
   readonly atOnce: { readonly messages: number; readonly bytes: number };
   /** Opens a folder, which is made when it is not there. */
   open(folder: string): Promise<TargetFolder>;
-  subscribe(folders: readonly string[]): Promise<void>;
+  /** @throws PermanentError when it is refused */
+  subscribe(folder: string): Promise<void>;
   close(): Promise<void>;
 }
 

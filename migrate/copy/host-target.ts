@@ -26,9 +26,8 @@ export class HostTarget implements Target {
     return new HostTargetFolder(this.#mailboxes, folder, uidValidity);
   }
 
-  async subscribe(folders: readonly string[]): Promise<void> {
-    const before = await this.#mailboxes.subscriptions();
-    for (const folder of folders) if (!before.includes(folder)) await this.#mailboxes.subscribe(folder);
+  async subscribe(folder: string): Promise<void> {
+    if (!(await this.#mailboxes.subscriptions()).includes(folder)) await this.#mailboxes.subscribe(folder);
   }
 
   async close(): Promise<void> {}

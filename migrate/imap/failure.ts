@@ -68,6 +68,11 @@ export function isLost(error: unknown): boolean {
   return lostCodes.includes(String(facts(error).code));
 }
 
+/** As the library's for a connection that is gone. */
+export function lostError(): Error {
+  return Object.assign(new Error('connection lost'), { code: 'NoConnection' });
+}
+
 /** Whether the server itself has ended the session and gives a reason that is none for waiting, as Dovecot does over a message that it cannot read. */
 export function isEndedOver(error: unknown): boolean {
   return isLost(error) && facts(error).reason !== undefined && !isBusy(error, 'look');

@@ -6,6 +6,7 @@ import { inbox } from '../../src/formats/mailbox/folder-names.js';
 import type { NamedFlags } from '../../src/stores/mailboxes/mailbox-types.js';
 import type { NewCopy, Target, TargetFolder } from '../copy/ends.js';
 import { storedTextHash } from '../text-hash.js';
+import { lostError } from './failure.js';
 import { flagNames, isAtom } from './flags.js';
 import { pathThere } from './folder-names.js';
 import type { ImapSession } from './session.js';
@@ -37,11 +38,11 @@ export class ImapTarget implements Target {
     );
   }
 
-  async subscribe(folders: readonly string[]): Promise<void> {
-    for (const folder of folders) {
-      const path = await this.#path(folder);
-      await this.#session.repeatable((client) => client.mailboxSubscribe(path));
-    }
+  async subscribe(folder: string): Promise<void> {
+    const path = await this.#path(folder);
+    await this.#session.repeatable(async (client) => {
+      if (!(await client.mailboxSubscribe(path))) throw untold(client, `${this.name} refuses it`);
+    }, 'change');
   }
 
   close(): Promise<void> {
@@ -127,7 +128,7 @@ class ImapTargetFolder implements TargetFolder {
       const isDone =
         (add.length === 0 || (await client.messageFlagsAdd(range, add, { uid: true }))) &&
         (remove.length === 0 || (await client.messageFlagsRemove(range, remove, { uid: true })));
-      if (!isDone && client.usable) throw new PermanentError('5.0.0', 'the server did not change its flags');
+      if (!isDone) throw untold(client, 'the server did not change its flags');
     });
   }
 
@@ -159,6 +160,11 @@ class ImapTargetFolder implements TargetFolder {
       return act(client, permanentFlags);
     });
   }
+}
+
+/** Why a command failed of which the library does not say why. */
+function untold(client: ImapFlow, refusal: string): Error {
+  return client.usable ? new PermanentError('5.0.0', refusal) : lostError();
 }
 
 /** With CR LF line ends, as IMAP wants them. */

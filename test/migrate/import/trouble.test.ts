@@ -17,6 +17,8 @@ const commands = {
   list: / FETCH .*INTERNALDATE/,
   fetch: / FETCH .*BODY/,
   append: / APPEND /,
+  store: / STORE /,
+  subscribe: / SUBSCRIBE "?Work/,
   create: / CREATE /,
 };
 type Command = keyof typeof commands;
@@ -69,6 +71,26 @@ describe('migrate import and export, with servers in trouble', () => {
         assert.deepEqual([counts.copied, counts.failed], [4, 0]);
         assert.deepEqual(paused, [1000, 2000]);
       });
+  });
+
+  it('changes flags and subscribes once more when the connection is lost over it', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    const port = await host.dovecot(t);
+    host.put(host.maildir, 'cur/10.M1.h:2,S', 'Subject: 10\n\n');
+    host.put(host.maildir, '.Work/cur/13.M1.h:2,S', 'Subject: 13\n\n');
+    fs.writeFileSync(path.join(host.maildir, 'subscriptions'), 'V\t2\n\nWork\n');
+    host.give(host.maildir);
+    const decide = firstTimes('subscribe', 2, 'cut');
+    // The first is the library's own, which does not ask what became of it.
+    const first = await host.copy('export', await imapProxy(t, port, decide));
+    assert.deepEqual([first.counts.copied, first.told], [2, []]);
+    assert.match(fs.readFileSync(path.join(host.oldMaildir, 'subscriptions'), 'latin1'), /^Work$/m);
+    fs.renameSync(path.join(host.maildir, 'cur/10.M1.h:2,S'), path.join(host.maildir, 'cur/10.M1.h:2,FS'));
+    const again = await host.copy('export', await imapProxy(t, port, firstTimes('store', 1, 'cut')));
+    assert.deepEqual([again.counts.changed, again.paused, again.told], [1, [1000], []]);
+    const there = fs.readdirSync(path.join(host.oldMaildir, 'cur')).map((name) => name.replace(/.*,/, ''));
+    assert.deepEqual(there, ['FS']);
   });
 
   it('waits when it is turned away instead of greeted, and in the end says why', async (t) => {
@@ -152,6 +174,31 @@ describe('migrate import and export, with servers in trouble', () => {
         assert.deepEqual([counts.copied, counts.failed, paused], [2, 1, []]);
         const again = await host.copy('export', proxy);
         assert.deepEqual([again.counts.copied, again.counts.known, again.told], [1, 2, []]);
+      });
+  });
+
+  it('tells a folder that is refused, and copies the others', async (t) => {
+    if (!needs(t, 'dovecot') || !needsRoot(t)) return;
+    const host = new TwoServers(t);
+    const port = await host.dovecot(t);
+    const rows: readonly ['import' | 'export', refused: RegExp, act: ProxyAct, told: string][] = [
+      ['import', / EXAMINE "?Private/, 'NO [NOPERM] Permission denied', 'Private : THERE: [NOPERM] Permission denied'],
+      ['export', / CREATE "?Private/, 'NO [CANNOT] Invalid name', 'Private : THERE: [CANNOT] Invalid name'],
+      ['export', / SELECT "?Private/, 'NO [NOPERM] Permission denied', 'Private : THERE: [NOPERM] Permission denied'],
+      ['export', / SUBSCRIBE "?Work/, 'NO [NOPERM] Not yours', 'Work : cannot be subscribed: THERE refuses it'],
+    ];
+    for (const [direction, refused, act, text] of rows)
+      await t.test(`${direction}: ${refused.source} ${act}`, async (t) => {
+        host.clear();
+        const from = direction === 'import' ? host.oldMaildir : host.maildir;
+        for (const [index, folder] of ['.Private/', '.Work/', ''].entries())
+          host.put(from, `${folder}cur/1${index}.M1.h:2,S`, `Subject: ${index}\n\n`);
+        fs.writeFileSync(path.join(from, 'subscriptions'), 'V\t2\n\nWork\n');
+        host.give(from);
+        const proxy = await imapProxy(t, port, (line) => (refused.test(line) ? act : 'pass'));
+        const { counts, told, paused } = await host.copy(direction, proxy);
+        assert.deepEqual(told, [text]);
+        assert.deepEqual([counts.copied, counts.failed, paused], [text.startsWith('Work') ? 3 : 2, 1, []]);
       });
   });
 
