@@ -225,6 +225,23 @@ describe('migrate snapshot and verify', () => {
     assert.equal((await take('slow', 150)).pauses, 0, 'who is slow anyway does not wait');
   });
 
+  it('verify goes on with a look that was killed, which it says, and begins anew after a comparison that was', async (t) => {
+    const host = new MailHost(t);
+    await host.snapshot();
+    const [before, now] = ['before', 'before.now'].map((name) => path.join(host.folder, name));
+    assert.ok(before !== undefined && now !== undefined);
+    const whole = fs.readFileSync(before, 'latin1');
+    const nothing = '3 folders, 5 messages, 0 new since: nothing differs\n';
+    fs.writeFileSync(now, whole.slice(0, whole.indexOf('"messages"', whole.indexOf('"Work"'))), 'latin1');
+    const gone = await host.verify();
+    assert.deepEqual([gone.exit, gone.stdout], [0, nothing]);
+    assert.match(gone.stderr, /^goes on with .*before\.now, begun .*; remove it to begin anew\n$/);
+    fs.writeFileSync(now, whole, 'latin1');
+    host.rename('joe', 'cur/10.M1.h,S=12:2,S', 'cur/10.M1.h,S=12:2,FS');
+    assert.match((await host.verify()).stdout, /UID 1: flags S -> FS/);
+    assert.deepEqual(fs.readdirSync(host.folder), ['before']);
+  });
+
   it('tells how far it is, in the middle of a large folder too', async (t) => {
     const host = new MailHost(t);
     for (let number = 1000; number < 2200; number++) host.message('ann', `cur/${number}.M1.h:2,S`, 'Subject: x\n\n');
