@@ -37,8 +37,9 @@ export const receiverPrograms: Readonly<Record<ReceiverName, readonly string[]>>
 };
 
 /**
- * Starts one. All three know these addresses: a sender `refuse-mail@...` is refused with 5xx at MAIL, `defer-mail@` for now; a recipient `refused@` and `deferred@` at RCPT. Postfix and
- * Exim know `refuse-data@` and `refuse-end@` as senders too, refused at DATA and at the end of the message.
+ * Starts one. All three say no for good (5xx) and not now (4xx) at each stage: to clients at 127.0.0.21 and 127.0.0.22 instead of a greeting, to the names `refuse-helo.example` and
+ * `defer-helo.example`, to the senders `refuse-mail@b.example`, `refuse-data@` at DATA, `refuse-end@` behind the message, and `defer-...@` likewise, and to the recipients
+ * `refused@remote.example` and `deferred@`. Postfix and Exim answer MAIL of `slow@b.example` after two seconds.
  */
 export function startReceiver(name: ReceiverName, options: ReceiverOptions): Promise<Receiver> {
   return { postfix: startPostfixReceiver, exim: startExim, opensmtpd: startOpenSmtpd }[name](options);
@@ -50,17 +51,25 @@ async function startPostfixReceiver({ sinkPort, pem }: ReceiverOptions): Promise
     writeFileSync(path.join(folder, name), `${lines.join('\n')}\n`);
     return `texthash:${folder}/${name}`;
   };
-  const senders = map('senders', ['refuse-mail@b.example 550 5.7.1 not you', 'defer-mail@b.example 450 4.7.1 not now']);
+  const clients = map('clients', ['127.0.0.21 554 5.7.1 not you', '127.0.0.22 450 4.7.1 not now']);
+  const helos = map('helos', ['refuse-helo.example 550 5.7.1 no such host', 'defer-helo.example 450 4.7.1 not now']);
+  const senders = map('senders', [
+    'refuse-mail@b.example 550 5.7.1 not you',
+    'defer-mail@b.example 450 4.7.1 not now',
+    'slow@b.example sleep 2',
+  ]);
   const recipients = map('recipients', [
     'refused@remote.example 550 5.1.1 nobody',
     'deferred@remote.example 450 4.2.0 greylisted',
   ]);
-  const data = map('data', ['refuse-data@b.example 554 5.7.1 no data']);
-  const end = map('end', ['refuse-end@b.example 554 5.7.1 no message']);
+  const data = map('data', ['refuse-data@b.example 554 5.7.1 no data', 'defer-data@b.example 450 4.7.1 not now']);
+  const end = map('end', ['refuse-end@b.example 554 5.7.1 no message', 'defer-end@b.example 450 4.7.1 not now']);
   if (pem !== undefined) writeFileSync(path.join(folder, 'pem'), pem);
   const postfix = await startPostfix(
     [
       'smtpd_delay_reject = no',
+      `smtpd_client_restrictions = check_client_access ${clients}`,
+      `smtpd_helo_restrictions = check_helo_access ${helos}`,
       `smtpd_sender_restrictions = check_sender_access ${senders}`,
       `smtpd_recipient_restrictions = check_recipient_access ${recipients}, permit_mynetworks, reject`,
       `smtpd_data_restrictions = check_sender_access ${data}`,
@@ -109,12 +118,28 @@ host_lookup =
 rfc1413_query_timeout = 0s
 tls_advertise_hosts = ${hasTls ? '*' : ''}
 ${hasTls ? `tls_certificate = ${folder}/pem\ntls_privatekey = ${folder}/pem` : ''}
+acl_smtp_connect = connect
+acl_smtp_helo = helo
 acl_smtp_mail = mail
 acl_smtp_rcpt = rcpt
 acl_smtp_predata = predata
 acl_smtp_data = data
 begin acl
+connect:
+  deny hosts = 127.0.0.21
+       message = 5.7.1 not you
+  defer hosts = 127.0.0.22
+       message = 4.7.1 not now
+  accept
+helo:
+  deny condition = \${if eq{$sender_helo_name}{refuse-helo.example}}
+       message = 5.7.1 no such host
+  defer condition = \${if eq{$sender_helo_name}{defer-helo.example}}
+       message = 4.7.1 not now
+  accept
 mail:
+  accept senders = slow@b.example
+         delay = 2s
   deny senders = refuse-mail@b.example
        message = 5.7.1 not you
   defer senders = defer-mail@b.example
@@ -129,10 +154,14 @@ rcpt:
 predata:
   deny senders = refuse-data@b.example
        message = 5.7.1 no data
+  defer senders = defer-data@b.example
+       message = 4.7.1 not now
   accept
 data:
   deny senders = refuse-end@b.example
        message = 5.7.1 no message
+  defer senders = defer-end@b.example
+       message = 4.7.1 not now
   accept
 begin routers
 all:
@@ -164,9 +193,13 @@ async function startOpenSmtpd({ sinkPort, pem }: ReceiverOptions): Promise<Recei
     ...(pem === undefined
       ? []
       : [`pki "mx.remote.example" cert "${folder}/certificate"`, `pki "mx.remote.example" key "${folder}/key"`]),
-    `listen on lo port ${port} hostname mx.remote.example${pem === undefined ? '' : ' tls pki "mx.remote.example"'}`,
+    ...openSmtpdFilters.flatMap(([phase, what, value, act], index) => [
+      `table "t${index}" { "${value}" }`,
+      `filter "f${index}" phase ${phase} match ${what} <t${index}> ${act}`,
+    ]),
+    `filter "all" chain { ${openSmtpdFilters.map((_, index) => `"f${index}"`).join(', ')} }`,
+    `listen on lo port ${port} hostname mx.remote.example${pem === undefined ? '' : ' tls pki "mx.remote.example"'} filter "all"`,
     `action "out" relay host "smtp://127.0.0.1:${sinkPort}"`,
-    'match mail-from "refuse-mail@b.example" for any reject',
     'match from any for rcpt-to "refused@remote.example" reject',
     'match from any for domain "remote.example" action "out"',
   ];
@@ -174,6 +207,24 @@ async function startOpenSmtpd({ sinkPort, pem }: ReceiverOptions): Promise<Recei
   const argv = [`${place}/usr/sbin/smtpd`, '-d', '-f', `${folder}/smtpd.conf`];
   return startInNamespace(folder, Object.entries(binds), argv, port);
 }
+
+/** Phase, what is looked at, its value, and what is done. */
+const openSmtpdFilters: readonly (readonly [string, string, string, string])[] = [
+  ['connect', 'src', '127.0.0.21', 'disconnect "554 5.7.1 not you"'],
+  ['connect', 'src', '127.0.0.22', 'disconnect "421 4.7.1 not now"'],
+  ...['ehlo', 'helo'].flatMap((phase) => [
+    [phase, 'helo', 'refuse-helo.example', 'reject "550 5.7.1 no such host"'] as const,
+    [phase, 'helo', 'defer-helo.example', 'reject "450 4.7.1 not now"'] as const,
+  ]),
+  ...(['mail-from', 'data', 'commit'] as const).flatMap((phase, index) => {
+    const name = ['mail', 'data', 'end'][index];
+    return [
+      [phase, 'mail-from', `refuse-${name}@b.example`, 'reject "554 5.7.1 no"'] as const,
+      [phase, 'mail-from', `defer-${name}@b.example`, 'reject "450 4.7.1 not now"'] as const,
+    ];
+  }),
+  ['rcpt-to', 'rcpt-to', 'deferred@remote.example', 'reject "450 4.2.0 greylisted"'],
+];
 
 const firstUid = 7301;
 

@@ -150,7 +150,8 @@ export function memoryDirectory(): string {
 }
 
 export function removeRoot(root: string): void {
-  rmSync(root, { recursive: true, force: true });
+  // A process that was told to end may still put a file there.
+  rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
 const isRoot = process.getuid?.() === 0;
