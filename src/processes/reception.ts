@@ -6,15 +6,16 @@ import type { Log } from '../log.js';
 import type { NoPlace } from '../net/connection-limits.js';
 import type { ListenAddress, Receiver } from '../net/listener.js';
 import { encodeNetstring } from '../protocols/netstring.js';
+import type { BelongTo, MoveTo } from '../servers/origin.js';
 import type { ServedProtocol } from '../settings.js';
 import type { Arrival } from './service.js';
 
 /** A place as its session sees it: of this process, or of the supervisor. */
 export interface PlaceOfSession {
   /** To be called once when it is over. */
-  ended(): void;
-  moveTo(address: string): NoPlace | undefined | Promise<NoPlace | undefined>;
-  belongTo(user: string): NoPlace | undefined | Promise<NoPlace | undefined>;
+  readonly ended: () => void;
+  readonly moveTo: MoveTo;
+  readonly belongTo: BelongTo;
 }
 
 /** Who gives places. Never rejects. */
@@ -71,11 +72,8 @@ export class Reception implements Receiver {
       return;
     }
     socket.once('close', () => place.ended());
-    this.#options.begin(socket, protocol, {
-      isUnix,
-      moveTo: async (address) => place.moveTo(address),
-      belongTo: async (user) => place.belongTo(user),
-    });
+    const { moveTo, belongTo } = place;
+    this.#options.begin(socket, protocol, { isUnix, moveTo, belongTo });
   }
 }
 

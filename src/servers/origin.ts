@@ -28,10 +28,10 @@ export interface Origin {
 }
 
 /** Moves a session's place to another address (as a socket gives it). Never rejects. */
-export type MoveTo = (address: string) => Promise<NoPlace | undefined>;
+export type MoveTo = (address: string) => NoPlace | undefined | Promise<NoPlace | undefined>;
 
 /** Makes a session one of a user's (`user@domain`) until it is over. @returns why it may not be. Never rejects. */
-export type BelongTo = (user: string) => Promise<NoPlace | undefined>;
+export type BelongTo = (user: string) => NoPlace | undefined | Promise<NoPlace | undefined>;
 
 /**
  * Of a socket that nobody has spoken for; undefined when the client is gone already.

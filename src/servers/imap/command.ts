@@ -10,7 +10,6 @@
 //
 // What changed in the selected mailbox the session tells by itself, between a command's own responses and its tagged line.
 
-import type { LoggedIn } from '../../auth/login.js';
 import type { LoginOutcome } from '../../auth/logins.js';
 import type { Log } from '../../log.js';
 import { Decoder } from '../../protocols/imap/decoder.js';
@@ -66,7 +65,6 @@ export type LetIn = Extract<LoginOutcome, { ok: true }>;
 export interface LoggedInSession extends ImapSession {
   /** `user@domain`, lower case. */
   readonly user: string;
-  readonly login: LoggedIn;
   readonly account: AccountMailboxes;
   /** Names of mailboxes between client and account. */
   readonly names: MailboxNames;

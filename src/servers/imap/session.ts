@@ -59,7 +59,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   readonly #client: ClientOfSession;
   readonly #resumption: Resumption | undefined;
   readonly #transport: ImapTransport;
-  #login: LoggedIn | undefined;
+  #user: string | undefined;
   #account: AccountMailboxes | undefined;
   #selected: Selected | undefined;
   #timer: NodeJS.Timeout;
@@ -91,13 +91,9 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     return this.#transport.output;
   }
 
-  get login(): LoggedIn {
-    if (this.#login === undefined) throw new Error('nobody has logged in');
-    return this.#login;
-  }
-
   get user(): string {
-    return `${this.login.account.name}@${this.login.account.domain}`;
+    if (this.#user === undefined) throw new Error('nobody has logged in');
+    return this.#user;
   }
 
   get account(): AccountMailboxes {
@@ -125,7 +121,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   }
 
   async capabilities(): Promise<string> {
-    if (this.#login !== undefined) return capabilitiesAfterLogin(appendLimit(this.services));
+    if (this.#user !== undefined) return capabilitiesAfterLogin(appendLimit(this.services));
     const mechanisms = this.services.sasl.mechanisms(this.security.saslClient());
     const [tls, password] = [await this.security.offersTls(), await this.security.mayPasswordBeSent()];
     return capabilitiesBeforeLogin({ tls, password, mechanisms });
@@ -225,7 +221,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   /** Why a command cannot be obeyed in this state. */
   #whyNot(command: ImapCommand | undefined): string | undefined {
     if (command === undefined) return 'Unknown command';
-    const isIn = this.#login !== undefined;
+    const isIn = this.#user !== undefined;
     if (command.state === 'any') return undefined;
     if (command.state === 'before-login') return isIn ? 'Unknown command' : undefined;
     if (!isIn) return 'Please log in first';
@@ -245,7 +241,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
   #answerTo(error: unknown, name: string): Completion {
     if (error instanceof MailboxRefusal && error.code === 'LOST') this.#loseMailbox();
     const { completion, warning, alert } = answerToError(error, name);
-    const who = `${this.#client.service}: ${this.#login === undefined ? this.#client.origin.remoteIp : this.user}: ${name}`;
+    const who = `${this.#client.service}: ${this.#user ?? this.#client.origin.remoteIp}: ${name}`;
     if (warning !== undefined) this.log.warning(`${who}: ${warning}`);
     if (alert !== undefined) this.log.alert(`${who}: ${alert}`);
     return completion;
@@ -273,7 +269,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     this.output.line(taggedLine(tag, completion));
     this.#errors = completion.status === 'BAD' ? this.#errors + 1 : 0;
     const { maxErrors, maxErrorsBeforeLogin } = this.services.limits;
-    if (this.#errors >= (this.#login === undefined ? maxErrorsBeforeLogin : maxErrors))
+    if (this.#errors >= (this.#user === undefined ? maxErrorsBeforeLogin : maxErrors))
       this.#farewell ??= 'Too many invalid IMAP commands.';
   }
 
@@ -290,7 +286,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   /** A client that has not logged in by now will not; one that has, and says nothing, has forgotten us. */
   #beLate(): void {
-    if (this.#login === undefined) this.dismiss('Disconnected for inactivity.');
+    if (this.#user === undefined) this.dismiss('Disconnected for inactivity.');
     else if (this.#isWaiting) this.dismiss('Disconnected for inactivity.');
     else this.#timer.refresh();
   }
@@ -325,7 +321,8 @@ export class ImapConnection implements LoginSession, LoggedInSession {
     const end = (): void => this.dismiss('The account has changed, log in again.');
     this.#leave = enterSession(this.services, this.#client, login, looksBefore, end);
     this.#account = await openAccount(this.services, login);
-    this.#login = login;
+    // The name alone: what else the login found is not needed while thousands of sessions idle.
+    this.#user = `${login.account.name}@${login.account.domain}`;
     this.#transport.trust();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#beLate(), this.services.limits.idleMs);
