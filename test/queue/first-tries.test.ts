@@ -178,13 +178,21 @@ test('a stop has everything queued that is not over', () =>
     assert.ok(filesOf(queue, id).includes('todo') || filesOf(queue, id).includes('remote'));
   }));
 
-test('a channel that is full: queued first', () =>
+test('a channel that is full of its own: as many as run wait for it, and what comes beyond is queued first', () =>
   withQuickQueue({ controls: { concurrencyremote: '1\n' } }, async (queue) => {
     void queue.handIn(to);
     await queue.until(() => queue.attempts.length === 1);
-    const id = await queue.handIn(to);
-    assert.deepEqual(filesOf(queue, id), ['mess', 'intd', 'todo']);
+    let heard = '';
+    void queue.handIn(to).then((id) => {
+      heard = id;
+    });
+    const beyond = await queue.handIn(to);
+    assert.deepEqual([heard, filesOf(queue, beyond)], ['', ['mess', 'intd', 'todo']]);
     queue.attempts[0]?.end(success);
+    await queue.until(() => queue.attempts.length === 1);
+    assert.equal(heard, '');
+    queue.attempts[0]?.end(success);
+    await queue.until(() => heard !== '');
     await queue.until(() => queue.attempts.length === 1);
     queue.attempts[0]?.end(success);
     await queue.emptied();

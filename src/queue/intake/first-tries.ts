@@ -5,7 +5,7 @@
 //   delivered        mess/S/N is removed, and the message counts as taken
 //   anything else, or half a second has passed, or the queue stops      the message is queued as any other, and goes on from there (intake/straight)
 //
-// Only what is likely to be over soon is tried: one recipient, whose destination has a place free and was quick the last time. A host was quick when it took no longer than queueing takes on
+// Only what is likely to be over soon is tried: one recipient, whose destination was quick the last time, and has a place free or soon will. A host was quick when it took no longer than queueing takes on
 // this disk, so nobody hands in fewer messages for it; on this host the delivery waits for the same disk itself. Exim calls the same cut-through delivery.
 
 import type { RewritingRules } from '../../formats/controls/address-rewriting.js';

@@ -107,6 +107,10 @@ export class StraightMessages {
     }
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   has(id: string): boolean {
     return this.#entries.has(id);
   }

@@ -93,11 +93,15 @@ export class ChannelPasses {
     return this.#running === 0 && this.#settling === 0;
   }
 
-  /** Whether a delivery to this address could begin at once and is likely to be over soon. */
+  /** Whether a delivery to this address is likely to be over soon: one that could begin at once, or behind deliveries of its own destination. */
   isQuick(address: string): boolean {
-    const key = destinationKey(this.#options.channel, address);
-    if (this.#running >= this.#options.limit || !this.#quick.has(key)) return false;
-    return this.#destinations.get(key)?.hasRoom ?? true;
+    const { channel, limit, straight } = this.#options;
+    const key = destinationKey(channel, address);
+    if (!this.#quick.has(key)) return false;
+    const destination = this.#destinations.get(key);
+    if (this.#running < limit && (destination?.hasRoom ?? true)) return true;
+    // So many that each waits for one other at most.
+    return (destination?.isRunning ?? false) && straight.size < 2 * limit;
   }
 
   /** Takes up no recipient any more. */

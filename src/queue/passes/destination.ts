@@ -35,6 +35,10 @@ export class Destination {
     return this.#running < this.#window;
   }
 
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
   /** How many more may begin now. */
   get room(): number {
     return Math.max(0, this.#window - this.#running);
