@@ -139,17 +139,40 @@ test('a recipient file with a letter that nobody knows is put off, with a warnin
     assert.equal(readFileSync(queue.tree.channel('local', id), 'latin1'), 'Da@local.example\0Xb@local.example\0');
   }));
 
-test('a file that cannot be opened is tried again in two minutes', () =>
-  withQueueAtWork({ answer: () => success }, async (queue) => {
+for (const [why, info] of [
+  ['an info file that was cut', 'Fsender@local'],
+  ['an empty info file', ''],
+  ['an info file with a letter that nobody knows', 'Xsender@local.example\0'],
+] as const)
+  test(`${why} is named, and tried again in two minutes`, () =>
+    withQueueAtWork({ answer: () => success }, async (queue) => {
+      await queue.open();
+      const id = await left(queue, { info, local: 'Ta@local.example\0' });
+      await queue.start();
+      const place = Number(BigInt(id) % 23n);
+      await queue.until(() => queue.log.includes(`warning: trouble opening info/${place}/${id}; will try again later`));
+      writeFileSync(queue.tree.info(id), 'Fsender@local.example\0');
+      queue.clock.advance(125);
+      await queue.emptied();
+    }));
+
+test('a recipient file that cannot be opened is named, and tried again in two minutes', () => {
+  let isTrouble = true;
+  const before = (act: string, file: string): void => {
+    if (isTrouble && act === 'read' && file.includes('/local/')) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  return withQueueAtWork({ before, answer: () => success }, async (queue) => {
     await queue.open();
-    const id = await left(queue, { info: 'F', local: 'Ta@local.example\0' });
+    const id = await left(queue, { info: '', local: 'Ta@local.example\0' });
     await queue.start();
     const place = Number(BigInt(id) % 23n);
     await queue.until(() => queue.log.includes(`warning: trouble opening local/${place}/${id}; will try again later`));
+    isTrouble = false;
     writeFileSync(queue.tree.info(id), 'Fsender@local.example\0');
     queue.clock.advance(125);
     await queue.emptied();
-  }));
+  });
+});
 
 test('a failure that cannot be noted is told again and again, and the message is not lost', () => {
   let isFull = true;

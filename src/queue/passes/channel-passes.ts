@@ -160,16 +160,9 @@ export class ChannelPasses {
   }
 
   #open(id: string, now: number): Pass | undefined {
-    const { tree, channel, log } = this.#options;
-    let pass: Pass | undefined;
-    try {
-      pass = openPass(this.#options, id, now);
-    } catch {
-      // As when a file is missing.
-    }
-    if (pass === undefined) {
-      const file = tree.shown(tree.channel(channel, id));
-      log({ event: 'warning', text: `trouble opening ${file}; will try again later` });
+    const pass = openPass(this.#options, id, now);
+    if (typeof pass === 'string') {
+      this.#warn(`trouble opening ${this.#options.tree.shown(pass)}; will try again later`);
       this.schedule.insert(id, now + troubleSeconds);
       return undefined;
     }

@@ -85,10 +85,10 @@ export class Pass {
   }
 }
 
-/** Begins a try. @returns undefined when its files cannot be read or do not hold what they should. @throws the system error */
-export function openPass(source: PassSource, id: string, now: number): Pass | undefined {
+/** Begins a try. @returns otherwise the disk path of the file that cannot be read or does not hold what it should */
+export function openPass(source: PassSource, id: string, now: number): Pass | string {
   const found = source.straight.get(id) ?? readFiles(source, id);
-  if (found === undefined) return undefined;
+  if (typeof found === 'string') return found;
   const { sender, records, sizeBytes, birthSeconds } = found;
   const message = { id, path: source.tree.mess(id), sizeBytes, birthSeconds };
   return new Pass(message, sender, records, {
@@ -97,12 +97,24 @@ export function openPass(source: PassSource, id: string, now: number): Pass | un
   });
 }
 
-function readFiles({ tree, files, channel }: PassSource, id: string): StraightMessage | undefined {
-  const records = files.read(tree.channel(channel, id));
-  const info = files.read(tree.info(id));
-  const status = files.status(tree.info(id));
+/** In qmail-send's order: the first file that is in trouble is the one that is named. The message itself is the delivery's to open. */
+function readFiles({ tree, files, channel }: PassSource, id: string): StraightMessage | string {
+  const [channelFile, infoFile] = [tree.channel(channel, id), tree.info(id)];
+  const records = unlessTrouble(() => files.read(channelFile));
+  if (records === undefined) return channelFile;
+  const info = unlessTrouble(() => files.read(infoFile));
+  const status = unlessTrouble(() => files.status(infoFile));
   const sender = info === undefined ? undefined : parseInfo(info);
-  if (records === undefined || status === undefined || sender === undefined) return undefined;
-  const sizeBytes = files.status(tree.mess(id))?.sizeBytes ?? 0;
+  if (status === undefined || sender === undefined) return infoFile;
+  const sizeBytes = unlessTrouble(() => files.status(tree.mess(id)))?.sizeBytes ?? 0;
   return { sender, records, sizeBytes, birthSeconds: status.modifiedSeconds };
+}
+
+/** A file that cannot be read is as one that is missing. */
+function unlessTrouble<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
