@@ -2,9 +2,12 @@
 // exactly once, and what is written or run has the uid that qmail would give it.
 
 import assert from 'node:assert/strict';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { enqueue } from '../../src/queue/enqueue/native.js';
+import { QueueFiles } from '../../src/queue/files.js';
+import { QueueTree } from '../../src/queue/tree.js';
 import { needsRoot } from '../support/needs.js';
 import { startSink } from '../support/smtp-sink.js';
 import { until } from './sample-server.js';
@@ -115,4 +118,27 @@ test('one message to a Maildir, forward, program, list, mbox, system user, alias
   assert.doesNotMatch(log, /warning|alert/);
   assert.equal(await host.server.stop(), 0);
   await until(() => host.server.log().includes('status: exiting'));
+});
+
+test("a message in the queue that is not qmailq's is put off", async (t) => {
+  if (!needsRoot(t)) return;
+  const host = new ServedQueue(t);
+  const files = new QueueFiles();
+  const tree = await QueueTree.open(host.layout, files);
+  assert.ok(tree);
+  const invoker = {
+    uid: hoster.uid,
+    pid: 42,
+    nowSeconds: Math.floor(Date.now() / 1000),
+    invokedBy: 'network' as const,
+  };
+  const envelope = { sender: 'joe@client.example', recipients: ['hoster@local.example', 'far@remote.example'] };
+  const message = Buffer.from('Subject: not by qmail-queue\n\nhello\n');
+  const { id } = await enqueue({ tree, files, owner: hoster }, { message, ...envelope, ...invoker });
+  await host.start();
+  const refusals = (): number =>
+    host.server.log().match(/^delivery \d+: deferral: Sorry,_message_has_wrong_owner\._\(#4\.3\.5\)\/$/gm)?.length ?? 0;
+  await until(() => refusals() === 2);
+  assert.ok(existsSync(tree.mess(id)));
+  assert.equal(host.mail('/home/hoster/Maildir').length, 0);
 });

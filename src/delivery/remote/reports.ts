@@ -51,6 +51,7 @@ export const fixedReports = {
   noHostName: permanent('Sorry, address must include host name. (#5.1.3)'),
   unopenedMessage: temporary('qmail-spawn unable to open message. (#4.3.0)'),
   wrongType: temporary('Sorry, message has wrong type. (#4.3.5)'),
+  wrongOwner: temporary('Sorry, message has wrong owner. (#4.3.5)'),
   lineInAddress: permanent('Sorry, I cannot send an address with a line end or a NUL in it. (#5.1.3)'),
 } as const;
 

@@ -19,6 +19,7 @@ import { StsPolicies } from '../../delivery/remote/tls/mta-sts.js';
 import { mailauthPolicies } from '../../delivery/remote/tls/mta-sts-source.js';
 import type { DeliveryChannel } from '../../delivery/report.js';
 import { Resolver } from '../../delivery/resolution/resolve.js';
+import { spawning } from '../../delivery/spawner.js';
 import { PermanentError, TemporaryError } from '../../errors.js';
 import { bytesPath, readIfPresent } from '../../files/read.js';
 import type { Layout } from '../../layout.js';
@@ -39,6 +40,8 @@ export interface ChannelContext {
   readonly log: Log;
   /** Where a delivery puts what it sends on. */
   readonly enqueuer: Enqueuer;
+  /** The uid whose messages are delivered; undefined: anybody's. */
+  readonly messageOwner: number | undefined;
   /** The processes of other uids; undefined where there is no supervisor. */
   readonly agents: Agents | undefined;
 }
@@ -51,12 +54,15 @@ export interface OpenChannels {
 
 /** Both channels of a host. */
 export function openChannels(context: ChannelContext): OpenChannels {
-  const { host, log } = context;
+  const { host, log, messageOwner } = context;
   const processes = localProcesses(context);
   const stsPolicies = new StsPolicies(mailauthPolicies(log));
   const remote = createRemoteChannel({ layout: host.layout, log, stsPolicies });
   return {
-    channels: { local: localChannel(context, processes), remote },
+    channels: {
+      local: spawning(localChannel(context, processes), messageOwner),
+      remote: spawning(remote, messageOwner),
+    },
     end() {
       processes.end();
     },

@@ -79,7 +79,7 @@ export class OwnQueue {
     this.#tree = tree;
     this.#lock = lock;
     this.#log = queueLog(settings);
-    this.#channels = openChannels({ host, settings, log, enqueuer, agents });
+    this.#channels = openChannels({ host, settings, log, enqueuer, messageOwner: owners.queue?.uid, agents });
     this.#manager = new QueueManager({
       tree,
       files,
