@@ -40,6 +40,12 @@ export function parseServerAddress(text: string): ServerAddress {
   return { protocol: known.protocol, host: bracketed ?? plain ?? '', port: Number(port), tls };
 }
 
+/** What a command line calls it: `pop3s` where TLS comes first. */
+export function nameOf({ protocol, tls }: Pick<ServerAddress, 'protocol' | 'tls'>): string {
+  if (tls !== 'implicit') return protocol;
+  return protocol === 'submission' ? 'smtps' : `${protocol}s`;
+}
+
 /** How long a server may take for anything. */
 export const patienceMs = 60_000;
 

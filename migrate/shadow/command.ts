@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { parseCommandLine } from '../../src/cli/command-line.js';
 import { argumentPath, type ToolIo } from '../../src/cli/tool-io.js';
 import { PermanentError, TemporaryError } from '../../src/errors.js';
-import { parseServerAddress } from '../clients/server-address.js';
+import { nameOf, parseServerAddress } from '../clients/server-address.js';
 import { openBar } from '../progress.js';
 import { comparedAccounts } from './accounts.js';
 import { differenceLines, withoutKnown } from './difference.js';
@@ -94,20 +94,25 @@ export function collected(value: string, before: readonly string[] | undefined):
   return [...(before ?? []), value];
 }
 
+/** Each old server with the one of ours that is called the same, or else with the only one of its protocol. */
 function pairsOf({ old = [], new: ours = [] }: Options): ServerPair[] {
   const [before, now] = [old.map(parseServerAddress), ours.map(parseServerAddress)];
   if (before.length === 0 || before.length !== now.length)
     throw new PermanentError('5.5.4', 'migrate shadow: --old and --new are needed, of the same protocols');
-  return before.map((address) => {
+  const pairs = before.map((address) => {
     const found = now.filter(({ protocol }) => protocol === address.protocol);
-    const [other] = found;
-    if (other === undefined || found.length > 1)
-      throw new PermanentError(
-        '5.5.4',
-        `migrate shadow: one --new ${address.protocol}=HOST:PORT is needed for its --old`,
-      );
+    const same = found.filter((other) => nameOf(other) === nameOf(address));
+    const [other, ...others] = same.length > 0 ? same : found;
+    if (other === undefined || others.length > 0) throw unpaired(nameOf(address));
     return { protocol: address.protocol, old: address, new: other };
   });
+  const left = now.find((address) => !pairs.some((pair) => pair.new === address));
+  if (left !== undefined) throw unpaired(nameOf(left));
+  return pairs;
+}
+
+function unpaired(name: string): PermanentError {
+  return new PermanentError('5.5.4', `migrate shadow: one --old and one --new ${name}=HOST:PORT are needed`);
 }
 
 function countOf(option: string, text: string | undefined): number | undefined {
@@ -121,11 +126,15 @@ export function reportText({ differences, compared }: ShadowReport): string {
   const counts = compared.map(({ protocol, recipients, accounts, messages }) =>
     protocol === 'smtp'
       ? `smtp: ${recipients} recipients`
-      : `${protocol}: ${accounts} accounts${protocol === 'submission' ? '' : `, ${messages} messages`}`,
+      : `${protocol}: ${accounts} accounts${isForSending(protocol) ? '' : `, ${messages} messages`}`,
   );
   const noticed = differences.filter(({ isNoticed }) => isNoticed).length;
   const result = noticed === 0 ? 'nothing differs that a client would notice' : `${noticed} differences`;
   return `${[...differenceLines(differences), `${counts.join('; ')}: ${result}`].join('\n')}\n`;
+}
+
+function isForSending(protocol: string): boolean {
+  return protocol === 'submission' || protocol === 'smtps';
 }
 
 /** @throws TemporaryError when nothing was compared */

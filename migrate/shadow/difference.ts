@@ -1,9 +1,8 @@
 // What one server answers and the other does not.
 
-import type { AskedProtocol } from '../clients/server-address.js';
-
 export interface Difference {
-  readonly protocol: AskedProtocol;
+  /** As the command line has it, such as `pop3s`. */
+  readonly protocol: string;
   /** An account, with its folder where there is one, or a recipient. */
   readonly subject: string;
   /** What was asked for, such as `UID 7: size`. */
@@ -32,21 +31,23 @@ export function compareLogins(isIn: boolean, isInOurs: boolean, old: string, our
   return { what: 'login', old, new: ours, cause, isNoticed };
 }
 
-/** Where one thing would be told many times, so many are told. */
+/** Where one thing would be told many times, so many are told; of what nobody would notice, one. */
 const mostOfAKind = 20;
 
 /** The lines, those that only differ in the message shortened to a number. */
 export function differenceLines(differences: readonly Difference[]): string[] {
-  const kinds = new Map<string, number>();
+  const untold = new Map<string, number>();
+  const counts = new Map<string, number>();
   const lines: string[] = [];
   for (const difference of differences) {
-    const kind = `${difference.protocol} ${difference.subject}: ${difference.what.replace(/^.*: /, '')}`;
-    const count = (kinds.get(kind) ?? 0) + 1;
-    kinds.set(kind, count);
-    if (count <= mostOfAKind) lines.push(differenceText(difference));
+    const { protocol, subject, what, isNoticed } = difference;
+    const kind = `${isNoticed ? '' : 'note: '}${protocol} ${subject}: ${what.replace(/^.*: /, '')}`;
+    const count = (counts.get(kind) ?? 0) + 1;
+    counts.set(kind, count);
+    if (count <= (isNoticed ? mostOfAKind : 1)) lines.push(differenceText(difference));
+    else untold.set(kind, (untold.get(kind) ?? 0) + 1);
   }
-  for (const [kind, count] of kinds)
-    if (count > mostOfAKind) lines.push(`${kind}: and ${count - mostOfAKind} more, which --json tells`);
+  for (const [kind, count] of untold) lines.push(`${kind}: and ${count} more, which --json tells`);
   return lines;
 }
 

@@ -2,7 +2,7 @@
 
 import { describe } from '../../src/errors.js';
 import type { Layout } from '../../src/layout.js';
-import type { AskedProtocol } from '../clients/server-address.js';
+import { nameOf } from '../clients/server-address.js';
 import { lookAtAccount } from './account.js';
 import type { ComparedAccount } from './accounts.js';
 import { type Difference, lastingDifferences } from './difference.js';
@@ -24,7 +24,7 @@ export interface ShadowOptions {
 
 export interface ShadowReport {
   readonly differences: readonly Difference[];
-  readonly compared: readonly ({ readonly protocol: AskedProtocol } & Counts)[];
+  readonly compared: readonly ({ readonly protocol: string } & Counts)[];
 }
 
 interface Task {
@@ -35,11 +35,12 @@ interface Task {
 /** Compares. What cannot be asked is a difference. @throws TemporaryError when the host's files cannot be read */
 export async function compareServers(layout: Layout, options: ShadowOptions): Promise<ShadowReport> {
   const differences: Difference[] = [];
-  const compared: ({ protocol: AskedProtocol } & Counts)[] = [];
+  const compared: ({ protocol: string } & Counts)[] = [];
   const perPair = await Promise.all(options.pairs.map((pair) => tasksOf(layout, pair, options)));
   const of = perPair.reduce((sum, tasks) => sum + tasks.length, 0);
   let done = 0;
-  for (const [index, { protocol }] of options.pairs.entries()) {
+  for (const [index, { old }] of options.pairs.entries()) {
+    const protocol = nameOf(old);
     let total = noCounts;
     for (const task of perPair[index] ?? []) {
       options.progress(done++, of);

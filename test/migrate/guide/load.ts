@@ -11,11 +11,15 @@ const pollEveryMs = 3000;
 const pollerCount = 20;
 /** More are not begun while so many are under way. */
 const mostAtOnce = 20;
+/** A mail program says so to its user when a server cannot take one message so many times. */
+const mostTemporary = 15;
 
 export class Load {
   /** Whose mailbox each message belongs into, by its number; those that a server has taken. */
   readonly accepted = new Map<number, string>();
   readonly errors: string[] = [];
+  /** What was tried again since a server said that it cannot just now. */
+  readonly temporary: string[] = [];
   readonly pollers: readonly Poller[] = Array.from({ length: pollerCount }, (_, index) => pollerOf(index));
   /** What is being done to the servers. */
   step = 'nothing';
@@ -76,7 +80,7 @@ export class Load {
     const user = users[number % users.length] ?? '';
     // Every tenth goes to an alias, and so through the queue.
     const [to, owner] = number % 10 === 3 ? ['info', 'taro'] : [user, user];
-    for (;;)
+    for (let temporary = 0; ; )
       try {
         await send(number, `${to}@${domain}`, number % 5 === 4);
         this.accepted.set(number, owner);
@@ -85,6 +89,13 @@ export class Load {
         if (!isInterruption(error)) {
           this.errors.push(`message ${number}: ${error instanceof Error ? error.message : String(error)}`);
           return;
+        }
+        if (error instanceof Interrupted && error.message !== '') {
+          this.temporary.push(`${this.step}: ${error.message}`);
+          if (++temporary > mostTemporary) {
+            this.errors.push(`message ${number}: ${mostTemporary} times ${error.message}`);
+            return;
+          }
         }
         await pause(messageEveryMs);
       }
@@ -112,7 +123,8 @@ async function send(number: number, to: string, logsIn: boolean): Promise<void> 
   try {
     const checked = (what: string, reply: string | undefined, code: string): void => {
       // Another mail server comes again after any temporary answer, and a mail program when a login is not possible just then: Dovecot drops those that are under way when it reloads.
-      if (reply === undefined || (logsIn ? /^(421|454)/ : /^4/).test(reply)) throw new Interrupted();
+      if (reply === undefined || (logsIn ? /^(421|454)/ : /^4/).test(reply))
+        throw new Interrupted(reply === undefined ? '' : `${logsIn ? 587 : 25}: ${reply}`);
       if (!reply.startsWith(code)) throw new Error(`${what}: ${reply}`);
     };
     const ask = async (line: string, code: string): Promise<void> =>

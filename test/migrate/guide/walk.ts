@@ -155,6 +155,7 @@ class Walk {
   }
 
   #check(): void {
+    for (const answer of this.#load.temporary) this.#tell(`tried again after ${answer}`);
     assert.deepEqual(this.#load.errors, []);
     for (const user of users) assert.deepEqual(this.#arrived(user), this.#expected(user), `mail of ${user}`);
     for (const { name, user, downloads, interruptions } of this.#load.pollers) {
@@ -173,11 +174,13 @@ class Walk {
   }
 
   #why(step: string): string {
-    const { pollers, errors, accepted } = this.#load;
+    const { pollers, errors, accepted, temporary } = this.#load;
     const clients = pollers.map(
       ({ name, downloads, interruptions }) => `${name}: ${downloads.size}, cut off at ${interruptions}`,
     );
-    return [`${step}: ${accepted.size} messages taken`, ...clients, ...errors, this.#host.why()].join('\n');
+    return [`${step}: ${accepted.size} messages taken`, ...clients, ...temporary, ...errors, this.#host.why()].join(
+      '\n',
+    );
   }
 }
 

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { makeAuthority } from '../../support/certificates.js';
 import { courierPrograms, startCourier } from '../../support/courier.js';
 import { startDovecot } from '../../support/dovecot.js';
 import { needs, needsRoot } from '../../support/needs.js';
+import { freePort } from '../../support/ports.js';
 import { ShadowHost } from './shadow-host.js';
 
 describe('migrate shadow of POP3 and IMAP', () => {
@@ -26,6 +28,41 @@ describe('migrate shadow of POP3 and IMAP', () => {
       assert.equal((await host.shadow({ pop3: [pop3, ports.pop3 ?? 0], imap: [imap, ports.imap ?? 0] })).exit, 0);
       assert.deepEqual(host.names(), names);
     });
+
+  it('compares POP3 and IMAP in clear, with STLS and STARTTLS, and with TLS from the first byte, in one run', async (t) => {
+    if (!needs(t, 'dovecot', 'openssl') || !needsRoot(t)) return;
+    const host = new ShadowHost(t, 'dovecot-basic');
+    const pem = path.join(host.root, 'pop3.pem');
+    writeFileSync(pem, makeAuthority(host.root).issue('mail.a.jp'), { mode: 0o600 });
+    const startBoth = async (protocol: 'pop3' | 'imap'): Promise<[number, number]> => {
+      const secure = await freePort();
+      const listener = `service ${protocol}-login {\n  inet_listener ${protocol}s {\n    port = ${secure}\n    ssl = yes\n  }\n}\n`;
+      const settings = `ssl = yes\nssl_cert = <${pem}\nssl_key = <${pem}\n${listener}`;
+      return [await startDovecot(t, host.account, protocol, settings), secure];
+    };
+    const [[pop3, pop3s], [imap, imaps]] = [await startBoth('pop3'), await startBoth('imap')];
+    const listen = ['--listen', 'pop3s=127.0.0.1:0', '--listen', 'imaps=127.0.0.1:0'];
+    const { ports } = await host.serve('--uidl', 'dovecot', '--tls-certificate', pem, ...listen);
+    const ours = (name: string): number => ports[name] ?? 0;
+    const clear = { pop3: [pop3, ours('pop3')], imap: [imap, ours('imap')] } as const;
+    const secure = { pop3s: [pop3s, ours('pop3s')], imaps: [imaps, ours('imaps')] } as const;
+    const count = '\\d+ messages';
+    const all = await host.shadow({ ...clear, ...secure });
+    const told = ['pop3', 'imap', 'pop3s', 'imaps'].map((name) => `${name}: 1 accounts, ${count}`).join('; ');
+    assert.match(all.stdout, new RegExp(`^${told}: nothing differs`, 'm'));
+    assert.deepEqual([all.exit, all.stderr], [0, '']);
+    const begun = { 'pop3,starttls': clear.pop3, 'imap,starttls': clear.imap };
+    assert.equal((await host.shadow(begun)).exit, 0);
+    const crossed = await host.shadow({ pop3s: [pop3s, ours('imaps')] });
+    assert.match(crossed.stdout, /^pop3s joe@a\.jp: could not be compared: /m);
+    assert.equal(crossed.exit, 1);
+    const at = (name: string, port: number): string => `${name}=127.0.0.1:${port}`;
+    const unlike = ['--old', at('pop3s', pop3s), '--new', at('pop3', ours('pop3'))];
+    assert.equal((await host.shadow({}, ...unlike)).exit, 0, 'another way in to the same protocol');
+    const unpaired = await host.shadow({}, ...unlike, '--old', at('pop3', pop3), '--new', at('imap', ours('imap')));
+    assert.match(unpaired.stderr, /one --old and one --new imap=HOST:PORT are needed/);
+    assert.equal(unpaired.exit, 100);
+  });
 
   it('beside Courier nothing differs but what it makes of broken address fields', async (t) => {
     if (!needs(t, ...courierPrograms) || !needsRoot(t)) return;

@@ -1,7 +1,10 @@
 // Postfix as it was beside our server: what both answer to recipients and to logins.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { makeAuthority } from '../../support/certificates.js';
 import { needs } from '../../support/needs.js';
 import { startPostfix } from '../../support/postfix.js';
 import { ShadowHost } from './shadow-host.js';
@@ -63,6 +66,32 @@ describe('migrate shadow of SMTP', () => {
     ])
       assert.match(stdout, line);
     assert.equal(exit, 1);
+  });
+
+  it('asks for a sample of each domain, from the address that is given, by smtps and STARTTLS too', async (t) => {
+    if (!needs(t, 'openssl')) return;
+    const host = new ShadowHost(t, 'dovecot-pop3');
+    host.logins('a.jp', { joe: { password: 'secret' }, ann: { password: 'hers' }, kim: { password: 'his' } });
+    const pem = path.join(host.root, 'smtp.pem');
+    writeFileSync(pem, makeAuthority(host.root).issue('mail.a.jp'), { mode: 0o600 });
+    const { ports } = await host.serve('--tls-certificate', pem, '--listen', 'smtps=127.0.0.1:0');
+    const pair = (name: string): [number, number] => [ports[name] ?? 0, ports[name] ?? 0];
+    const counted = async (...options: string[]): Promise<number> => {
+      const { exit, stdout } = await host.shadow({ smtp: pair('smtp') }, ...options);
+      assert.equal(exit, 0, stdout);
+      return Number(/^smtp: (\d+) recipients: nothing differs/m.exec(stdout)?.[1]);
+    };
+    assert.ok((await counted('--sample', '1')) < (await counted()));
+    const secure = { smtps: pair('smtps'), 'submission,starttls': pair('submission'), 'smtp,starttls': pair('smtp') };
+    const { exit, stdout, stderr } = await host.shadow(secure, '--sample', '2', '--from', '127.0.0.9');
+    assert.match(
+      stdout,
+      /^smtps: 2 accounts; submission: 2 accounts; smtp: \d+ recipients: nothing differs that a client would notice$/m,
+    );
+    assert.deepEqual([exit, stderr], [0, '']);
+    const absent = await host.shadow({ smtp: pair('smtp') }, '--from', '192.0.2.1');
+    assert.match(absent.stdout, /could not be compared: /);
+    assert.equal(absent.exit, 1);
   });
 
   it('tells a login to send that is refused, and one that may send less', async (t) => {

@@ -68,14 +68,13 @@ export class ShadowHost extends VpopmailHost {
     return server;
   }
 
-  /** Compares, with each protocol as `old port, new port`. */
+  /** Compares, with each protocol as `old port, new port`; one such as `pop3,starttls` begins TLS so. */
   shadow(ports: Readonly<Record<string, readonly [number, number]>>, ...options: string[]): Promise<CalledTool> {
-    const pairs = Object.entries(ports).flatMap(([protocol, [old, ours]]) => [
-      '--old',
-      `${protocol}=127.0.0.1:${old}`,
-      '--new',
-      `${protocol}=127.0.0.1:${ours}`,
-    ]);
+    const pairs = Object.entries(ports).flatMap(([name, [old, ours]]) => {
+      const [protocol, ...tls] = name.split(',');
+      const at = (port: number): string => [`${protocol}=127.0.0.1:${port}`, ...tls].join(',');
+      return ['--old', at(old), '--new', at(ours)];
+    });
     return callTool(this.root, ['migrate', 'shadow', ...pairs, ...options]);
   }
 }
