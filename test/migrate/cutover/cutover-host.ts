@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Pop3Client } from '../../support/pop3-client.js';
 import { freePort, waitForPort } from '../../support/ports.js';
 import { type Ran, run } from '../../support/program.js';
@@ -16,16 +18,34 @@ export const daemontoolsPrograms = ['svscan', 'supervise', 'svc', 'tcpserver', '
 
 export class CutoverHost extends ShadowHost {
   readonly #stops: (() => Promise<void>)[];
+  #turn: net.Server | undefined;
 
   constructor(t: TestContext) {
     const stops: (() => Promise<void>)[] = [];
     // Before the tree is removed: what comes first is done first.
     t.after(async () => {
       for (const stop of stops) await stop();
+      this.#turn?.close();
     });
     super(t, 'dovecot-pop3');
     this.#stops = stops;
     mkdirSync(path.join(this.root, 'service'));
+  }
+
+  /**
+   * Waits until no other test, of whatever file, has servers at customary ports, and keeps them until this one ends: `migrate` looks for who holds them on the whole machine.
+   * The name is Linux's own, of no file; it is free when its process is gone.
+   */
+  async customaryPorts(): Promise<void> {
+    while (this.#turn === undefined) {
+      const turn = net.createServer().listen('\0vqmail-test-customary-ports');
+      await once(turn, 'listening').then(
+        () => {
+          this.#turn = turn;
+        },
+        () => pause(200),
+      );
+    }
   }
 
   /** What is to be stopped before the tree goes. */

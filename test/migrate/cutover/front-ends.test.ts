@@ -20,6 +20,7 @@ describe('migrate cutover of a part of a front end', () => {
   it('Dovecot, whose protocols are those of files that it includes, as Debian has it', async (t) => {
     if (!needs(t, 'dovecot', 'doveadm', ...daemontoolsPrograms) || !needsRoot(t)) return;
     const host = new CutoverHost(t);
+    await host.customaryPorts();
     const address = '127.25.87.5';
     for (const name of ['imap', 'pop3'])
       host.write(path.join(host.root, `etc/dovecot/protocols.d/${name}d.protocol`), `protocols = $protocols ${name}\n`);
@@ -56,6 +57,7 @@ describe('migrate cutover of a part of a front end', () => {
   it('Postfix in front: its lines in master.cf, and nothing of the qmail-smtpd behind it', async (t) => {
     if (!needs(t, 'postfix', ...daemontoolsPrograms) || !needsRoot(t)) return;
     const host = new CutoverHost(t);
+    await host.customaryPorts();
     const address = '127.25.87.6';
     const addresses = ['joe@a.jp', 'sales@a.jp', 'joe@b.jp', 'sales@b.jp'].map((each) => `${each}=1`);
     const postfix = await startPostfix(

@@ -90,6 +90,7 @@ describe('migrate cutover by other managers', { concurrency: true }, () => {
   it('by systemd: IMAP and POP3 from one Dovecot, on sockets that systemd holds', async (t) => {
     if (!needs(t, 'dovecot', 'systemd-socket-activate', 'setsid') || !needsRoot(t)) return;
     const host = new CutoverHost(t);
+    await host.customaryPorts();
     const start = dovecotAt(host, '127.25.87.3');
     host.write(path.join(host.root, 'etc/systemd/system/dovecot.service'), `[Service]\nExecStart=${start}\n`);
     host.script('programs/systemctl', systemctl(host.root));

@@ -42,6 +42,7 @@ describe('migrate cutover of what takes mail', { concurrency: true }, () => {
   it('moves submission', async (t) => {
     if (!needs(t, ...daemontoolsPrograms)) return;
     const host = new CutoverHost(t);
+    await host.customaryPorts();
     const beside = await oldServer(host, 'submission', place);
     await movesAndReturns(host, {
       protocols: ['submission'],

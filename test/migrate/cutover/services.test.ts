@@ -84,6 +84,7 @@ describe('migrate cutover of other services', () => {
 
   it('takes a protocol from a Dovecot and a Postfix that go on with the rest', async (t) => {
     const host = new CutoverHost(t);
+    await host.customaryPorts();
     host.write(
       path.join(host.root, 'etc/systemd/system/dovecot.service'),
       '[Service]\nExecStart=/usr/sbin/dovecot -F\n',
