@@ -286,8 +286,7 @@ export class ImapConnection implements LoginSession, LoggedInSession {
 
   /** A client that has not logged in by now will not; one that has, and says nothing, has forgotten us. */
   #beLate(): void {
-    if (this.#user === undefined) this.dismiss('Disconnected for inactivity.');
-    else if (this.#isWaiting) this.dismiss('Disconnected for inactivity.');
+    if (this.#user === undefined || this.#isWaiting) this.dismiss('Disconnected for inactivity.');
     else this.#timer.refresh();
   }
 

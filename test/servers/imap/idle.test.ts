@@ -7,11 +7,11 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import type { ImapClient } from '../../support/imap-client.js';
-import { imapHost, testPassword, testUser } from '../../support/imap-host.js';
+import { type ImapHost, imapHost, testPassword, testUser } from '../../support/imap-host.js';
 import { oneCertificate } from '../../support/server-tls.js';
 
-test('IDLE: what happens is told until DONE', async (t) => {
-  const host = await imapHost(t);
+/** A client that idles with one message, and has been told of another. */
+async function toldOfSecond(host: ImapHost): Promise<ImapClient> {
   host.put('cur/1.a:2,', 'a\n');
   const client = await host.loggedIn('INBOX');
   client.send('a IDLE\r\n');
@@ -19,6 +19,12 @@ test('IDLE: what happens is told until DONE', async (t) => {
   host.put('new/2.b', 'b\n');
   assert.equal(await client.response(), '* 2 EXISTS');
   assert.equal(await client.response(), '* 2 RECENT');
+  return client;
+}
+
+test('IDLE: what happens is told until DONE', async (t) => {
+  const host = await imapHost(t);
+  const client = await toldOfSecond(host);
   const other = await host.loggedIn('INBOX');
   await other.ask('APPEND INBOX (\\Seen) {3+}\r\nc\r\n');
   assert.equal(await client.response(), '* 3 EXISTS');
@@ -48,13 +54,7 @@ test('IDLE where the kernel has no watch to give: the mailbox is looked at', asy
     throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' });
   });
   const host = await imapHost(t);
-  host.put('cur/1.a:2,', 'a\n');
-  const client = await host.loggedIn('INBOX');
-  client.send('a IDLE\r\n');
-  assert.equal(await client.response(), '+ idling');
-  host.put('new/2.b', 'b\n');
-  assert.equal(await client.response(), '* 2 EXISTS');
-  assert.equal(await client.response(), '* 2 RECENT');
+  const client = await toldOfSecond(host);
   fs.unlinkSync(path.join(host.maildir(), 'cur/1.a:2,'));
   assert.equal(await client.response(), '* 1 EXPUNGE');
   client.send('DONE\r\n');

@@ -8,6 +8,7 @@ import { ReadingRoom } from '../fetch/message-text.js';
 import { sequencesOf } from '../messages/message-set.js';
 import { looksInside, matcherOf } from './matchers.js';
 import { SearchedMessage, type SearchWorld } from './searched-message.js';
+import { type NowOrLater, whenRead } from './when-read.js';
 
 function searchWorld({ selected, services }: SelectedSession, cache: ViewCache | undefined): SearchWorld {
   return { ...services.reading, view: selected.view, memory: selected.largeMessage, room: new ReadingRoom(), cache };
@@ -40,12 +41,8 @@ export async function searchMessages(
   const matcher = matcherOf(key, { selected, nowMs: Date.now(), decode });
   const found: number[] = [];
   const sequences = untilEnough(candidates(session, key), () => found.length >= most);
-  const test = (message: SearchedMessage): Promise<void> | undefined => {
-    const matches = matcher.matches(message);
-    if (matches instanceof Promise) return matches.then((isMatch) => void (isMatch && found.push(message.sequence)));
-    if (matches) found.push(message.sequence);
-    return undefined;
-  };
+  const test = (message: SearchedMessage): NowOrLater<void> =>
+    whenRead(matcher.matches(message), (isMatch) => void (isMatch && found.push(message.sequence)));
   const missed = await forEachMessage(session, sequences, test, looksInside(matcher));
   return { sequences: found, missed };
 }
@@ -63,7 +60,7 @@ export function completed(command: 'Search' | 'Sort' | 'Thread', ...all: readonl
 export async function forEachMessage(
   session: SelectedSession,
   sequences: Iterable<number>,
-  act: (message: SearchedMessage) => Promise<void> | undefined,
+  act: (message: SearchedMessage) => NowOrLater<void>,
   usesCache = true,
 ): Promise<Missed> {
   const cache = usesCache ? await session.selected.view.openCache() : undefined;
@@ -78,7 +75,7 @@ async function goThrough(
   { output, selected }: SelectedSession,
   world: SearchWorld,
   sequences: Iterable<number>,
-  act: (message: SearchedMessage) => Promise<void> | undefined,
+  act: (message: SearchedMessage) => NowOrLater<void>,
 ): Promise<Missed> {
   let gone = 0;
   let trouble: TemporaryError | undefined;
@@ -90,7 +87,7 @@ async function goThrough(
     const message = new SearchedMessage(world, sequence);
     try {
       const acting = act(message);
-      if (acting !== undefined) await acting;
+      if (acting instanceof Promise) await acting;
     } catch (error) {
       if (!(error instanceof TemporaryError)) throw error;
       trouble ??= error;

@@ -9,7 +9,7 @@ import type { MessageFacts } from '../../../stores/mailboxes/mailbox-types.js';
 import type { MailboxView } from '../../../stores/mailboxes/mailbox-view.js';
 import type { ViewCache } from '../../../stores/mailboxes/operations/cache.js';
 import { MessageText, type TextAccess } from '../fetch/message-text.js';
-import type { NowOrLater } from './when-read.js';
+import { type NowOrLater, whenRead } from './when-read.js';
 
 export interface SearchWorld extends TextAccess {
   readonly view: MailboxView;
@@ -57,8 +57,7 @@ export class SearchedMessage {
 
   /** undefined when it is gone */
   facts(): NowOrLater<MessageFacts | undefined> {
-    const facts = this.world.view.facts(this.sequence);
-    return facts instanceof Promise ? facts.then((read) => this.#unlessGone(read)) : this.#unlessGone(facts);
+    return whenRead(this.world.view.facts(this.sequence), (facts) => this.#unlessGone(facts));
   }
 
   #unlessGone<T>(read: T | undefined): T | undefined {

@@ -87,10 +87,10 @@ function arrivedAt(facts: MessageFacts | undefined): number {
 
 /** Seconds since 1970: the Date field, or when the message came. */
 export function sentAt(message: SearchedMessage): NowOrLater<number> {
-  const sent = whenRead(message.field('date'), ([value = '']) => parseRfc5322Date(value)?.unixSeconds);
-  if (typeof sent === 'number') return sent;
-  if (sent === undefined) return whenRead(message.facts(), arrivedAt);
-  return sent.then((seconds) => seconds ?? whenRead(message.facts(), arrivedAt));
+  return whenRead(
+    message.field('date'),
+    ([value = '']) => parseRfc5322Date(value)?.unixSeconds ?? whenRead(message.facts(), arrivedAt),
+  );
 }
 
 /** Decoded; of several the first, as Dovecot sorts (ENVELOPE tells the last). */

@@ -10,6 +10,7 @@ import { tellExtendedResult, tellPlainResult } from './search-answer.js';
 import { readReturnOptions, textReader } from './search-arguments.js';
 import { completed, forEachMessage, searchMessages } from './search-run.js';
 import { readSortKeys, type Sortable, sortableOf, sortMessages } from './sort-keys.js';
+import { whenRead } from './when-read.js';
 
 export const sort: ImapCommand = {
   state: 'selected',
@@ -34,12 +35,9 @@ async function run(session: SelectedSession, command: ClientCommand, isUid: bool
   if (tellsModSeq) useModSequences(session);
   const found = await searchMessages(session, searched, decode);
   const sortables: Sortable[] = [];
-  const missed = await forEachMessage(session, found.sequences, (message) => {
-    const sortable = sortableOf(message, keys);
-    if (sortable instanceof Promise) return sortable.then((read) => void sortables.push(read));
-    sortables.push(sortable);
-    return undefined;
-  });
+  const missed = await forEachMessage(session, found.sequences, (message) =>
+    whenRead(sortableOf(message, keys), (sortable) => void sortables.push(sortable)),
+  );
   sortMessages(sortables, keys);
   const result = { tag: command.tag, isUid, sequences: sortables.map(({ sequence }) => sequence), tellsModSeq };
   if (options === undefined) await tellPlainResult(session, 'SORT', result);

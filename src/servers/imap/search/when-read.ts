@@ -3,6 +3,6 @@
 export type NowOrLater<T> = T | Promise<T>;
 
 /** Does something with a value when it is there: at once, if it is. */
-export function whenRead<T, U>(value: NowOrLater<T>, act: (value: T) => U): NowOrLater<U> {
+export function whenRead<T, U>(value: NowOrLater<T>, act: (value: T) => NowOrLater<U>): NowOrLater<U> {
   return value instanceof Promise ? value.then(act) : act(value);
 }
