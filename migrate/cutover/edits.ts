@@ -68,11 +68,7 @@ function withWord(text: string, { setting, word, isOn, included }: WordEdit): st
 
 function withLineAtEnd(
   lines: readonly string[],
-  {
-    setting,
-    word,
-    included,
-  }: { readonly setting: string; readonly word: string; readonly included: readonly string[] },
+  { setting, word, included }: Required<Omit<WordEdit, 'isOn'>>,
 ): string {
   const rest = included.filter((each) => each !== word);
   const added = [
